@@ -1,0 +1,108 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One provider plug-in: a folder under `Plugins/`, a module `LaminaNAME`, and a dynamic library of that name
+/// that exports the start-up symbol alone.
+struct Plugin {
+    let name: String
+    var module: String { "Lamina\(name)" }
+
+    var product: Product { .library(name: module, type: .dynamic, targets: [module]) }
+
+    var target: Target {
+        .target(
+            name: module,
+            dependencies: ["LaminaProvider", "CLamina", "CLinux"],
+            path: "Plugins/\(name)",
+            exclude: ["manifest.json"],
+            swiftSettings: house + [.unsafeFlags(lean)],
+            linkerSettings: [exports("Plugins/plugin.map"), shipped]
+        )
+    }
+}
+
+/// Swift settings of every target.
+let house: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// Keeps the concurrency and string-processing run times out of what does not use them.
+let lean = [
+    "-Xfrontend", "-disable-implicit-concurrency-module-import",
+    "-Xfrontend", "-disable-implicit-string-processing-module-import",
+]
+
+/// Links with a version script, so that only the symbols it lists are exported, and keeps the library mapped.
+func exports(_ map: String) -> LinkerSetting {
+    .unsafeFlags([
+        "-use-ld=lld", "-Xlinker", "--undefined-version", "-Xlinker", "--version-script=\(Context.packageDirectory)/\(map)",
+        "-Xlinker", "-z", "-Xlinker", "nodelete",
+    ])
+}
+
+/// What is shipped carries its Swift run time inside.
+let shipped = LinkerSetting.unsafeFlags(
+    ["-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-s"], .when(configuration: .release))
+
+let plugins = ["Kernel", "Memory", "Trace", "Count"].map(Plugin.init)
+
+let package = Package(
+    name: "lamina",
+    products: [
+        .executable(name: "lamina", targets: ["LaminaCLI"]),
+        .library(name: "Lamina", targets: ["Lamina"]),
+        .library(name: "LaminaProvider", targets: ["LaminaProvider"]),
+        .library(name: "LaminaC", type: .dynamic, targets: ["LaminaC"]),
+        .library(name: "LaminaPreload", type: .dynamic, targets: ["LaminaPreload"]),
+    ] + plugins.map(\.product),
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        .target(name: "CLamina"),
+        .target(name: "CLinux"),
+        .target(name: "Lamina", dependencies: ["CLamina", "CLinux"], swiftSettings: house),
+        .target(
+            name: "LaminaProvider", dependencies: ["CLamina", "CLinux"],
+            swiftSettings: house + [.unsafeFlags(lean)]),
+        .target(
+            name: "LaminaC", dependencies: ["Lamina", "CLamina"], exclude: ["lamina.map"], swiftSettings: house,
+            linkerSettings: [
+                exports("Sources/LaminaC/lamina.map"), shipped,
+                .unsafeFlags(["-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
+            ]),
+        .target(name: "LaminaHost", dependencies: ["Lamina", "CLinux"], swiftSettings: house),
+        .target(
+            name: "LaminaPreload", exclude: ["preload.map"],
+            cSettings: [.unsafeFlags(["-fno-sanitize=all", "-fno-stack-protector", "-Os"])],
+            linkerSettings: [
+                exports("Sources/LaminaPreload/preload.map"),
+                .unsafeFlags(["-enable-experimental-feature", "Embedded"]),
+            ]),
+        .executableTarget(
+            name: "LaminaCLI",
+            dependencies: [
+                "Lamina", "LaminaHost", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: house,
+            linkerSettings: [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--export-dynamic"])]),
+        .executableTarget(
+            name: "Benchmarks", dependencies: ["Lamina", "CLinux"], path: "Tests/Benchmarks", exclude: ["Fixtures"],
+            swiftSettings: house),
+        .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
+    ] + plugins.map(\.target) + [
+        .testTarget(
+            name: "LaminaTests", dependencies: ["Lamina", "CLamina", "CLinux", "TestSupport"], swiftSettings: house,
+            linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
+        .testTarget(name: "PluginTests", dependencies: ["Lamina", "CLinux", "TestSupport"], swiftSettings: house),
+        .testTarget(
+            name: "LaminaHostTests", dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
+            swiftSettings: house),
+        .testTarget(name: "LaminaCTests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
+        .testTarget(name: "LaminaCLITests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
+    ],
+    swiftLanguageModes: [.v6]
+)
