@@ -1,1 +1,12 @@
-#pragma once
+/// What Swift can't import from Linux: raw system calls of fixed arity, `sys/` declarations that Glibc's module
+/// leaves out, and what must run between fork and exec. One header a subject.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include "clinux_file.h"
+#include "clinux_loader.h"
+#include "clinux_process.h"
+#include "clinux_socket.h"
+#include "clinux_thread.h"
+
+#endif

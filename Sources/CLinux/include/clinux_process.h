@@ -1,0 +1,5 @@
+/// Processes: spawning, signals, seccomp, identity.
+#ifndef CLINUX_PROCESS_H
+#define CLINUX_PROCESS_H
+
+#endif
