@@ -1,0 +1,33 @@
+/// Names, classes and categories of the entries and indications, as data.
+#ifndef LAMINA_NAMES_H
+#define LAMINA_NAMES_H
+
+#include "lamina_table.h"
+
+LAMINA_C_BEGIN
+LAMINA_NONNULL_BEGIN
+
+/// One entry of the dispatch table or one indication.
+typedef struct lamina_entry_description {
+    const char *name;
+    uint32_t classes;
+    /// The classes that filling it links a level for.
+    uint32_t triggers;
+    uint32_t categories;
+    /// 1 for an entry whose link stands in the slot.
+    uint32_t direct;
+    /// 1 for an entry that runs on the chain's column.
+    uint32_t chain;
+    /// Where its pointer stands in `lamina_table` or `lamina_indications`.
+    size_t offset;
+} lamina_entry_description;
+
+/// `LAMINA_ENTRY_COUNT` entries.
+extern const lamina_entry_description lamina_entry_descriptions[];
+/// `LAMINA_INDICATION_COUNT` indications.
+extern const lamina_entry_description lamina_indication_descriptions[];
+
+LAMINA_NONNULL_END
+LAMINA_C_END
+
+#endif
