@@ -23,8 +23,11 @@ public struct FileIdentity: Sendable, Equatable, Hashable {
 extension FileIdentity {
     init(_ status: stat) {
         self.init(
-            device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-            modified: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec))
+            device: UInt64(status.st_dev),
+            inode: UInt64(status.st_ino),
+            size: Int64(status.st_size),
+            modified: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+        )
     }
 }
 
@@ -35,8 +38,9 @@ enum File {
         let number: Int32
 
         init(opening path: String, _ flags: Int32, mode: mode_t = 0) throws(LaminaError) {
-            number = retrying { open(path, flags | O_CLOEXEC, mode) }
-            guard number >= 0 else { throw File.error(path, "can't be opened") }
+            let opened = retrying { open(path, flags | O_CLOEXEC, mode) }
+            guard opened >= 0 else { throw File.error(path, "can't be opened") }
+            number = opened
         }
 
         deinit { close(number) }
@@ -89,7 +93,11 @@ enum File {
             throw LaminaError(.invalidArgument, path, "is not a regular file")
         }
         guard status.st_size <= limit else {
-            throw LaminaError(.invalidArgument, path, "has \(status.st_size) bytes, more than the \(limit) that are read")
+            throw LaminaError(
+                .invalidArgument,
+                path,
+                "has \(status.st_size) bytes, more than the \(limit) that are read"
+            )
         }
         return (try file.read(Int(status.st_size), at: 0, of: path), status)
     }
@@ -139,8 +147,12 @@ enum File {
             default: ""
             }
         return LaminaError(
-            number == ENOENT ? .notFound : .system, path, "\(what): \(String(cString: strerror(number)))", remedy: remedy,
-            errno: number)
+            number == ENOENT ? .notFound : .system,
+            path,
+            "\(what): \(String(cString: strerror(number)))",
+            remedy: remedy,
+            errno: number
+        )
     }
 }
 

@@ -22,7 +22,8 @@ extension Manifest {
         }
         if categories != .all {
             object["categories"] = Self.array(
-                SocketCategories.names.filter { categories.contains($0.value) }.map(\.name))
+                SocketCategories.names.filter { categories.contains($0.value) }.map(\.name)
+            )
         }
         if !protocols.isEmpty { object["protocols"] = .array(protocols.map(\.json)) }
         object["abi"] = ["min": .integer(Int64(abi.lowerBound)), "max": .integer(Int64(abi.upperBound))]
@@ -48,9 +49,15 @@ extension SettingDeclaration {
             throw reader.missing("type", "say one of \(SettingType.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         self.init(
-            name: name, type: type, choices: try reader.texts("choices"), default: try reader.text("default"),
-            help: try reader.text("help") ?? "", isLive: try reader.bool("live") ?? false,
-            isRequired: try reader.bool("required") ?? false, isList: try reader.bool("list") ?? false)
+            name: name,
+            type: type,
+            choices: try reader.texts("choices"),
+            default: try reader.text("default"),
+            help: try reader.text("help") ?? "",
+            isLive: try reader.bool("live") ?? false,
+            isRequired: try reader.bool("required") ?? false,
+            isList: try reader.bool("list") ?? false
+        )
         do throws(LaminaError) { try check() } catch {
             throw reader.error(error.subject, error.cause, remedy: error.remedy)
         }
@@ -94,10 +101,13 @@ extension ProtocolEntry {
             throw reader.missing("type", "say stream or datagram")
         }
         self.init(
-            family: family, type: type, protocol: try reader.number("protocol", Self.protocols) ?? 0,
+            family: family,
+            type: type,
+            protocol: try reader.number("protocol", Self.protocols) ?? 0,
             protocolMaximumOffset: try reader.number("protocol-maximum-offset", []) ?? 0,
             serviceFlags: try reader.flags("services", Self.services) ?? 0,
-            messageSize: UInt32(bitPattern: try reader.number("message-size", []) ?? 0))
+            messageSize: UInt32(bitPattern: try reader.number("message-size", []) ?? 0)
+        )
     }
 
     /// The protocol as it stands in a manifest.
@@ -125,8 +135,11 @@ extension FileIdentity {
             numbers.append(number)
         }
         self.init(
-            device: UInt64(bitPattern: numbers[0]), inode: UInt64(bitPattern: numbers[1]), size: numbers[2],
-            modified: numbers[3])
+            device: UInt64(bitPattern: numbers[0]),
+            inode: UInt64(bitPattern: numbers[1]),
+            size: numbers[2],
+            modified: numbers[3]
+        )
     }
 
     /// The identity as it stands in a manifest.

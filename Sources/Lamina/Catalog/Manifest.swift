@@ -102,7 +102,10 @@ extension Manifest {
         }
         guard format == Self.format else {
             throw reader.error(
-                "format", "is \(format), and this Lamina reads \(Self.format)", remedy: "install a newer Lamina")
+                "format",
+                "is \(format), and this Lamina reads \(Self.format)",
+                remedy: "install a newer Lamina"
+            )
         }
         try reader.refuseUnknown(Self.keys)
         let name = try reader.name("name") ?? stem

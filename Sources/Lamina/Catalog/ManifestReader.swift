@@ -24,7 +24,9 @@ struct ManifestReader {
     }
 
     private func value<Value>(
-        _ key: String, _ wanted: String, _ convert: (JSON) -> Value?
+        _ key: String,
+        _ wanted: String,
+        _ convert: (JSON) -> Value?
     ) throws(LaminaError) -> Value? {
         guard let json = object[key] else { return nil }
         guard let value = convert(json) else { throw wrong(key, json, wanted) }
@@ -62,7 +64,10 @@ struct ManifestReader {
     private func checkName(_ name: String, _ key: String) throws(LaminaError) {
         guard (1...64).contains(name.utf8.count), name.allSatisfy(LayerGrammar.isWord) else {
             throw error(
-                key, "\"\(name)\" is no name", remedy: "a name has up to 64 letters, digits, '.', '_' and '-'")
+                key,
+                "\"\(name)\" is no name",
+                remedy: "a name has up to 64 letters, digits, '.', '_' and '-'"
+            )
         }
     }
 
@@ -83,7 +88,8 @@ struct ManifestReader {
     }
 
     func choice<Choice: RawRepresentable<String> & CaseIterable>(
-        _ key: String, _: Choice.Type
+        _ key: String,
+        _: Choice.Type
     ) throws(LaminaError) -> Choice? {
         guard let text = try text(key) else { return nil }
         guard let choice = Choice(rawValue: text) else {
@@ -94,8 +100,10 @@ struct ManifestReader {
 
     private func unknown(_ text: String, _ key: String, among names: [String]) -> LaminaError {
         error(
-            key, "\"\(text)\" is unknown",
-            remedy: Suggestion.remedy(for: text, among: names, otherwise: "say one of \(names.joined(separator: ", "))"))
+            key,
+            "\"\(text)\" is unknown",
+            remedy: Suggestion.remedy(for: text, among: names, otherwise: "say one of \(names.joined(separator: ", "))")
+        )
     }
 
     /// A number, or its name.
@@ -147,8 +155,10 @@ struct ManifestReader {
     func refuseUnknown(_ known: [String]) throws(LaminaError) {
         for (key, _) in object.members where !known.contains(key) && !key.hasPrefix("x-") {
             throw error(
-                key, "is unknown",
-                remedy: Suggestion.remedy(for: key, among: known, otherwise: "remove it, or begin it with x-"))
+                key,
+                "is unknown",
+                remedy: Suggestion.remedy(for: key, among: known, otherwise: "remove it, or begin it with x-")
+            )
         }
     }
 }

@@ -59,16 +59,23 @@ public enum Phase: String, Sendable, CaseIterable, Comparable {
 
 /// What a socket is for: which entries it accepts (WSK's socket categories; `LAMINA_BASIC` and the rest).
 public struct SocketCategories: OptionSet, Sendable {
+    /// The bits.
     public let rawValue: UInt32
 
+    /// Categories by their bits.
     public init(rawValue: UInt32) {
         self.rawValue = rawValue
     }
 
+    /// Neither connects nor listens.
     public static let basic = SocketCategories(rawValue: UInt32(LAMINA_BASIC))
+    /// Listens.
     public static let listen = SocketCategories(rawValue: UInt32(LAMINA_LISTEN))
+    /// Sends and receives datagrams.
     public static let datagram = SocketCategories(rawValue: UInt32(LAMINA_DATAGRAM))
+    /// Connects, or was accepted.
     public static let connection = SocketCategories(rawValue: UInt32(LAMINA_CONNECTION))
+    /// Listens or connects, decided by the first of the two calls.
     public static let stream = SocketCategories(rawValue: UInt32(LAMINA_STREAM))
     /// Every category.
     public static let all: SocketCategories = [.basic, .listen, .datagram, .connection, .stream]
@@ -96,7 +103,11 @@ public struct ProtocolEntry: Sendable, Equatable {
 
     /// A protocol in its parts.
     public init(
-        family: Int32, type: Int32, protocol: Int32 = 0, protocolMaximumOffset: Int32 = 0, serviceFlags: UInt32 = 0,
+        family: Int32,
+        type: Int32,
+        protocol: Int32 = 0,
+        protocolMaximumOffset: Int32 = 0,
+        serviceFlags: UInt32 = 0,
         messageSize: UInt32 = 0
     ) {
         self.family = family

@@ -51,7 +51,9 @@ public struct SHA256: Sendable {
                 for block in 0..<blocks {
                     for index in 0..<16 {
                         let offset = start + block * 64 + index * 4
-                        schedule[index] = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+                        schedule[index] = UInt32(
+                            bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+                        )
                     }
                     compress(schedule, into: &state)
                 }

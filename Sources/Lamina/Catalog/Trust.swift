@@ -14,8 +14,11 @@ struct Trust {
     func check(_ status: stat, of path: String) throws(LaminaError) {
         guard owners.contains(status.st_uid) else {
             throw LaminaError(
-                .refused, path, "belongs to user \(status.st_uid), who is neither root nor this user",
-                remedy: "chown it to root")
+                .refused,
+                path,
+                "belongs to user \(status.st_uid), who is neither root nor this user",
+                remedy: "chown it to root"
+            )
         }
         // A user's private group bears the user's own number.
         let isSharedGroup = status.st_mode & S_IWGRP != 0 && status.st_gid != status.st_uid

@@ -21,7 +21,10 @@ public struct ConditionSubject: Sendable, Equatable {
 
     /// A subject in its parts.
     public init(
-        address: NetworkAddress? = nil, port: UInt16? = nil, name: String? = nil, program: String? = nil,
+        address: NetworkAddress? = nil,
+        port: UInt16? = nil,
+        name: String? = nil,
+        program: String? = nil,
         direction: Direction = .out
     ) {
         self.address = address
@@ -138,8 +141,11 @@ extension Condition: CustomStringConvertible {
         for term in try LayerGrammar.split(terms) {
             guard let equals = try LayerGrammar.first(of: "=", in: term) else {
                 throw LaminaError(
-                    .invalidSetting, subject, "\"\(term)\" has no '='",
-                    remedy: "terms are net=, name=, port=, program= and direction=")
+                    .invalidSetting,
+                    subject,
+                    "\"\(term)\" has no '='",
+                    remedy: "terms are net=, name=, port=, program= and direction="
+                )
             }
             let value = try LayerGrammar.unquoted(term[term.index(after: equals)...]).text
             try set(String(term[..<equals]), to: value, subject: subject)
@@ -178,13 +184,23 @@ extension Condition: CustomStringConvertible {
         default:
             let keys = ["net", "name", "port", "program", "direction"]
             throw LaminaError(
-                .invalidSetting, subject, "\"\(key)\" is no term",
-                remedy: Suggestion.remedy(for: key, among: keys, otherwise: "terms are net, name, port, program, direction"))
+                .invalidSetting,
+                subject,
+                "\"\(key)\" is no term",
+                remedy: Suggestion.remedy(
+                    for: key,
+                    among: keys,
+                    otherwise: "terms are net, name, port, program, direction"
+                )
+            )
         }
         if isTaken {
             throw LaminaError(
-                .invalidSetting, "\(subject): \(key)", "stands twice in one condition",
-                remedy: "all terms must hold; repeat when= or except= for alternatives")
+                .invalidSetting,
+                "\(subject): \(key)",
+                "stands twice in one condition",
+                remedy: "all terms must hold; repeat when= or except= for alternatives"
+            )
         }
     }
 

@@ -8,7 +8,9 @@ extension JSON {
     /// than `depthLimit`, more than `limit` bytes, and numbers beyond a double. The error's subject is
     /// `name:line:column`, counted from 1 in characters.
     public init(
-        parsing bytes: [UInt8], named name: String = "JSON", limit: Int = 1 << 20,
+        parsing bytes: [UInt8],
+        named name: String = "JSON",
+        limit: Int = 1 << 20,
         code: LaminaError.Code = .invalidArgument
     ) throws(LaminaError) {
         guard bytes.count <= limit else {

@@ -29,7 +29,10 @@ extension JSON {
     }
 
     private static func write<Item>(
-        _ items: [Item], between brackets: (String, String), to text: inout String, indent: Int?,
+        _ items: [Item],
+        between brackets: (String, String),
+        to text: inout String,
+        indent: Int?,
         item write: (Item, inout String, Int?) -> Void
     ) {
         text += brackets.0

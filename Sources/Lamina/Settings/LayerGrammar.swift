@@ -42,7 +42,11 @@ extension LayerSpecification {
         case "when", "except":
             guard let value, case .bare(let terms) = value else {
                 throw LaminaError(
-                    .invalidSetting, "\(subject): \(key)", "has no terms", remedy: "write \(key)=[port=443,name=*.org]")
+                    .invalidSetting,
+                    "\(subject): \(key)",
+                    "has no terms",
+                    remedy: "write \(key)=[port=443,name=*.org]"
+                )
             }
             let condition = try Condition(parsing: terms, subject: "\(subject): \(key)")
             if key == "when" { conditions.when.append(condition) } else { conditions.except.append(condition) }
@@ -134,8 +138,10 @@ enum LayerGrammar {
         }
         for index in text.indices where !isWord(text[index]) {
             throw error(
-                whole, "column \(column(index, text)): '\(text[index])' can't stand in a \(what)",
-                remedy: "a \(what) has letters, digits, '.', '_' and '-'")
+                whole,
+                "column \(column(index, text)): '\(text[index])' can't stand in a \(what)",
+                remedy: "a \(what) has letters, digits, '.', '_' and '-'"
+            )
         }
         return String(text)
     }
@@ -169,7 +175,9 @@ enum LayerGrammar {
 
         /// Steps over `character`; true where it stands outside quotes and brackets and is neither itself.
         mutating func isOutside(
-            _ character: Character, in text: Substring, at index: Substring.Index
+            _ character: Character,
+            in text: Substring,
+            at index: Substring.Index
         ) throws(LaminaError) -> Bool {
             closed = false
             if escaped {
@@ -201,11 +209,17 @@ enum LayerGrammar {
         func finish(_ text: Substring) throws(LaminaError) {
             if let quote {
                 throw error(
-                    text.base, "column \(column(quote, text)): the quote is not closed", remedy: "add a closing '\"'")
+                    text.base,
+                    "column \(column(quote, text)): the quote is not closed",
+                    remedy: "add a closing '\"'"
+                )
             }
             if depth > 0, let opening {
                 throw error(
-                    text.base, "column \(column(opening, text)): the bracket is not closed", remedy: "add a ']'")
+                    text.base,
+                    "column \(column(opening, text)): the bracket is not closed",
+                    remedy: "add a ']'"
+                )
             }
         }
     }

@@ -32,7 +32,10 @@ public struct LayerSpecification: Sendable, Equatable {
 
     /// A specification in its parts.
     public init(
-        name: String, label: String? = nil, settings: [Setting] = [], conditions: Conditions = Conditions(),
+        name: String,
+        label: String? = nil,
+        settings: [Setting] = [],
+        conditions: Conditions = Conditions(),
         required: Bool? = nil
     ) {
         self.name = name

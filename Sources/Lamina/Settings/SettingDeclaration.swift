@@ -52,8 +52,14 @@ public struct SettingDeclaration: Sendable, Equatable {
 
     /// A declaration in its parts.
     public init(
-        name: String, type: SettingType, choices: [String] = [], default: String? = nil, help: String = "",
-        isLive: Bool = false, isRequired: Bool = false, isList: Bool = false
+        name: String,
+        type: SettingType,
+        choices: [String] = [],
+        default: String? = nil,
+        help: String = "",
+        isLive: Bool = false,
+        isRequired: Bool = false,
+        isList: Bool = false
     ) {
         self.name = name
         self.type = type

@@ -69,7 +69,9 @@ extension SettingValue: CustomStringConvertible {
 
 extension SettingType {
     /// Reads one value of this type. `subject` names layer and key for the error; a secret's text is never part of it.
-    func value(of written: WrittenValue, choices: [String] = [], for subject: String) throws(LaminaError) -> SettingValue {
+    func value(of written: WrittenValue, choices: [String] = [], for subject: String) throws(LaminaError)
+        -> SettingValue
+    {
         let text: String
         switch written {
         case .bare(let written), .quoted(let written): text = written
@@ -103,9 +105,15 @@ extension SettingType {
         case .choice:
             guard choices.contains(text) else {
                 throw LaminaError(
-                    .invalidSetting, subject, "\"\(text)\" is no choice",
+                    .invalidSetting,
+                    subject,
+                    "\"\(text)\" is no choice",
                     remedy: Suggestion.remedy(
-                        for: text, among: choices, otherwise: "choose one of \(choices.joined(separator: ", "))"))
+                        for: text,
+                        among: choices,
+                        otherwise: "choose one of \(choices.joined(separator: ", "))"
+                    )
+                )
             }
             return .choice(text)
         case .path:

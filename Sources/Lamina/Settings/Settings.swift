@@ -32,9 +32,15 @@ public struct Settings: Sendable, Equatable {
         for setting in layer.settings where !declared.contains(where: { $0.name == setting.key }) {
             let names = declared.map(\.name) + LayerSpecification.frameworkKeys
             throw LaminaError(
-                .invalidSetting, subject, "has no setting \"\(setting.key)\"",
+                .invalidSetting,
+                subject,
+                "has no setting \"\(setting.key)\"",
                 remedy: Suggestion.remedy(
-                    for: setting.key, among: names, otherwise: "its settings are \(names.joined(separator: ", "))"))
+                    for: setting.key,
+                    among: names,
+                    otherwise: "its settings are \(names.joined(separator: ", "))"
+                )
+            )
         }
         for declaration in declared {
             let given = layer.settings.first { $0.key == declaration.name }
@@ -46,7 +52,11 @@ public struct Settings: Sendable, Equatable {
             guard given != nil || !values.isEmpty else {
                 guard !declaration.isRequired else {
                     throw LaminaError(
-                        .invalidSetting, name, "must be given", remedy: "write \(layer.name):\(declaration.name)=…")
+                        .invalidSetting,
+                        name,
+                        "must be given",
+                        remedy: "write \(layer.name):\(declaration.name)=…"
+                    )
                 }
                 continue
             }
@@ -54,7 +64,11 @@ public struct Settings: Sendable, Equatable {
             if !declaration.isList {
                 guard values.count == 1, let only = values.first else {
                     throw LaminaError(
-                        .invalidSetting, name, "is given \(values.count) times", remedy: "it takes one value")
+                        .invalidSetting,
+                        name,
+                        "is given \(values.count) times",
+                        remedy: "it takes one value"
+                    )
                 }
                 value = only
             }
@@ -110,14 +124,23 @@ extension Secret {
                 bytes = try File.read(path, limit: 64 << 10).bytes
             } catch {
                 throw LaminaError(
-                    .invalidSetting, subject, "\(path) \(error.cause)", remedy: error.remedy, errno: error.errno)
+                    .invalidSetting,
+                    subject,
+                    "\(path) \(error.cause)",
+                    remedy: error.remedy,
+                    errno: error.errno
+                )
             }
             if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
             self.init(bytes)
         case .environment(let name):
             guard let value = Environment.value(of: name) else {
                 throw LaminaError(
-                    .invalidSetting, subject, "the environment has no \(name)", remedy: "export \(name)")
+                    .invalidSetting,
+                    subject,
+                    "the environment has no \(name)",
+                    remedy: "export \(name)"
+                )
             }
             self.init(value)
         }
