@@ -8,14 +8,15 @@ final class TemporaryDirectory: Sendable {
     let path: String
 
     init() throws {
-        var template = Array("/tmp/lamina-test-XXXXXX".utf8CString)
-        let made = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress) != nil }
-        try #require(made)
-        path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
+        guard let template = strdup("/tmp/lamina-test-XXXXXX"), mkdtemp(template) != nil else {
+            throw LaminaError(.system, "/tmp", "no directory could be made", errno: errno)
+        }
+        path = String(cString: template)
+        free(template)
     }
 
     deinit {
-        nftw(path, { name, _, _, _ in name.map { remove($0) } ?? 0 }, 16, FTW_DEPTH | FTW_PHYS)
+        _ = try? run(["rm", "-rf", path])
     }
 
     /// Writes a file below the directory, with its folders, and gives its path.
