@@ -21,7 +21,9 @@ struct SettingsGrammarTests {
 
     @Test("Name, label, settings and defaults are read")
     func reads() throws {
-        let layer = try LayerSpecification(parsing: "shape=slow:rate=2.5mbit,delay=200ms,ports=80,ports=[443,8k],verbose")
+        let layer = try LayerSpecification(
+            parsing: "shape=slow:rate=2.5mbit,delay=200ms,ports=80,ports=[443,8k],verbose"
+        )
         #expect(layer.name == "shape")
         #expect(layer.label == "slow")
         let settings = try Settings(of: layer, declared: declared)
@@ -95,7 +97,8 @@ struct SettingsGrammarTests {
             ("trace:when=port=99999", "layer \"trace\": when: port: \"99999\" isn't one"),
             ("trace:when=net=10.0.0.0/33", "layer \"trace\": when: net: \"10.0.0.0/33\" isn't one"),
             ("trace:except=[port=1,port=2]", "layer \"trace\": except: port: stands twice in one condition"),
-        ])
+        ]
+    )
     func refuses(text: String, message: String) {
         let error = #expect(throws: LaminaError.self) { try settings(text) }
         #expect(error?.description.hasPrefix(message) == true, "\(error?.description ?? "accepted")")
@@ -131,12 +134,19 @@ struct SettingsGrammarTests {
 @Suite("Conditions")
 struct SettingsConditionTests {
     func subject(
-        _ address: String?, port: UInt16? = 443, name: String? = nil, program: String? = "/usr/bin/curl",
+        _ address: String?,
+        port: UInt16? = 443,
+        name: String? = nil,
+        program: String? = "/usr/bin/curl",
         direction: Direction = .out
     ) -> ConditionSubject {
         ConditionSubject(
-            address: address.flatMap { NetworkAddress(parsing: $0) }, port: port, name: name, program: program,
-            direction: direction)
+            address: address.flatMap { NetworkAddress(parsing: $0) },
+            port: port,
+            name: name,
+            program: program,
+            direction: direction
+        )
     }
 
     @Test("Each term holds for what it names and for nothing else")

@@ -35,7 +35,8 @@ struct SettingsJSONTests {
             ("\"a\tb\"", "t:1:3: a control character stands in a string"),
             ("[NaN]", "t:1:2: expected an element, found 'N'"),
             ("// x\n1", "t:1:1: expected a value, found '/'"),
-        ])
+        ]
+    )
     func refuses(text: String, message: String) {
         let error = #expect(throws: LaminaError.self) { try JSON(parsing: text, named: "t") }
         #expect(error?.description.hasPrefix(message) == true, "\(error?.description ?? "read")")
@@ -45,7 +46,8 @@ struct SettingsJSONTests {
         "Bytes that aren't UTF-8 are refused",
         arguments: [
             [0xFF], [0xC0, 0xAF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xC3], [0xF5],
-        ] as [[UInt8]])
+        ] as [[UInt8]]
+    )
     func refusesBadUTF8(bytes: [UInt8]) {
         #expect(throws: LaminaError.self) { try JSON(parsing: [0x22] + bytes + [0x22]) }
         #expect(throws: LaminaError.self) { try JSON(parsing: [0xEF, 0xBB, 0xBF, 0x31]) }
