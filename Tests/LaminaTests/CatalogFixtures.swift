@@ -51,3 +51,36 @@ func run(_ arguments: [String]) throws -> Int32 {
     while waitpid(process, &status, 0) < 0 && errno == EINTR {}
     return status >> 8
 }
+
+extension TemporaryDirectory {
+    /// Builds `Tests/Fixtures/plugin.c` with these macros, from the headers alone, and gives the library's path.
+    func plugin(_ macros: String..., named name: String = "plugin.so", linking: [String] = []) throws -> String {
+        let tests = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
+        let library = "\(path)/\(name)"
+        let status = try run(
+            ["cc", "-std=gnu11", "-Wall", "-Wno-unused", "-shared", "-fPIC", "-O1"] + macros.map { "-D\($0)" }
+                + ["-I", "\(tests)/../Sources/CLamina/include", "-o", library, "\(tests)/Fixtures/plugin.c"]
+                + linking
+        )
+        try #require(status == 0, "\(name) could not be built")
+        return library
+    }
+
+    /// Writes a manifest of this name in `catalog.d`; members given override the usual ones, nil ones are left out.
+    @discardableResult
+    func manifest(_ name: String, _ members: [String: JSON?] = [:], in folder: String = "catalog.d") throws -> String {
+        var object: [String: JSON?] = [
+            "format": 1, "name": .string(name), "library": .string("\(path)/plugin.so"), "kind": "layered",
+            "effect": "observe",
+        ]
+        object.merge(members) { _, new in new }
+        var json = JSON.Object()
+        for key in object.keys.sorted() { json[key] = object[key] ?? nil }
+        return try write(JSON.object(json).text(pretty: true), to: "\(folder)/\(name).json")
+    }
+
+    /// A catalog of these folders alone.
+    func catalog(_ folders: String...) -> Catalog {
+        Catalog(directories: (folders.isEmpty ? ["catalog.d"] : folders).map { CatalogDirectory("\(path)/\($0)") })
+    }
+}

@@ -102,6 +102,13 @@ enum File {
         return (try file.read(Int(status.st_size), at: 0, of: path), status)
     }
 
+    /// Which file `path` leads to.
+    static func identity(of path: String) throws(LaminaError) -> FileIdentity {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw error(path, "can't be examined") }
+        return FileIdentity(status)
+    }
+
     /// The names in a directory that end in `suffix`, sorted; none where the directory isn't there.
     static func names(in directory: String, endingIn suffix: String) throws(LaminaError) -> [String] {
         guard let stream = opendir(directory) else {

@@ -77,6 +77,21 @@ public struct Settings: Sendable, Equatable {
     }
 }
 
+extension Settings {
+    /// Sets a key's value, as given.
+    mutating func set(_ name: String, to value: SettingValue) {
+        let item = Item(name: name, value: value, isGiven: true)
+        if let index = items.firstIndex(where: { $0.name == name }) { items[index] = item } else { items.append(item) }
+    }
+
+    /// One key alone.
+    func only(_ name: String) -> Settings {
+        var settings = Settings()
+        settings.items = items.filter { $0.name == name }
+        return settings
+    }
+}
+
 extension Settings: CustomStringConvertible {
     /// `key=value,…`, with secrets as `•••`.
     public var description: String {
