@@ -66,16 +66,16 @@ extension TemporaryDirectory {
         return library
     }
 
-    /// Writes a manifest of this name in `catalog.d`; members given override the usual ones, nil ones are left out.
+    /// Writes a manifest of this name in a folder; members given override the usual ones, null ones are left out.
     @discardableResult
-    func manifest(_ name: String, _ members: [String: JSON?] = [:], in folder: String = "catalog.d") throws -> String {
-        var object: [String: JSON?] = [
+    func manifest(_ name: String, _ members: [String: JSON] = [:], in folder: String = "catalog.d") throws -> String {
+        var object: [String: JSON] = [
             "format": 1, "name": .string(name), "library": .string("\(path)/plugin.so"), "kind": "layered",
             "effect": "observe",
         ]
         object.merge(members) { _, new in new }
         var json = JSON.Object()
-        for key in object.keys.sorted() { json[key] = object[key] ?? nil }
+        for (key, value) in object.sorted(by: { $0.key < $1.key }) where value != .null { json[key] = value }
         return try write(JSON.object(json).text(pretty: true), to: "\(folder)/\(name).json")
     }
 

@@ -2,13 +2,22 @@
 #ifndef CLINUX_FILE_H
 #define CLINUX_FILE_H
 
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /// Whether the program runs with more rights than its caller (set-user-ID, capabilities): then nothing that the caller
 /// controls may choose what code is loaded.
 static inline bool clinux_is_secure(void) {
     return getauxval(AT_SECURE) != 0;
+}
+
+/// pipe2 with O_CLOEXEC: the reading and the writing end.
+static inline int32_t clinux_pipe(int32_t *ends) {
+    return (int32_t)syscall(SYS_pipe2, ends, O_CLOEXEC);
 }
 
 #endif

@@ -1,0 +1,214 @@
+import CLamina
+import CLinux
+import Glibc
+
+/// Looks at a plug-in in a child process, so that a crash or a hang in its constructors or start-up becomes one line and
+/// touches nothing else.
+///
+/// The child is a command that the caller names, run again as itself: it gets the library's path as its last argument
+/// and must call `serve` with it.
+public enum Probe {
+    /// The descriptor on which the child reports.
+    public static let reportDescriptor: Int32 = 3
+
+    /// Runs `helper` with the library's path added, and gives the providers as manifests, with the entries that their
+    /// tables fill with default settings. `timeout` is in nanoseconds.
+    ///
+    /// Blocks until the child has ended. Throws the child's own error, or one that names the stage and the signal, exit
+    /// status or time-out that ended it.
+    public static func run(
+        _ library: String,
+        helper: [String],
+        timeout: Int64 = 10_000_000_000
+    ) throws(LaminaError) -> [Manifest] {
+        let child = try ProbeChild(helper + [library])
+        let ending = child.collect(until: monotonicTime() + timeout)
+        var stage = LoadingStage.load
+        for line in ending.report.split(separator: UInt8(ascii: "\n")) {
+            guard let json = try? JSON(parsing: Array(line)) else { continue }
+            if let name = json["stage"]?.stringValue, let known = LoadingStage(rawValue: name) { stage = known }
+            if let error = json["error"] { throw LaminaError(error, about: library) }
+            if let providers = json["providers"]?.arrayValue {
+                var manifests: [Manifest] = []
+                for provider in providers {
+                    manifests.append(try Manifest(parsing: Array(provider.text().utf8), file: library))
+                }
+                return manifests
+            }
+        }
+        throw LaminaError(
+            .loadFailed,
+            library,
+            ending.cause(in: stage, timeout: timeout),
+            remedy: "report it to the plug-in's author"
+        )
+    }
+
+    /// The child's side: loads the library, makes each provider once with default settings, and reports. Gives the exit
+    /// status for the process, which should end at once.
+    public static func serve(_ library: String) -> Int32 {
+        var none = rlimit(rlim_cur: 0, rlim_max: 0)
+        setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+        // A crash must end the process as it is, without anybody's backtrace.
+        setenv("SWIFT_BACKTRACE", "enable=no", 1)
+        for number in [SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV] { signal(number, SIG_DFL) }
+        LoadingStage.observer = { stage in report(["stage": .string(stage.rawValue)]) }
+        do throws(LaminaError) {
+            let library = try Library.load(library)
+            var providers: [JSON] = []
+            for provider in library.providers { providers.append(try describe(provider).json) }
+            report(["providers": .array(providers)])
+            return 0
+        } catch {
+            report(["error": error.json])
+            return 1
+        }
+    }
+
+    private static func report(_ json: JSON) {
+        let line = Array((json.text() + "\n").utf8)
+        var written = 0
+        while written < line.count {
+            let count = line.withUnsafeBytes { bytes in
+                retrying { write(reportDescriptor, bytes.baseAddress.map { $0 + written }, line.count - written) }
+            }
+            guard count > 0 else { return }
+            written += count
+        }
+    }
+
+    /// The provider's manifest with the entries of an instance. One that can't be made without settings or resources
+    /// of its own is no fault; a wrong table is.
+    private static func describe(_ provider: Provider) throws(LaminaError) -> Manifest {
+        var manifest = provider.manifest
+        // The slot follows its column's header, both empty: nothing is open.
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: 512, alignment: 64)
+        defer { memory.deallocate() }
+        memset(memory, 0, 512)
+        let slot = (memory + MemoryLayout<lamina_column>.size).assumingMemoryBound(to: lamina_slot.self)
+        LoadingStage.report(.instantiate)
+        do throws(LaminaError) {
+            let instance = try provider.instantiate(LayerSpecification(name: provider.name), slot: slot)
+            manifest.entries = instance.entryNames
+            manifest.indications = instance.indicationNames
+            instance.destroy()
+        } catch {
+            guard error.code != .incompatible else { throw error }
+        }
+        return manifest
+    }
+}
+
+/// A running probe.
+private struct ProbeChild: ~Copyable {
+    private let process: pid_t
+    private let pipe: Int32
+
+    init(_ command: [String]) throws(LaminaError) {
+        var ends: [Int32] = [-1, -1]
+        guard clinux_pipe(&ends) == 0 else { throw File.error("pipe", "can't be made") }
+        defer { close(ends[1]) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for stream: Int32 in 0...2 { posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_RDWR, 0) }
+        posix_spawn_file_actions_adddup2(&actions, ends[1], Probe.reportDescriptor)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        posix_spawnattr_setflags(&attributes, Int16(flags))
+        let arguments = command.map { strdup($0) }
+        defer { arguments.forEach { free($0) } }
+        var process: pid_t = 0
+        let failure = posix_spawnp(&process, command.first ?? "", &actions, &attributes, arguments + [nil], environ)
+        guard failure == 0 else {
+            close(ends[0])
+            errno = failure
+            throw File.error(command.first ?? "probe", "can't be run")
+        }
+        self.process = process
+        pipe = ends[0]
+    }
+
+    deinit {
+        close(pipe)
+    }
+
+    /// How the child ended.
+    struct Ending {
+        var report: [UInt8] = []
+        var isLate = false
+        var status: Int32 = 0
+
+        func cause(in stage: LoadingStage, timeout: Int64) -> String {
+            let place =
+                switch stage {
+                case .load: "while it was loaded (a constructor)"
+                case .startup: "in \(LAMINA_STARTUP_SYMBOL)"
+                case .instantiate: "in instantiate"
+                }
+            let signal = status & 0x7F
+            if isLate { return "did not return \(place) within \(Quantity.duration.text(of: timeout))" }
+            if signal != 0 {
+                let name = strsignal(signal).map { " (\(String(cString: $0)))" } ?? ""
+                return "crashed \(place) with signal \(signal)\(name)"
+            }
+            return "ended the process \(place) with status \(status >> 8 & 0xFF)"
+        }
+    }
+
+    /// Reads the report until it is whole, the child has ended, or the time is up; then the child is gone.
+    consuming func collect(until deadline: Int64) -> Ending {
+        var ending = Ending()
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let rest = deadline - monotonicTime()
+            var wait = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
+            let ready = rest > 0 ? retrying { poll(&wait, 1, Int32(clamping: rest / 1_000_000 + 1)) } : 0
+            if ready == 0 {
+                if rest > 0 { continue }
+                ending.isLate = true
+                break
+            }
+            let count = retrying { read(pipe, &chunk, chunk.count) }
+            guard count > 0, ending.report.count < 4 << 20 else { break }
+            ending.report += chunk[..<count]
+        }
+        // A process that has ended by itself keeps its own status.
+        kill(-process, SIGKILL)
+        _ = retrying { waitpid(process, &ending.status, 0) }
+        return ending
+    }
+}
+
+/// CLOCK_MONOTONIC in nanoseconds.
+private func monotonicTime() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}
+
+extension LaminaError {
+    fileprivate var json: JSON {
+        [
+            "incompatible": .bool(code == .incompatible), "subject": .string(subject), "cause": .string(cause),
+            "remedy": .string(remedy), "errno": .integer(Int64(errno)),
+        ]
+    }
+
+    fileprivate init(_ json: JSON, about library: String) {
+        self.init(
+            json["incompatible"]?.boolValue == true ? .incompatible : .loadFailed,
+            json["subject"]?.stringValue ?? library,
+            json["cause"]?.stringValue ?? "failed",
+            remedy: json["remedy"]?.stringValue ?? "",
+            errno: Int32(truncatingIfNeeded: json["errno"]?.integerValue ?? 0)
+        )
+    }
+}

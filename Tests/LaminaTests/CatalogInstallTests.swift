@@ -1,0 +1,133 @@
+import Glibc
+import Lamina
+import Testing
+
+@Suite("Installing")
+struct CatalogInstallTests {
+    let directory: TemporaryDirectory
+    let writer: CatalogWriter
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        writer = CatalogWriter(
+            CatalogDirectory("\(directory.path)/catalog.d", libraries: "\(directory.path)/lib")
+        )
+    }
+
+    /// `lamina --probe`, from beside the running tests.
+    static let helper: [String] = {
+        var path = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &path, path.count - 1)
+        let own = String(decoding: path[..<max(count, 0)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return [own.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/lamina", "--probe"]
+    }()
+
+    var catalog: Catalog { Catalog(directories: [writer.directory]) }
+
+    func install(_ library: String, seconds: Int64 = 60) throws -> [Manifest] {
+        try writer.install(library, helper: Self.helper, timeout: seconds * 1_000_000_000)
+    }
+
+    @Test(
+        "SHA-256 agrees with the standard's examples",
+        arguments: [
+            ("", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            ("abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            (
+                "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1,
+                "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+            ),
+            (
+                "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
+                1, "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"
+            ),
+            ("a", 100_000, "6d1cf22d7cc09b085dfc25ee1a1f3ae0265804c607bc2074ad253bcc82fd81ee"),
+        ]
+    )
+    func digests(text: String, times: Int, expected: String) {
+        let bytes = Array(String(repeating: text, count: times).utf8)
+        #expect(SHA256.hexadecimal(of: bytes) == expected)
+        var pieces = SHA256()
+        for start in stride(from: 0, to: bytes.count, by: 61) {
+            pieces.update(Array(bytes[start..<min(start + 61, bytes.count)]))
+        }
+        #expect(pieces.hexadecimal() == expected)
+    }
+
+    @Test("Installing copies, probes and pins; removing leaves nothing")
+    func installs() throws {
+        let library = try directory.plugin()
+        let manifests = try install(library)
+        #expect(manifests.map(\.name) == ["fixture"])
+        #expect(manifests[0].entries == ["open", "close", "send"])
+        #expect(manifests[0].library.hasPrefix("\(directory.path)/lib/plugin-"))
+        #expect(manifests[0].sha256 == SHA256.hexadecimal(of: try readAll(library)))
+        unlink(library)
+        let entry = try catalog.entry(named: "fixture")
+        #expect(entry.state == .available)
+        #expect(entry.manifest == manifests[0])
+        #expect(try Library.load(entry).providers.map(\.name) == ["fixture"])
+
+        #expect(throws: LaminaError.self) { try writer.remove("fixtur") }
+        try writer.remove("fixture")
+        #expect(catalog.entries.isEmpty)
+        #expect(access(manifests[0].library, F_OK) != 0)
+        let history = String(decoding: try readAll("\(directory.path)/catalog.d/.history"), as: UTF8.self)
+        let actions = try history.split(separator: "\n").map { try JSON(parsing: String($0))["action"]?.stringValue }
+        #expect(actions == ["install", "remove"])
+    }
+
+    @Test("A pinned library that changed is refused, and one that was only touched is not")
+    func pins() throws {
+        let copy = try install(try directory.plugin())[0].library
+        var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
+        utimensat(AT_FDCWD, copy, &times, 0)
+        #expect(try catalog.entry(named: "fixture").state == .available)
+        var bytes = try readAll(copy)
+        bytes.append(0)
+        try directory.write(bytes, to: String(copy.dropFirst(directory.path.count + 1)))
+        let reason = try catalog.entry(named: "fixture").reason
+        #expect(reason?.contains("its content is not what was installed") == true)
+    }
+
+    @Test(
+        "A plug-in that crashes or hangs is one line, and nothing is installed",
+        arguments: [
+            ("CRASH_IN_CONSTRUCTOR", "crashed while it was loaded (a constructor) with signal 11 (Segmentation fault)"),
+            ("CRASH_IN_STARTUP", "crashed in lamina_startup with signal 7 (Bus error)"),
+            ("CRASH_IN_INSTANTIATE", "crashed in instantiate with signal 4 (Illegal instruction)"),
+            ("EXIT_IN_STARTUP", "ended the process in lamina_startup with status 0"),
+            ("HANG_IN_CONSTRUCTOR", "did not return while it was loaded (a constructor) within 2s"),
+            ("HANG_IN_STARTUP", "did not return in lamina_startup within 2s"),
+            ("FAIL_IN_STARTUP", "lamina_startup failed: No such device"),
+            ("FOREIGN_POINTER", "provider \"fixture\": entry send: points outside the plug-in's own code"),
+            ("NO_STARTUP", "has no symbol lamina_startup"),
+        ]
+    )
+    func refuses(macro: String, message: String) throws {
+        let library = try directory.plugin(macro)
+        let error = #expect(throws: LaminaError.self) {
+            try install(library, seconds: macro.hasPrefix("HANG") ? 2 : 60)
+        }
+        #expect(error?.description.hasPrefix("\(library): \(message)") == true, "\(error?.description ?? "installed")")
+        #expect(catalog.entries.isEmpty)
+        #expect(try run(["sh", "-c", "test -z \"$(ls \(directory.path)/lib)\""]) == 0)
+    }
+
+    @Test("A provider that needs a setting can be installed")
+    func refusingInstance() throws {
+        #expect(try install(try directory.plugin("REFUSE_INSTANCE")).map(\.entries) == [[]])
+    }
+
+    @Test("Masking hides another directory's provider")
+    func masks() throws {
+        try directory.plugin()
+        try directory.manifest("trace", in: "package")
+        try writer.mask("trace")
+        let package = CatalogDirectory("\(directory.path)/package")
+        #expect(throws: LaminaError.self) {
+            try Catalog(directories: [package, writer.directory]).manifest(named: "trace")
+        }
+        #expect(try Catalog(directories: [package]).manifest(named: "trace").name == "trace")
+    }
+}
