@@ -134,7 +134,9 @@ static long send_listener(int channel, int listener, const uint64_t secret[2]) {
     return syscall(SYS_sendmsg, channel, &message, 0, 0, secret[0], secret[1]);
 }
 
-static void run_program(const clinux_program *program, int channel) {
+static void run_program(const clinux_program *program, int channel, pid_t supervisor) {
+    // Without a supervisor nobody answers the guard's calls.
+    if (clinux_die_with(supervisor) < 0) _exit(125);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(channel, CLINUX_SPAWN_PRIVILEGES, errno);
     int listener = clinux_guard_install(program->secret);
     if (listener < 0) fail(channel, CLINUX_SPAWN_FILTER, -listener);
@@ -176,10 +178,11 @@ clinux_spawned clinux_spawn_guarded(const clinux_program *program) {
         spawned.error = errno;
         return spawned;
     }
+    pid_t supervisor = getpid();
     spawned.process = fork();
     if (spawned.process == 0) {
         close(channel[0]);
-        run_program(program, channel[1]);
+        run_program(program, channel[1], supervisor);
     }
     spawned.error = errno;
     close(channel[1]);

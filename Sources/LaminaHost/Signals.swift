@@ -48,8 +48,6 @@ struct Signals {
         return names[number] ?? "signal \(number)"
     }
 
-    /// Whether a process that died by it crashed, rather than being ended from outside.
-    static func isCrash(_ number: Int32) -> Bool {
-        [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS].contains(number)
-    }
+    /// What a process dies by when it crashes, rather than being ended from outside.
+    static let crashes: Set<Int32> = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
 }

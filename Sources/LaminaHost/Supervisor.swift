@@ -122,7 +122,7 @@ struct Supervisor {
         worker = nil
         workersLeft -= 1
         let ending = WorkerProcess.ending(status)
-        let isCrash = Signals.isCrash(clinux_kill_signal(status)) || clinux_exit_code(status) >= 0
+        let isCrash = Signals.crashes.contains(clinux_kill_signal(status)) || clinux_exit_code(status) >= 0
         if isCrash || workersLeft == 0 {
             rendezvous.close()
             say("the worker \(ending) in \(layers): its connections were reset, and new ones are refused")

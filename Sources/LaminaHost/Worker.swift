@@ -291,7 +291,9 @@ final class Worker {
         for passage in passages.active {
             switch passage.far {
             case .pumped(let pump): pump.drain()
-            case .dialing, .connected, .failed: if passage.near == nil { abandon(passage) }
+            // Sent on early, a program may have sent something before it ended.
+            case .dialing: if !hasSent(passage) { abandon(passage) }
+            case .connected, .failed: if passage.near == nil { abandon(passage) }
             case .ended: break
             }
         }
@@ -300,6 +302,12 @@ final class Worker {
             loop.stop()
         }
         stopIfDrained()
+    }
+
+    private func hasSent(_ passage: Passage) -> Bool {
+        guard let near = passage.near else { return false }
+        var waiting: Int32 = 0
+        return ioctl(near, UInt(FIONREAD), &waiting) == 0 && waiting > 0
     }
 
     private func stopIfDrained() {

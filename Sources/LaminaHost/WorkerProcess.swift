@@ -53,6 +53,8 @@ struct WorkerProcess {
         for number in [SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE] {
             clinux_ignore_signal(number, 1)
         }
+        // A crash ends the worker at once, whatever handler the language run time has.
+        for number in Signals.crashes { clinux_ignore_signal(number, 0) }
         var none = sigset_t()
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)

@@ -42,6 +42,25 @@ static int append(resolver libc, const lamina_run_address *address, const char *
     return 0;
 }
 
+// The wildcard or loopback addresses, a family at a time: of several, libc's order is found with UDP sockets, which
+// the guard refuses. The order is the one that it finds.
+static int no_node(resolver libc, const char *service, const struct addrinfo *hints, struct addrinfo **results) {
+    static const int orders[2][2] = {{AF_INET6, AF_INET}, {AF_INET, AF_INET6}};
+    struct addrinfo wanted = {.ai_flags = AI_V4MAPPED | AI_ADDRCONFIG};
+    if (hints) wanted = *hints;
+    if (wanted.ai_family != AF_UNSPEC) return libc(0, service, &wanted, results);
+    struct addrinfo *list = 0, **end = &list;
+    int status = 0;
+    for (int i = 0; i < 2; i++) {
+        wanted.ai_family = orders[(wanted.ai_flags & AI_PASSIVE) != 0][i];
+        status = libc(0, service, &wanted, end);
+        while (!status && *end) end = &(*end)->ai_next;
+    }
+    if (!list) return status;
+    *results = list;
+    return 0;
+}
+
 static int ask_names(const run *run, const char *node, const struct addrinfo *hints, lamina_run_names *names) {
     lamina_run_request request;
     size_t length = strlen(node);
@@ -65,7 +84,8 @@ __attribute__((visibility("default"))) int getaddrinfo(
     resolver libc = (resolver)dlsym(RTLD_NEXT, "getaddrinfo");
     if (!libc) return EAI_FAIL;
     const run *run = current_run();
-    if (!run->known || !node || (hints && (hints->ai_flags & AI_NUMERICHOST)) || is_numeric(node)) {
+    if (run->known && !node) return no_node(libc, service, hints, results);
+    if (!run->known || (hints && (hints->ai_flags & AI_NUMERICHOST)) || is_numeric(node)) {
         return libc(node, service, hints, results);
     }
     struct addrinfo wanted = {.ai_flags = AI_V4MAPPED | AI_ADDRCONFIG};
@@ -76,7 +96,8 @@ __attribute__((visibility("default"))) int getaddrinfo(
     struct addrinfo *list = 0;
     struct addrinfo plain = wanted;
     plain.ai_flags &= ~(AI_CANONNAME | AI_ADDRCONFIG);
-    int status = libc(0, service ? service : "0", &plain, &list);
+    plain.ai_flags |= AI_NUMERICHOST;
+    int status = libc(wanted.ai_family == AF_INET6 ? "::1" : "127.0.0.1", service, &plain, &list);
     if (status) return status;
     freeaddrinfo(list);
     list = 0;
@@ -85,7 +106,6 @@ __attribute__((visibility("default"))) int getaddrinfo(
     status = ask_names(run, node, &wanted, &names);
     if (status) return status;
 
-    plain.ai_flags |= AI_NUMERICHOST;
     struct addrinfo **end = &list;
     for (uint32_t i = 0; i < names.count && i < LAMINA_RUN_ADDRESSES && !status; i++) {
         status = append(libc, &names.addresses[i], service, &plain, &end);
