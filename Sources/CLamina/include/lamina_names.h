@@ -27,6 +27,16 @@ extern const lamina_entry_description lamina_entry_descriptions[];
 /// `LAMINA_INDICATION_COUNT` indications.
 extern const lamina_entry_description lamina_indication_descriptions[];
 
+/// What is known of an entry, by its number (`LAMINA_ENTRY_…`).
+LAMINA_INLINE const lamina_entry_description *lamina_describe_entry(uint32_t entry) {
+    return &lamina_entry_descriptions[entry];
+}
+
+/// What is known of an indication, by its number (`LAMINA_INDICATION_…`).
+LAMINA_INLINE const lamina_entry_description *lamina_describe_indication(uint32_t indication) {
+    return &lamina_indication_descriptions[indication];
+}
+
 LAMINA_NONNULL_END
 LAMINA_C_END
 

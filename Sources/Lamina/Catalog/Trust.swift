@@ -1,0 +1,54 @@
+import Glibc
+
+/// Who may choose the code that this process loads: root, its own user, and the owner of its executable. A file that
+/// others may write, or that lies below a directory where others could replace it, is refused.
+struct Trust {
+    private let owners: Set<UInt32>
+    private var checked: [String: LaminaError?] = [:]
+
+    init() {
+        owners = Environment.isSecure ? [0, geteuid()] : [0, geteuid(), Environment.executableOwner ?? 0]
+    }
+
+    /// Checks a file's owner and mode.
+    func check(_ status: stat, of path: String) throws(LaminaError) {
+        guard owners.contains(status.st_uid) else {
+            throw LaminaError(
+                .refused,
+                path,
+                "belongs to user \(status.st_uid), who is neither root nor this user",
+                remedy: "chown it to root"
+            )
+        }
+        // A user's private group bears the user's own number.
+        let isSharedGroup = status.st_mode & S_IWGRP != 0 && status.st_gid != status.st_uid
+        // In a sticky directory nobody can replace what belongs to others.
+        let isSticky = status.st_mode & S_IFMT == S_IFDIR && status.st_mode & S_ISVTX != 0
+        guard !isSticky, status.st_mode & S_IWOTH != 0 || isSharedGroup else { return }
+        let who = status.st_mode & S_IWOTH != 0 ? "everyone" : "group \(status.st_gid)"
+        throw LaminaError(.refused, path, "may be written by \(who)", remedy: "chmod go-w it")
+    }
+
+    /// Checks every directory from `folder` up to the root, each once; links are followed first.
+    mutating func check(folder: String) throws(LaminaError) {
+        if let known = checked[folder] {
+            if let known { throw known }
+            return
+        }
+        do throws(LaminaError) {
+            guard let real = File.resolved(folder) else { throw File.error(folder, "can't be reached") }
+            if real == folder {
+                var status = stat()
+                guard stat(folder, &status) == 0 else { throw File.error(folder, "can't be examined") }
+                try check(status, of: folder)
+                if folder != "/" { try check(folder: File.folder(of: folder)) }
+            } else {
+                try check(folder: real)
+            }
+            checked[folder] = .some(nil)
+        } catch {
+            checked[folder] = error
+            throw error
+        }
+    }
+}

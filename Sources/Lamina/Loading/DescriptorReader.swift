@@ -1,0 +1,167 @@
+import CLamina
+
+/// Reads what a plug-in wrote. C can leave null what the header declares as present, so every pointer is read as
+/// optional, and every number checked.
+struct DescriptorReader {
+    let descriptor: UnsafePointer<lamina_provider>
+    let image: PluginImage
+    /// What errors are about: the provider, once its name is known.
+    var subject: String
+
+    init(_ descriptor: UnsafePointer<lamina_provider>, image: PluginImage, index: Int) {
+        self.descriptor = descriptor
+        self.image = image
+        subject = "\(image.path): provider \(index)"
+    }
+
+    func error(_ field: String, _ cause: String, remedy: String = "correct the plug-in") -> LaminaError {
+        LaminaError(.loadFailed, "\(subject): \(field)", cause, remedy: remedy)
+    }
+
+    private func pointer(_ field: PartialKeyPath<lamina_provider>) -> UnsafeRawPointer? {
+        guard let offset = MemoryLayout<lamina_provider>.offset(of: field) else { return nil }
+        return UnsafeRawPointer(descriptor).load(fromByteOffset: offset, as: UnsafeRawPointer?.self)
+    }
+
+    /// A function of the descriptor, which must lie in the plug-in's own code.
+    func checkFunction(
+        _ field: PartialKeyPath<lamina_provider>,
+        _ name: String,
+        required: Bool
+    ) throws(LaminaError) {
+        guard let pointer = pointer(field) else {
+            if required { throw error(name, "is empty", remedy: "fill it") }
+            return
+        }
+        guard image.holds(UInt(bitPattern: pointer)) else {
+            throw error(name, "points outside the plug-in's own code")
+        }
+    }
+
+    /// One line of text, as UTF-8.
+    func text(_ field: PartialKeyPath<lamina_provider>, _ name: String) throws(LaminaError) -> String? {
+        try pointer(field).map { pointer throws(LaminaError) in try line(pointer, name) }
+    }
+
+    func line(_ pointer: UnsafeRawPointer, _ name: String) throws(LaminaError) -> String {
+        let text = String(validatingCString: pointer.assumingMemoryBound(to: CChar.self))
+        guard let text, text.utf8.count <= 1024, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            throw error(name, "is no line of UTF-8 text")
+        }
+        return text
+    }
+
+    func name(_ text: String?, _ field: String) throws(LaminaError) -> String {
+        guard let text, (1...64).contains(text.utf8.count), text.allSatisfy(LayerGrammar.isWord) else {
+            throw error(field, text.map { "\"\($0)\" is no name" } ?? "is empty", remedy: "use letters, digits, . _ -")
+        }
+        return text
+    }
+
+    func names(_ field: PartialKeyPath<lamina_provider>, _ name: String) throws(LaminaError) -> [String] {
+        var names: [String] = []
+        for part in try text(field, name)?.split(separator: ",") ?? [] {
+            names.append(try self.name(String(part.drop { $0 == " " }), name))
+        }
+        return names
+    }
+
+    func choice<Value>(_ number: UInt32, _ name: String, _ values: [UInt32: Value]) throws(LaminaError) -> Value {
+        guard let value = values[number] else { throw error(name, "has the unknown value \(number)") }
+        return value
+    }
+
+    func settings() throws(LaminaError) -> [SettingDeclaration] {
+        let count = Int(descriptor.pointee.setting_count)
+        guard count > 0 else { return [] }
+        guard count <= 256, let settings = descriptor.pointee.settings else {
+            throw error("settings", "setting_count is \(count), and settings is no array of that length")
+        }
+        var declarations: [SettingDeclaration] = []
+        for index in 0..<count {
+            let declaration = try setting(settings + index, "settings[\(index)]")
+            guard !declarations.contains(where: { $0.name == declaration.name }) else {
+                throw error("settings[\(index)]", "\"\(declaration.name)\" is declared twice")
+            }
+            declarations.append(declaration)
+        }
+        return declarations
+    }
+
+    private func setting(
+        _ setting: UnsafePointer<lamina_setting_declaration>,
+        _ place: String
+    ) throws(LaminaError) -> SettingDeclaration {
+        func text(_ field: PartialKeyPath<lamina_setting_declaration>, _ name: String) throws(LaminaError) -> String? {
+            guard let offset = MemoryLayout<lamina_setting_declaration>.offset(of: field) else { return nil }
+            let pointer = UnsafeRawPointer(setting).load(fromByteOffset: offset, as: UnsafeRawPointer?.self)
+            return try pointer.map { pointer throws(LaminaError) in try line(pointer, "\(place).\(name)") }
+        }
+        let flags = Int(setting.pointee.flags)
+        let types = Dictionary(uniqueKeysWithValues: SettingType.allCases.map { ($0.number, $0) })
+        let declaration = SettingDeclaration(
+            name: try name(try text(\.name, "name"), "\(place).name"),
+            type: try choice(setting.pointee.type, "\(place).type", types),
+            choices: try text(\.choices, "choices")?.split(separator: "|").map(String.init) ?? [],
+            default: try text(\.default_value, "default_value"),
+            help: try text(\.help, "help") ?? "",
+            isLive: flags & LAMINA_SETTING_LIVE != 0,
+            isRequired: flags & LAMINA_SETTING_REQUIRED != 0,
+            isList: flags & LAMINA_SETTING_LIST != 0
+        )
+        do throws(LaminaError) { try declaration.check() } catch {
+            throw self.error("\(place).\(error.subject)", error.cause, remedy: error.remedy)
+        }
+        return declaration
+    }
+
+    func protocols() throws(LaminaError) -> [ProtocolEntry] {
+        let count = Int(descriptor.pointee.protocol_count)
+        guard count > 0 else { return [] }
+        guard count <= 64, let protocols = descriptor.pointee.protocols else {
+            throw error("protocols", "protocol_count is \(count), and protocols is no array of that length")
+        }
+        return (0..<count).map { index in
+            let entry = protocols[index]
+            return ProtocolEntry(
+                family: entry.family,
+                type: entry.type,
+                protocol: entry.protocol,
+                protocolMaximumOffset: entry.protocol_maximum_offset,
+                serviceFlags: entry.service_flags,
+                messageSize: entry.message_size
+            )
+        }
+    }
+}
+
+extension SettingType {
+    /// `LAMINA_SETTING_…`.
+    var number: UInt32 {
+        let number =
+            switch self {
+            case .bool: LAMINA_SETTING_BOOLEAN
+            case .integer: LAMINA_SETTING_INTEGER
+            case .size: LAMINA_SETTING_SIZE
+            case .rate: LAMINA_SETTING_RATE
+            case .duration: LAMINA_SETTING_DURATION
+            case .text: LAMINA_SETTING_TEXT
+            case .choice: LAMINA_SETTING_CHOICE
+            case .path: LAMINA_SETTING_PATH
+            case .secret: LAMINA_SETTING_SECRET
+            }
+        return UInt32(number)
+    }
+}
+
+extension Phase {
+    /// The phases by `LAMINA_PHASE_…`.
+    static let byNumber: [UInt32: Phase] = [
+        UInt32(LAMINA_PHASE_NONE): .none, UInt32(LAMINA_PHASE_INSPECTOR): .inspector,
+        UInt32(LAMINA_PHASE_FIREWALL): .firewall, UInt32(LAMINA_PHASE_REDIRECTOR): .redirector,
+        UInt32(LAMINA_PHASE_PROXY): .proxy, UInt32(LAMINA_PHASE_INBOUND_MODIFY): .inboundModify,
+        UInt32(LAMINA_PHASE_OUTBOUND_MODIFY): .outboundModify,
+        UInt32(LAMINA_PHASE_CRYPTO_COMPRESS): .cryptoCompress, UInt32(LAMINA_PHASE_LOCAL_CACHE): .localCache,
+        UInt32(LAMINA_PHASE_SYSTEM): .system,
+    ]
+}

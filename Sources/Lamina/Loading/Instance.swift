@@ -1,0 +1,146 @@
+public import CLamina
+import Glibc
+
+/// One level of one chain: a provider with a label and settings, and the table that it made for these settings,
+/// checked.
+public final class Instance: @unchecked Sendable {
+    // The tables are constant, and the context is the provider's, which synchronizes it itself.
+    /// The provider's calls with these settings; nil where it fills none.
+    public let table: UnsafePointer<lamina_table>?
+    /// The provider's indications with these settings; nil where it fills none.
+    public let indications: UnsafePointer<lamina_indications>?
+    /// What `lamina_instance_context` answers.
+    public let context: UnsafeMutableRawPointer?
+    /// The provider.
+    public let provider: Provider
+    /// The level's name in its chain.
+    public let label: String
+    /// When the level is linked.
+    public let conditions: Conditions
+    /// What it does to data with these settings.
+    public let effect: Effect
+
+    private let storage: SettingStorage
+    private let current: Locked<Settings>
+    private let isAlive = Locked(true)
+
+    /// The settings in force.
+    public var settings: Settings { current.withLock { $0 } }
+
+    init(
+        provider: Provider,
+        label: String,
+        settings: Settings,
+        storage: SettingStorage,
+        conditions: Conditions,
+        effect: Effect,
+        made: lamina_instance
+    ) {
+        self.provider = provider
+        self.label = label
+        self.storage = storage
+        self.conditions = conditions
+        self.effect = effect
+        current = Locked(settings)
+        table = made.table
+        indications = made.indications
+        context = made.context
+    }
+
+    deinit {
+        destroy()
+    }
+
+    /// Ends the level, once, when its last socket has closed. Runs the provider's code, on this thread.
+    public func destroy() {
+        let isFirst = isAlive.withLock { alive in
+            defer { alive = false }
+            return alive
+        }
+        if isFirst { provider.destroy(context) }
+    }
+
+    /// The entries that the table fills, by name, in the table's order.
+    public var entryNames: [String] {
+        (0..<LAMINA_ENTRY_COUNT).compactMap { number in
+            guard let table else { return nil }
+            let entry = lamina_describe_entry(UInt32(number)).pointee
+            let function = UnsafeRawPointer(table).load(fromByteOffset: entry.offset, as: UnsafeRawPointer?.self)
+            return function == nil ? nil : String(cString: entry.name)
+        }
+    }
+
+    /// The indications that are filled, by name.
+    public var indicationNames: [String] {
+        (0..<LAMINA_INDICATION_COUNT).compactMap { number in
+            guard let indications else { return nil }
+            let entry = lamina_describe_indication(UInt32(number)).pointee
+            let function = UnsafeRawPointer(indications).load(
+                fromByteOffset: entry.offset,
+                as: UnsafeRawPointer?.self
+            )
+            return function == nil ? nil : String(cString: entry.name)
+        }
+    }
+
+    /// Changes a live setting while sockets are open (the table's `configure`). The value is read as the layer syntax
+    /// has it. Where the provider refuses, the old value stays and the error says why. Runs the provider's code.
+    public func configure(_ key: String, to text: String) throws(LaminaError) {
+        let subject = "layer \"\(label)\""
+        guard let declaration = provider.manifest.settings.first(where: { $0.name == key }) else {
+            throw LaminaError(
+                .invalidSetting,
+                subject,
+                "has no setting \"\(key)\"",
+                remedy: Suggestion.remedy(
+                    for: key,
+                    among: provider.manifest.settings.map(\.name),
+                    otherwise: "see lamina show \(provider.name)"
+                )
+            )
+        }
+        guard declaration.isLive, let configure = table?.pointee.configure else {
+            throw LaminaError(
+                .invalidSetting,
+                "\(subject): \(key)",
+                "can't change while the chain is in use",
+                remedy: "open a new chain with it"
+            )
+        }
+        let values = try declaration.values(of: try LayerGrammar.value(Substring(text)), for: "\(subject): \(key)")
+        let value = declaration.isList ? SettingValue.list(values) : values.first ?? .list([])
+        var changed = settings
+        changed.set(key, to: value)
+        let delivery = SettingStorage(changed.only(key))
+        for index in delivery.settings.indices {
+            let (status, reason) = withReason { reason, capacity in
+                configure(context, &delivery.settings[index], reason, capacity)
+            }
+            guard status == 0 else {
+                throw LaminaError(
+                    .invalidSetting,
+                    "\(subject): \(key)",
+                    reason ?? "was refused: \(String(cString: strerror(-status)))",
+                    errno: max(-status, 0),
+                    level: label
+                )
+            }
+        }
+        current.withLock { $0 = changed }
+    }
+}
+
+/// Runs `body` with room for one line and gives its result with that line, where one was written.
+func withReason(
+    _ body: (UnsafeMutablePointer<CChar>, Int) -> lamina_status
+) -> (lamina_status, reason: String?) {
+    let capacity = 512
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: capacity) { buffer in
+        guard let base = buffer.baseAddress else { return (-ENOMEM, nil) }
+        buffer.initialize(repeating: 0)
+        let status = body(base, capacity)
+        base[capacity - 1] = 0
+        let line = String(cString: base).split(whereSeparator: \.isNewline).first.map(String.init)
+        return (status, line)
+    }
+}

@@ -1,0 +1,94 @@
+import CLamina
+
+/// One provider of a loaded library, or of the program itself: its descriptor, checked (WSAPROTOCOL_INFO and WSPStartup's
+/// part of a catalog entry).
+public final class Provider: @unchecked Sendable {
+    // The descriptor is constant and stays mapped for good.
+    let descriptor: UnsafePointer<lamina_provider>
+    let image: PluginImage
+
+    /// What the provider says about itself, as a manifest without entries, pin and path.
+    public let manifest: Manifest
+
+    /// The name by which a chain asks for it.
+    public var name: String { manifest.name }
+
+    /// The file that it comes from; a built-in one's name for itself.
+    public var path: String { image.path }
+
+    /// Checks a descriptor: its size, that each text is there and one line, that numbers have a meaning, and that its
+    /// functions lie in the plug-in's own code.
+    init(
+        _ descriptor: UnsafePointer<lamina_provider>,
+        in image: PluginImage,
+        at index: Int
+    ) throws(LaminaError) {
+        self.descriptor = descriptor
+        self.image = image
+        manifest = try Self.read(descriptor, in: image, at: index)
+    }
+
+    private static func read(
+        _ descriptor: UnsafePointer<lamina_provider>,
+        in image: PluginImage,
+        at index: Int
+    ) throws(LaminaError) -> Manifest {
+        var reader = DescriptorReader(descriptor, image: image, index: index)
+        let provider = descriptor.pointee
+        guard provider.size >= UInt32(MemoryLayout<lamina_provider>.size) else {
+            throw reader.error(
+                "descriptor",
+                "has \(provider.size) bytes, fewer than the \(MemoryLayout<lamina_provider>.size) of version 1",
+                remedy: "set size to sizeof(lamina_provider)"
+            )
+        }
+        let name = try reader.name(try reader.text(\.name, "name"), "name")
+        reader.subject = "\(image.path): provider \"\(name)\""
+        let kinds: [UInt32: ProviderKind] = [
+            UInt32(LAMINA_BASE_PROVIDER): .base, UInt32(LAMINA_LAYERED_PROVIDER): .layered,
+            UInt32(LAMINA_TERMINATING_PROVIDER): .terminating,
+        ]
+        let handoffs: [UInt32: Handoff] = [
+            UInt32(LAMINA_HANDOFF_SHARE): .share, UInt32(LAMINA_HANDOFF_MOVE): .move,
+            UInt32(LAMINA_HANDOFF_NONE): .none,
+        ]
+        var manifest = Manifest(
+            name: name,
+            library: image.path,
+            kind: try reader.choice(provider.kind, "kind", kinds),
+            effect: try reader.choice(provider.effect, "effect", Effect.byNumber)
+        )
+        manifest.version = try reader.text(\.version, "version") ?? ""
+        manifest.summary = try reader.text(\.summary, "summary") ?? ""
+        manifest.uuid = try reader.text(\.uuid, "uuid") ?? ""
+        manifest.handoff = try reader.choice(provider.handoff, "handoff", handoffs)
+        manifest.phase = try reader.choice(provider.phase, "phase", Phase.byNumber)
+        manifest.categories = SocketCategories(rawValue: provider.categories)
+        guard !manifest.categories.isEmpty, SocketCategories.all.isSuperset(of: manifest.categories) else {
+            throw reader.error("categories", "0x\(String(provider.categories, radix: 16)) is no set of categories")
+        }
+        let flags = Int(provider.flags)
+        manifest.isGeneric = flags & LAMINA_PROVIDER_GENERIC != 0
+        manifest.reorders = flags & LAMINA_PROVIDER_REORDERS != 0
+        guard flags & ~(LAMINA_PROVIDER_GENERIC | LAMINA_PROVIDER_REORDERS) == 0 else {
+            throw reader.error("flags", "0x\(String(flags, radix: 16)) has a bit that nobody knows")
+        }
+        manifest.settings = try reader.settings()
+        manifest.protocols = try reader.protocols()
+        manifest.before = try reader.names(\.before, "before")
+        manifest.after = try reader.names(\.after, "after")
+        manifest.conflicts = try reader.names(\.conflicts, "conflicts")
+        manifest.requires = try reader.names(\.requires_names, "requires_names")
+        try reader.checkFunction(\.instantiate, "instantiate", required: true)
+        try reader.checkFunction(\.destroy, "destroy", required: false)
+        return manifest
+    }
+}
+
+extension Effect {
+    /// The effects by `LAMINA_EFFECT_…`.
+    static let byNumber: [UInt32: Effect] = [
+        UInt32(LAMINA_EFFECT_NONE): .none, UInt32(LAMINA_EFFECT_OBSERVE): .observe,
+        UInt32(LAMINA_EFFECT_TRANSFORM): .transform,
+    ]
+}
