@@ -106,7 +106,8 @@ package protocol ChainRunner: AnyObject {
     func isDirect(_ request: ConnectRequest) -> Bool
     /// Connects through the chain, or decides; `completion` runs once, before or after the return.
     func connect(
-        _ request: ConnectRequest, completion: @escaping (ConnectOutcome) -> Void
+        _ request: ConnectRequest,
+        completion: @escaping (ConnectOutcome) -> Void
     ) -> any Cancellable
     /// Resolves through the chain.
     func resolve(_ question: NameQuestion, completion: @escaping (NameAnswer) -> Void)

@@ -30,9 +30,10 @@ struct Elf {
         if bits == 32 { return }
         let size = Int(Elf.number(header, 54, 2))
         let count = Int(Elf.number(header, 56, 2))
-        guard size >= 56, count < 4096,
-            let table = Elf.read(descriptor, at: Int(truncatingIfNeeded: Elf.number(header, 32, 8)), count: size * count)
-        else { return nil }
+        let offset = Int(truncatingIfNeeded: Elf.number(header, 32, 8))
+        guard size >= 56, count < 4096, let table = Elf.read(descriptor, at: offset, count: size * count) else {
+            return nil
+        }
         for start in stride(from: 0, to: size * count, by: size) {
             let offset = Int(truncatingIfNeeded: Elf.number(table, start + 8, 8))
             let length = Int(truncatingIfNeeded: Elf.number(table, start + 32, 8))

@@ -99,10 +99,11 @@ package struct Endpoint {
         }
     }
 
+    /// The form of getsockname and getpeername.
+    package typealias NameCall = (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+
     /// What `call` (getsockname, getpeername) says of a descriptor.
-    package static func name(
-        of descriptor: Int32, _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
-    ) -> Endpoint? {
+    package static func name(of descriptor: Int32, _ call: NameCall) -> Endpoint? {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return withUnsafeMutablePointer(to: &storage) { pointer in

@@ -83,8 +83,7 @@ struct Guard {
     }
 
     private func judgeConnect(_ call: clinux_call, _ descriptor: Int32, _ socket: SocketKind) -> Verdict {
-        guard let bytes = Process.read(call, at: call.arguments.1, count: call.arguments.2, most: 128, from: listener)
-        else { return .answer(-Int64(EFAULT)) }
+        guard let bytes = read(call, call.arguments.1, call.arguments.2) else { return .answer(-Int64(EFAULT)) }
         let address = SocketBytes(bytes)
         if address.family == AF_UNSPEC { return perform { address.withSocketAddress { connect(descriptor, $0, $1) } } }
         if socket.isDatagram {
@@ -94,12 +93,13 @@ struct Guard {
             return refuseDatagrams(address)
         }
         return .refuse(
-            EACCES, "it connects to \(address) by a system call of its own (static code, or without the C library)")
+            EACCES,
+            "it connects to \(address) by a system call of its own (static code, or without the C library)"
+        )
     }
 
     private func judgeBind(_ call: clinux_call, _ descriptor: Int32, _ socket: SocketKind) -> Verdict {
-        guard let bytes = Process.read(call, at: call.arguments.1, count: call.arguments.2, most: 128, from: listener)
-        else { return .answer(-Int64(EFAULT)) }
+        guard let bytes = read(call, call.arguments.1, call.arguments.2) else { return .answer(-Int64(EFAULT)) }
         let address = SocketBytes(bytes)
         if socket.isDatagram && address.port != 0 {
             return .refuse(EACCES, "UDP is not covered yet, and it receives at port \(address.port)")
@@ -111,12 +111,12 @@ struct Guard {
         let flags = Int32(truncatingIfNeeded: call.arguments.3)
         // A stream has its one destination, whatever the call names, unless it is to be connected by it.
         if !socket.isDatagram { return flags & SocketKind.fastOpen != 0 ? .answer(-Int64(EOPNOTSUPP)) : .allow }
-        guard let name = Process.read(call, at: call.arguments.4, count: call.arguments.5, most: 128, from: listener)
-        else { return .answer(-Int64(EFAULT)) }
+        guard let name = read(call, call.arguments.4, call.arguments.5) else { return .answer(-Int64(EFAULT)) }
         let address = SocketBytes(name)
         guard address.isLoopbackNameServer else { return refuseDatagrams(address) }
-        guard let data = Process.read(call, at: call.arguments.1, count: call.arguments.2, most: 65536, from: listener)
-        else { return .answer(-Int64(EFAULT)) }
+        guard let data = read(call, call.arguments.1, call.arguments.2, most: 65536) else {
+            return .answer(-Int64(EFAULT))
+        }
         return perform {
             address.withSocketAddress { sendto(descriptor, data, data.count, flags, $0, $1) }
         }
@@ -130,18 +130,21 @@ struct Guard {
         let header = MemoryLayout<msghdr>.stride
         let stride = isOne ? header : header + 8
         let count = isOne ? 1 : min(call.arguments.2 & 0xffff_ffff, 1024)
-        guard let bytes = Process.read(call, at: call.arguments.1, count: count * UInt64(stride), most: 1 << 17, from: listener)
-        else { return .answer(-Int64(EFAULT)) }
+        guard let bytes = read(call, call.arguments.1, count * UInt64(stride), most: 1 << 17) else {
+            return .answer(-Int64(EFAULT))
+        }
         for start in Swift.stride(from: 0, to: bytes.count, by: stride) {
             let name = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: start, as: UInt64.self) }
             let length = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: start + 8, as: UInt32.self) }
             if name == 0 || length == 0 { continue }
-            guard let bytes = Process.read(call, at: name, count: UInt64(length), most: 128, from: listener) else {
-                return .answer(-Int64(EFAULT))
-            }
+            guard let bytes = read(call, name, UInt64(length)) else { return .answer(-Int64(EFAULT)) }
             return refuseDatagrams(SocketBytes(bytes))
         }
         return .allow
+    }
+
+    private func read(_ call: clinux_call, _ address: UInt64, _ count: UInt64, most: Int = 128) -> [UInt8]? {
+        Process.read(call, at: address, count: count, most: most, from: listener)
     }
 
     private func refuseDatagrams(_ address: SocketBytes) -> Verdict {

@@ -14,7 +14,8 @@ package final class KernelRunner: ChainRunner {
     package func isDirect(_ request: ConnectRequest) -> Bool { effect == .none }
 
     package func connect(
-        _ request: ConnectRequest, completion: @escaping (ConnectOutcome) -> Void
+        _ request: ConnectRequest,
+        completion: @escaping (ConnectOutcome) -> Void
     ) -> any Cancellable {
         if effect == .none {
             completion(.direct(request.destination))
@@ -39,7 +40,9 @@ package final class KernelRunner: ChainRunner {
             if let address = entry.pointee.ai_addr, let found = Endpoint(address, length: entry.pointee.ai_addrlen) {
                 answer.addresses.append(found)
             }
-            if let name = entry.pointee.ai_canonname, answer.canonical == nil { answer.canonical = String(cString: name) }
+            if let name = entry.pointee.ai_canonname, answer.canonical == nil {
+                answer.canonical = String(cString: name)
+            }
             next = entry.pointee.ai_next
         }
         if let list { freeaddrinfo(list) }

@@ -27,9 +27,14 @@ struct Launch {
                     path.withCString { path in
                         withUnsafePointer(to: signals.inheritedMask) { mask in
                             var program = clinux_program(
-                                path: path, argv: argv, envp: envp, shell_argv: shell, mask: mask,
+                                path: path,
+                                argv: argv,
+                                envp: envp,
+                                shell_argv: shell,
+                                mask: mask,
                                 child_signal_ignored: signals.childIgnored ? 1 : 0,
-                                secret: (secret.first, secret.second))
+                                secret: (secret.first, secret.second)
+                            )
                             return clinux_spawn_guarded(&program)
                         }
                     }

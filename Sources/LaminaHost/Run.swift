@@ -36,7 +36,9 @@ public struct Run {
 
     /// A run whose chain `chain` makes, in each worker.
     init(
-        program: String, arguments: [String], layers: [String],
+        program: String,
+        arguments: [String],
+        layers: [String],
         chain: @escaping (EventLoop) throws -> any ChainRunner
     ) {
         self.program = program

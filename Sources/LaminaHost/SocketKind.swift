@@ -86,7 +86,13 @@ enum Process {
 
     /// Reads `count` bytes, at most `most`, that a stopped call points at; nil if they can't be read, or the caller
     /// is gone and another may have its number.
-    static func read(_ call: clinux_call, at address: UInt64, count: UInt64, most: Int, from listener: Int32) -> [UInt8]? {
+    static func read(
+        _ call: clinux_call,
+        at address: UInt64,
+        count: UInt64,
+        most: Int,
+        from listener: Int32
+    ) -> [UInt8]? {
         let wanted = Int(clamping: min(count, UInt64(most)))
         var bytes = [UInt8](repeating: 0, count: wanted)
         guard clinux_read_memory(call.thread, address, &bytes, wanted) == wanted else { return nil }

@@ -22,7 +22,10 @@ final class Worker {
 
     /// Serves on `rendezvous` until `control`, whose other end is the supervisor's, is closed.
     init(
-        loop: EventLoop, rendezvous: Rendezvous, control: Int32, runner: any ChainRunner,
+        loop: EventLoop,
+        rendezvous: Rendezvous,
+        control: Int32,
+        runner: any ChainRunner,
         say: @escaping (String) -> Void
     ) throws(Errno) {
         self.loop = loop
@@ -120,8 +123,11 @@ final class Worker {
         if let old = passages[request.cookie] { abandon(old) }
         let passage = Passage(cookie: request.cookie, destination: destination)
         let question = ConnectRequest(
-            destination: destination, local: request.local.length == 0 ? nil : Endpoint(request.local),
-            process: request.process, name: names.name(for: destination, process: request.process))
+            destination: destination,
+            local: request.local.length == 0 ? nil : Endpoint(request.local),
+            process: request.process,
+            name: names.name(for: destination, process: request.process)
+        )
         let isDirect = runner.isDirect(question)
         let meeting = rendezvous.address(for: destination, ipv6Only: request.ipv6_only != 0)
         guard isDirect || meeting != nil else { return caller.answer(error: EADDRNOTAVAIL) }
