@@ -64,6 +64,7 @@ let package = Package(
     targets: [
         .target(name: "CLamina"),
         .target(name: "CLinux"),
+        .target(name: "CLaminaRun"),
         .target(name: "Lamina", dependencies: ["CLamina", "CLinux"], swiftSettings: house),
         .target(
             name: "LaminaProvider", dependencies: ["CLamina", "CLinux"],
@@ -74,9 +75,10 @@ let package = Package(
                 exports("Sources/LaminaC/lamina.map"), shipped,
                 .unsafeFlags(["-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
             ]),
-        .target(name: "LaminaHost", dependencies: ["Lamina", "CLinux"], swiftSettings: house),
         .target(
-            name: "LaminaPreload", exclude: ["preload.map"],
+            name: "LaminaHost", dependencies: ["Lamina", "CLaminaRun", "CLinux"], swiftSettings: house),
+        .target(
+            name: "LaminaPreload", dependencies: ["CLaminaRun"], exclude: ["preload.map"],
             cSettings: [.unsafeFlags(["-fno-sanitize=all", "-fno-stack-protector", "-Os"])],
             linkerSettings: [
                 exports("Sources/LaminaPreload/preload.map"),
@@ -92,6 +94,8 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks", dependencies: ["Lamina", "CLinux"], path: "Tests/Benchmarks", exclude: ["Fixtures"],
             swiftSettings: house),
+        .executableTarget(
+            name: "HostDriver", dependencies: ["LaminaHost"], path: "Tests/HostDriver", swiftSettings: house),
         .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
     ] + plugins.map(\.target) + [
         .testTarget(

@@ -1,2 +1,267 @@
+// The libc calls that carry addresses. What goes to the worker is decided here by the socket itself, never by its
+// number; what the run doesn't cover is passed on without the secret, for the guard to refuse.
+#define _GNU_SOURCE
 #include "preload.h"
-int connect(int fd, const void *a, unsigned n) { return -1; }
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "calls.h"
+#include "run.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+enum { NAME_SERVICE = 53 };
+
+// Families that don't leave the machine, or aren't networks.
+static int is_local(int domain) { return domain == AF_UNIX || domain == AF_NETLINK || domain == AF_ALG; }
+
+static int is_loopback_name_server(const struct sockaddr *address, socklen_t length) {
+    if (length >= sizeof(struct sockaddr_in) && address->sa_family == AF_INET) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)address;
+        return four->sin_port == htons(NAME_SERVICE) && (ntohl(four->sin_addr.s_addr) >> 24) == 127;
+    }
+    if (length >= 24 && address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
+        return six->sin6_port == htons(NAME_SERVICE) && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+    }
+    return 0;
+}
+
+// Whether a call that names `address` may pass on this socket.
+static int may_name(int fd, const struct sockaddr *address, socklen_t length, int flags) {
+    int domain = socket_option(fd, SOL_SOCKET, SO_DOMAIN);
+    if (domain < 0 || is_local(domain)) return 1;
+    if (domain != AF_INET && domain != AF_INET6) return 0;
+    int type = socket_option(fd, SOL_SOCKET, SO_TYPE);
+    if (type == SOCK_STREAM) return !(flags & MSG_FASTOPEN);
+    return type == SOCK_DGRAM && is_loopback_name_server(address, length);
+}
+
+// Connecting and sending at once is left to the program's fallback, as where the kernel has it switched off.
+static int is_fast_open(int fd, int flags) {
+    return (flags & MSG_FASTOPEN) && socket_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM;
+}
+
+static long connect_raw(const run *run, int fd, const void *address, socklen_t length) {
+    long result = known_call(run, SYS_connect, fd, address, length, 0);
+    if (result == -ECONNRESET || result == -ECONNABORTED) return -recorded_error(fd, run, (int)-result);
+    return result;
+}
+
+// What the socket is bound to, if anything.
+static void local_address(int fd, lamina_run_address *local) {
+    socklen_t length = sizeof local->storage;
+    if (call3(SYS_getsockname, fd, (long)&local->storage, (long)&length) < 0) return;
+    if (local->storage.any.sa_family == AF_INET) {
+        if (local->storage.ipv4.sin_addr.s_addr || local->storage.ipv4.sin_port) local->length = length;
+    } else if (local->storage.any.sa_family == AF_INET6) {
+        const struct sockaddr_in6 *six = &local->storage.ipv6;
+        if (!IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr) || six->sin6_port) local->length = length;
+    }
+}
+
+// Waits for the verdict on a connect. A blocking one ends early by a signal or the socket's send time-out, as the
+// kernel's does: then the connection is made in the background, and `*early` is what the caller answers.
+static long verdict(int worker, const run *run, int fd, lamina_run_request *request, lamina_run_reply *reply, long *early) {
+    if (!request->nonblocking) {
+        struct timeval patience = {0};
+        socklen_t length = sizeof patience;
+        call6(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, (long)&patience, (long)&length, 0);
+        if (patience.tv_sec || patience.tv_usec) {
+            call6(SYS_setsockopt, worker, SOL_SOCKET, SO_RCVTIMEO, (long)&patience, sizeof patience, 0);
+        }
+    }
+    long result = worker_send(worker, request);
+    if (result < 0) return result;
+    result = worker_receive(worker, reply, sizeof *reply);
+    if (result != -EINTR && result != -EAGAIN) return result;
+    if (!request->nonblocking) {
+        *early = result == -EAGAIN ? -EINPROGRESS : -EINTR;
+        prepare(request, run, LAMINA_RUN_DETACH);
+        worker_send(worker, request);
+    }
+    do {
+        result = worker_receive(worker, reply, sizeof *reply);
+    } while (result == -EINTR || result == -EAGAIN);
+    return result;
+}
+
+static long connect_stream(const run *run, int fd, const lamina_run_address *destination) {
+    lamina_run_request request;
+    lamina_run_reply reply;
+    prepare(&request, run, LAMINA_RUN_CONNECT);
+    request.destination = *destination;
+    request.cookie = socket_cookie(fd);
+    long flags = call3(SYS_fcntl, fd, F_GETFL, 0);
+    if (flags < 0) return flags;
+    request.nonblocking = (flags & O_NONBLOCK) != 0;
+    if (destination->storage.any.sa_family == AF_INET6) {
+        request.ipv6_only = socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
+        if (request.ipv6_only && IN6_IS_ADDR_V4MAPPED(&destination->storage.ipv6.sin6_addr)) return -ENETUNREACH;
+    }
+    local_address(fd, &request.local);
+
+    int worker = worker_open(run);
+    if (worker < 0) return worker;
+    long early = 0;
+    long result = verdict(worker, run, fd, &request, &reply, &early);
+    if (result == 0) result = -reply.error;
+    if (result == 0) {
+        result = connect_raw(run, fd, &reply.address.storage, reply.address.length);
+        if (result < 0 && result != -EINPROGRESS && result != -EINTR && reply.pumped) {
+            prepare(&request, run, LAMINA_RUN_ABANDON);
+            worker_send(worker, &request);
+        }
+        if (early && (result == 0 || result == -EINPROGRESS)) result = early;
+    }
+    worker_close(worker);
+    return result;
+}
+
+static long do_connect(int fd, const struct sockaddr *address, socklen_t length) {
+    const run *run = current_run();
+    int domain = socket_option(fd, SOL_SOCKET, SO_DOMAIN);
+    if (!run->known) return call3(SYS_connect, fd, (long)address, length);
+    if (domain < 0 || is_local(domain)) return connect_raw(run, fd, address, length);
+    if (domain != AF_INET && domain != AF_INET6) return call3(SYS_connect, fd, (long)address, length);
+    // Too short, or of another family: the kernel fails it, or takes it as the wish to disconnect.
+    socklen_t least = domain == AF_INET ? sizeof(struct sockaddr_in) : 24;
+    if (!address || length < least || length > sizeof(struct sockaddr_storage) || address->sa_family != domain) {
+        return connect_raw(run, fd, address, length);
+    }
+    if (socket_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM && is_loopback_name_server(address, length)) {
+        return connect_raw(run, fd, address, length);
+    }
+    if (socket_option(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP) {
+        return call3(SYS_connect, fd, (long)address, length);
+    }
+    unsigned char state = 0;
+    socklen_t one = sizeof state;
+    call6(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, (long)&state, (long)&one, 0);
+    // Connecting, connected or listening: the kernel knows what a second call answers.
+    if (state != TCP_CLOSE) return connect_raw(run, fd, address, length);
+    lamina_run_address destination = {0};
+    destination.length = length < sizeof destination.storage ? length : sizeof destination.storage;
+    memcpy(&destination.storage, address, destination.length);
+    return connect_stream(run, fd, &destination);
+}
+
+EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length) {
+    return (int)answer(do_connect(fd, address, length));
+}
+
+EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+    const run *run = current_run();
+    if (run->known) {
+        if (is_fast_open(fd, flags)) return answer(-EOPNOTSUPP);
+        if (!message->msg_name || may_name(fd, message->msg_name, message->msg_namelen, flags)) {
+            return answer(known_call(run, SYS_sendmsg, fd, message, flags, 0));
+        }
+    }
+    return answer(call3(SYS_sendmsg, fd, (long)message, flags));
+}
+
+EXPORT ssize_t sendto(
+    int fd, const void *data, size_t count, int flags, const struct sockaddr *address, socklen_t length) {
+    const run *run = current_run();
+    // All six arguments are in use: a send that names somebody carries the secret as a sendmsg.
+    if (address && run->known) {
+        if (is_fast_open(fd, flags)) return answer(-EOPNOTSUPP);
+        if (may_name(fd, address, length, flags)) {
+            struct iovec vector = {(void *)data, count};
+            struct msghdr message = {
+                .msg_name = (void *)address, .msg_namelen = length, .msg_iov = &vector, .msg_iovlen = 1};
+            return answer(known_call(run, SYS_sendmsg, fd, &message, flags, 0));
+        }
+    }
+    return answer(call6(SYS_sendto, fd, (long)data, (long)count, flags, (long)address, length));
+}
+
+EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
+    const run *run = current_run();
+    int pass = run->known;
+    if (pass && is_fast_open(fd, flags)) return (int)answer(-EOPNOTSUPP);
+    for (unsigned i = 0; pass && i < count; i++) {
+        const struct msghdr *message = &messages[i].msg_hdr;
+        pass = !message->msg_name || may_name(fd, message->msg_name, message->msg_namelen, flags);
+    }
+    if (pass) return (int)answer(known_call(run, SYS_sendmmsg, fd, messages, count, flags));
+    return (int)answer(call6(SYS_sendmmsg, fd, (long)messages, count, flags, 0, 0));
+}
+
+EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length) {
+    const run *run = current_run();
+    int domain = run->known ? socket_option(fd, SOL_SOCKET, SO_DOMAIN) : -1;
+    int pass = is_local(domain)
+        || ((domain == AF_INET || domain == AF_INET6) && socket_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM);
+    if (pass) return (int)answer(known_call(run, SYS_bind, fd, address, length, 0));
+    return (int)answer(call3(SYS_bind, fd, (long)address, length));
+}
+
+EXPORT int listen(int fd, int backlog) {
+    const run *run = current_run();
+    if (run->known && is_local(socket_option(fd, SOL_SOCKET, SO_DOMAIN))) {
+        return (int)answer(known_call(run, SYS_listen, fd, (const void *)(long)backlog, 0, 0));
+    }
+    return (int)answer(call3(SYS_listen, fd, backlog, 0));
+}
+
+EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
+    const run *run = current_run();
+    if (run->known && is_local(socket_option(fd, SOL_SOCKET, SO_DOMAIN))) {
+        return (int)answer(known_call(run, SYS_accept4, fd, address, (long)length, flags));
+    }
+    return (int)answer(call6(SYS_accept4, fd, (long)address, (long)length, flags, 0, 0));
+}
+
+EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length) { return accept4(fd, address, length, 0); }
+
+// The worker's answer about a pumped socket's name, cut to the caller's buffer as the kernel cuts it.
+static int name_from_worker(int fd, uint32_t kind, struct sockaddr *address, socklen_t *length, socklen_t room) {
+    const run *run = current_run();
+    if (!run->known || !is_pumped(fd, run)) return 0;
+    lamina_run_request request;
+    lamina_run_reply reply;
+    prepare(&request, run, kind);
+    request.cookie = socket_cookie(fd);
+    if (ask(run, &request, &reply, sizeof reply) < 0 || reply.error || !reply.address.length) return 0;
+    memcpy(address, &reply.address.storage, room < reply.address.length ? room : reply.address.length);
+    *length = reply.address.length;
+    return 1;
+}
+
+EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length) {
+    socklen_t room = length ? *length : 0;
+    long result = call3(SYS_getpeername, fd, (long)address, (long)length);
+    if (result == 0) {
+        int saved = errno;
+        name_from_worker(fd, LAMINA_RUN_PEER, address, length, room);
+        errno = saved;
+    }
+    return (int)answer(result);
+}
+
+EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length) {
+    socklen_t room = length ? *length : 0;
+    long result = call3(SYS_getsockname, fd, (long)address, (long)length);
+    if (result == 0) name_from_worker(fd, LAMINA_RUN_LOCAL, address, length, room);
+    return (int)answer(result);
+}
+
+EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *length) {
+    long result = call6(SYS_getsockopt, fd, level, name, (long)value, (long)length, 0);
+    if (result == 0 && level == SOL_SOCKET && name == SO_ERROR && *length == sizeof(int)) {
+        int error;
+        memcpy(&error, value, sizeof error);
+        const run *run = current_run();
+        if ((error == ECONNRESET || error == EPIPE) && run->known) {
+            error = recorded_error(fd, run, error);
+            memcpy(value, &error, sizeof error);
+        }
+    }
+    return (int)answer(result);
+}

@@ -1,0 +1,87 @@
+/// What the preload object and the worker of a run say to each other, over a SOCK_SEQPACKET connection of one call.
+///
+/// The program finds the run in the environment: `LAMINA_RUN=NAME,SECRET,PORT4,PORT6`. NAME is the abstract name of
+/// the worker's socket and SECRET what a captured call carries in its last two argument registers (32 hexadecimal
+/// digits each); the ports are those of the worker's listeners on 127.0.0.1 and ::1, 0 where there is none.
+#ifndef LAMINA_RUN_H
+#define LAMINA_RUN_H
+
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define LAMINA_RUN_VARIABLE "LAMINA_RUN"
+
+/// Both sides are built together; a preload object of another build is answered with EPROTO.
+enum { LAMINA_RUN_VERSION = 1 };
+
+/// What a message asks for.
+enum {
+    /// Where to connect the socket: answered when the outcome is known, or soon if it is non-blocking.
+    LAMINA_RUN_CONNECT = 1,
+    /// The caller of a blocking connect was interrupted: answer now, the dial goes on.
+    LAMINA_RUN_DETACH = 2,
+    /// The connection that was offered will not be made.
+    LAMINA_RUN_ABANDON = 3,
+    /// The errno with which the socket's connection ended.
+    LAMINA_RUN_ERROR = 4,
+    /// The address that the program asked to connect to.
+    LAMINA_RUN_PEER = 5,
+    /// The address that the chain connected from.
+    LAMINA_RUN_LOCAL = 6,
+    /// The addresses of a name.
+    LAMINA_RUN_RESOLVE = 7,
+};
+
+/// An IPv4 or IPv6 socket address; length 0: none.
+typedef struct lamina_run_address {
+    uint32_t length;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ipv4;
+        struct sockaddr_in6 ipv6;
+    } storage;
+} lamina_run_address;
+
+typedef struct lamina_run_request {
+    uint64_t secret[2];
+    uint32_t version;
+    /// `LAMINA_RUN_…`.
+    uint32_t kind;
+    int32_t process;
+    /// The socket is non-blocking.
+    uint8_t nonblocking;
+    /// IPV6_V6ONLY.
+    uint8_t ipv6_only;
+    uint16_t reserved;
+    /// SO_COOKIE: names the socket.
+    uint64_t cookie;
+    lamina_run_address destination;
+    /// What the socket is bound to.
+    lamina_run_address local;
+    /// Of a resolve: AF_…, AI_… and the name.
+    int32_t family;
+    int32_t flags;
+    char name[256];
+} lamina_run_request;
+
+enum { LAMINA_RUN_ADDRESSES = 64 };
+
+typedef struct lamina_run_reply {
+    /// 0 or the errno that the call answers.
+    int32_t error;
+    /// Of a connect: the address is the worker's, which has to be told if the connection isn't made.
+    uint32_t pumped;
+    lamina_run_address address;
+} lamina_run_reply;
+
+typedef struct lamina_run_names {
+    /// 0 or an EAI_… code; with EAI_SYSTEM, `error` says which.
+    int32_t status;
+    int32_t error;
+    uint32_t count;
+    char canonical[256];
+    lamina_run_address addresses[LAMINA_RUN_ADDRESSES];
+} lamina_run_names;
+
+#endif

@@ -1,0 +1,99 @@
+import CLaminaRun
+import CLinux
+import Glibc
+
+/// One call of the preload object's: a connection over which it asks one thing and waits.
+final class Caller {
+    /// The connection.
+    let descriptor: Int32
+    /// The process at its other end.
+    let process: pid_t
+    /// The connect that it waits for.
+    weak var passage: Passage?
+    /// After this one the caller, if non-blocking, is sent on before the chain has connected.
+    var patience: UInt64?
+
+    init(descriptor: Int32, process: pid_t) {
+        self.descriptor = descriptor
+        self.process = process
+    }
+
+    /// Reads the next question: nil when the caller has gone, or says what no preload object says.
+    func read(secret: Secret) -> lamina_run_request? {
+        var request = lamina_run_request()
+        let size = MemoryLayout<lamina_run_request>.size
+        let count = clinux_receive(descriptor, &request, size)
+        guard count == size, secret == Secret(first: request.secret.0, second: request.secret.1) else { return nil }
+        return request
+    }
+
+    func answer(_ reply: lamina_run_reply) {
+        withUnsafeBytes(of: reply) { bytes in
+            _ = clinux_send(descriptor, bytes.baseAddress, bytes.count)
+        }
+    }
+
+    /// Answers with an errno, 0 for success.
+    func answer(error: Int32) {
+        var reply = lamina_run_reply()
+        reply.error = error
+        answer(reply)
+    }
+
+    /// Answers with an address.
+    func answer(_ address: Endpoint, pumped: Bool) {
+        var reply = lamina_run_reply()
+        reply.pumped = pumped ? 1 : 0
+        reply.address = address.raw
+        answer(reply)
+    }
+
+    /// Answers with one of a passage's names, or that there is none.
+    func answer(_ name: Endpoint?) {
+        if let name { answer(name, pumped: false) } else { answer(error: ENOTCONN) }
+    }
+
+    /// Answers a question for addresses.
+    func answer(_ answer: NameAnswer) {
+        var names = lamina_run_names()
+        names.status = answer.status
+        names.error = answer.error
+        withUnsafeMutableBytes(of: &names.canonical) { bytes in
+            bytes.copyBytes(from: (answer.canonical ?? "").utf8.prefix(bytes.count - 1))
+        }
+        withUnsafeMutableBytes(of: &names.addresses) { bytes in
+            let list = bytes.bindMemory(to: lamina_run_address.self)
+            for (index, address) in answer.addresses.prefix(list.count).enumerated() {
+                list[index] = address.raw
+                names.count += 1
+            }
+        }
+        withUnsafeBytes(of: names) { bytes in
+            _ = clinux_send(descriptor, bytes.baseAddress, bytes.count)
+        }
+    }
+}
+
+/// 128 random bits: a run's secret, or the name of its socket.
+struct Secret: Equatable {
+    let first: UInt64
+    let second: UInt64
+
+    init(first: UInt64, second: UInt64) {
+        self.first = first
+        self.second = second
+    }
+
+    /// From the kernel's generator, which is Swift's own.
+    init() {
+        self.init(first: .random(in: .min ... .max), second: .random(in: .min ... .max))
+    }
+
+    /// 32 hexadecimal digits.
+    var digits: String {
+        [first, second].map { word in
+            let digits = String(word, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}

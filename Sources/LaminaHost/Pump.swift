@@ -1,0 +1,218 @@
+import CLinux
+import Glibc
+
+/// Carries a program's stream to a chain and back: the near end is the accepted loopback socket, the far end a
+/// connection of the chain.
+///
+/// Each direction has one buffer and is either filling it or emptying it, so that a side that stalls stalls the
+/// other. An end of stream closes one direction; a reset of one end resets the other. Urgent data is carried as
+/// ordinary data in its place in the stream.
+final class Pump {
+    /// Bytes that may wait in one direction, beside the kernel's buffers.
+    static let capacity = 128 * 1024
+    /// Transfers of one direction before others get their turn.
+    private static let turns = 16
+
+    /// One direction's buffer: bytes from `start` to `end` wait.
+    private struct Lane {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Pump.capacity, alignment: 64)
+        var start = 0
+        var end = 0
+        /// The side that it is filled from has ended.
+        var ended = false
+        /// The end has been passed on.
+        var finished = false
+        /// The far end holds the buffer.
+        var pending = false
+        /// Another turn is already arranged.
+        var scheduled = false
+
+        var waiting: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: buffer[start..<end]) }
+
+        mutating func consume(_ count: Int) {
+            start += count
+            if start == end { (start, end) = (0, 0) }
+        }
+    }
+
+    private let loop: EventLoop
+    private let near: Int32
+    private let far: any ChainConnection
+    private let closed: (Int32) -> Void
+    private var up = Lane()
+    private var down = Lane()
+    private var readable = true
+    private var writable = true
+    private var isClosed = false
+    private var isDraining = false
+
+    /// Takes over `near` and `far`. `closed` runs once, with the errno that ended the connection, 0 for none.
+    init(loop: EventLoop, near: Int32, far: any ChainConnection, closed: @escaping (Int32) -> Void) {
+        self.loop = loop
+        self.near = near
+        self.far = far
+        self.closed = closed
+    }
+
+    /// Begins to carry.
+    func start() {
+        far.owner = self
+        let events = EventLoop.readable | EventLoop.writable | EventLoop.peerFinished
+        do {
+            try loop.watch(near, events | EventLoop.edgeTriggered) { [self] in nearEvents($0) }
+        } catch let error {
+            return finish(error: error.code)
+        }
+        sendUp()
+        sendDown()
+    }
+
+    /// The program is gone: what it sent is delivered, what it would have received is not.
+    func drain() {
+        isDraining = true
+        if up.finished { finish(error: 0) }
+    }
+
+    /// Ends the connection on both sides with a reset.
+    func abort(error: Int32) {
+        finish(error: error == 0 ? ECONNRESET : error)
+    }
+
+    private func nearEvents(_ events: UInt32) {
+        if events & EventLoop.failed != 0 {
+            var error: Int32 = 0
+            var length = socklen_t(MemoryLayout<Int32>.size)
+            getsockopt(near, SOL_SOCKET, SO_ERROR, &error, &length)
+            return finish(error: error == 0 ? ECONNRESET : error)
+        }
+        readable = readable || events & ~EventLoop.writable != 0
+        writable = writable || events & EventLoop.writable != 0
+        sendUp()
+        sendDown()
+    }
+
+    // MARK: - From the program to the chain
+
+    private func sendUp() {
+        for _ in 0..<Pump.turns {
+            if isClosed || up.pending || up.finished { return }
+            if up.start < up.end {
+                switch far.send(up.waiting) {
+                case .done(let count): up.consume(count)
+                case .pending: up.pending = true
+                case .failed(let code): return finish(error: code)
+                }
+            } else if up.ended {
+                up.finished = true
+                far.finishSending()
+                return finishIfDone()
+            } else if readable {
+                fillUp()
+            } else {
+                return
+            }
+        }
+        guard !up.scheduled else { return }
+        up.scheduled = true
+        loop.soon { [self] in
+            up.scheduled = false
+            sendUp()
+        }
+    }
+
+    private func fillUp() {
+        let count = clinux_receive(near, up.buffer.baseAddress, up.buffer.count)
+        if count > 0 {
+            up.end = count
+        } else if count == 0 {
+            up.ended = true
+        } else if count == -Int(EAGAIN) {
+            readable = false
+        } else if count != -Int(EINTR) {
+            finish(error: Int32(-count))
+        }
+    }
+
+    // MARK: - From the chain to the program
+
+    private func sendDown() {
+        for _ in 0..<Pump.turns {
+            if isClosed || down.pending || down.finished { return }
+            if down.start < down.end {
+                if !writable { return }
+                emptyDown()
+            } else if down.ended {
+                down.finished = true
+                shutdown(near, Int32(SHUT_WR))
+                return finishIfDone()
+            } else {
+                switch far.receive(into: down.buffer) {
+                case .done(let count): down.end = count; down.ended = count == 0
+                case .pending: down.pending = true
+                case .failed(let code): return finish(error: code)
+                }
+            }
+        }
+        guard !down.scheduled else { return }
+        down.scheduled = true
+        loop.soon { [self] in
+            down.scheduled = false
+            sendDown()
+        }
+    }
+
+    private func emptyDown() {
+        let waiting = down.waiting
+        let count = clinux_send(near, waiting.baseAddress, waiting.count)
+        if count >= 0 {
+            down.consume(count)
+        } else if count == -Int(EAGAIN) {
+            writable = false
+        } else if count != -Int(EINTR) {
+            finish(error: Int32(-count))
+        }
+    }
+
+    // MARK: - The end
+
+    private func finishIfDone() {
+        if up.finished && (down.finished || isDraining) { finish(error: 0) }
+    }
+
+    private func finish(error: Int32) {
+        guard !isClosed else { return }
+        isClosed = true
+        loop.forget(near)
+        clinux_reset_on_close(near, error == 0 ? 0 : 1)
+        Glibc.close(near)
+        // The far end may hold the buffers until it has closed.
+        far.close(abort: error != 0) { [self] in
+            far.owner = nil
+            up.buffer.deallocate()
+            down.buffer.deallocate()
+        }
+        closed(error)
+    }
+}
+
+extension Pump: ChainConnectionOwner {
+    func sent(_ transfer: Transfer) {
+        up.pending = false
+        switch transfer {
+        case .done(let count): up.consume(count)
+        case .pending: break
+        case .failed(let code): return finish(error: code)
+        }
+        sendUp()
+    }
+
+    func received(_ transfer: Transfer) {
+        down.pending = false
+        switch transfer {
+        case .done(let count): down.end = count; down.ended = count == 0
+        case .pending: break
+        case .failed(let code): return finish(error: code)
+        }
+        sendDown()
+    }
+}

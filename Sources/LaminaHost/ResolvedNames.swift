@@ -1,0 +1,38 @@
+import CLaminaRun
+import Glibc
+
+/// The names that a program has asked for, by the addresses that it got, so that a connect knows its name.
+struct ResolvedNames {
+    /// How many answers are remembered; the oldest go first.
+    static let capacity = 4096
+
+    private struct Key: Hashable {
+        let process: pid_t
+        let address: [UInt8]
+    }
+
+    private var names: [Key: String] = [:]
+    private var order: [Key] = []
+
+    /// Remembers that `address` was an answer to `name`.
+    mutating func note(_ name: String, for address: Endpoint, process: pid_t) {
+        let key = key(address, process)
+        if names.updateValue(name, forKey: key) == nil { order.append(key) }
+        if order.count < 2 * ResolvedNames.capacity { return }
+        for old in order.prefix(ResolvedNames.capacity) { names[old] = nil }
+        order.removeFirst(ResolvedNames.capacity)
+    }
+
+    /// The name that this process got `address` for.
+    func name(for address: Endpoint, process: pid_t) -> String? {
+        names[key(address, process)]
+    }
+
+    private func key(_ address: Endpoint, _ process: pid_t) -> Key {
+        let plain = address.unmapped
+        if plain.family == AF_INET {
+            return Key(process: process, address: withUnsafeBytes(of: plain.raw.storage.ipv4.sin_addr) { Array($0) })
+        }
+        return Key(process: process, address: withUnsafeBytes(of: plain.raw.storage.ipv6.sin6_addr) { Array($0) })
+    }
+}

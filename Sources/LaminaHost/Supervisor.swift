@@ -1,0 +1,203 @@
+import CLinux
+import Glibc
+
+/// The process behind `lamina run`: starts worker and program, serves the guard, and ends as the program ended. It
+/// loads no plug-in and has one thread.
+struct Supervisor {
+    /// How many workers in a row may be ended from outside before new connections are refused.
+    private static let workers = 5
+    /// How long a worker may take to finish, in milliseconds, beyond what it gives its connections.
+    private static let grace = Int32(Worker.drainTime) + 2000
+
+    private let run: Run
+    private let launch: Launch
+    private let signals: Signals
+    private let rendezvous: Rendezvous
+    private var worker: WorkerProcess?
+    private var workersLeft = Supervisor.workers
+    private var program: pid_t = -1
+    private var status: ExitStatus?
+
+    /// Checks everything that can be checked before anything starts.
+    init(_ run: Run) throws {
+        if clinux_thread_count() > 1 {
+            throw LaunchFailure.refused("a run starts from a process with one thread, and this one has more")
+        }
+        self.run = run
+        launch = try Launch(run)
+        do throws(Errno) {
+            signals = try Signals()
+            rendezvous = try Rendezvous()
+        } catch {
+            throw LaunchFailure.refused("a run needs loopback sockets and a signal descriptor: \(error.text)")
+        }
+    }
+
+    /// Runs the program to its end.
+    mutating func serve() throws -> ExitStatus {
+        defer { rendezvous.close() }
+        try startWorker()
+        // Nobody but the program needs a worker.
+        defer { endWorker() }
+        let spawned = try launch.start(rendezvous, signals: signals)
+        program = spawned.process
+        WorkerProcess.detachStreams()
+        supervise(Guard(listener: spawned.listener))
+        return status ?? .exited(125)
+    }
+
+    // MARK: - The worker
+
+    /// Starts a worker and waits until its chain is loaded.
+    private mutating func startWorker() throws {
+        do {
+            let worker = try WorkerProcess(run, rendezvous: rendezvous)
+            self.worker = worker
+            try awaitReport(worker)
+        } catch let error as Errno {
+            throw LaunchFailure.refused("no worker process could be started: \(error.text)")
+        }
+    }
+
+    private mutating func awaitReport(_ worker: WorkerProcess) throws {
+        while true {
+            var descriptors = [
+                pollfd(fd: worker.control, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
+            ]
+            poll(&descriptors, 2, -1)
+            if descriptors[0].revents != 0 { break }
+            while let signal = signals.next() {
+                guard [SIGINT, SIGQUIT, SIGTERM, SIGHUP].contains(signal.number), program < 0 else { continue }
+                discardWorker()
+                ExitStatus.killed(signal.number).leave()
+            }
+        }
+        switch worker.report() {
+        case .ready: return
+        case .failed(let message):
+            discardWorker()
+            throw LaunchFailure.refused(message)
+        case .silent:
+            let ending = WorkerProcess.ending(discardWorker())
+            throw LaunchFailure.refused("the worker \(ending) while it loaded \(layers)")
+        }
+    }
+
+    /// Ends the worker at once; its wait status.
+    @discardableResult
+    private mutating func discardWorker() -> Int32 {
+        guard let worker else { return 0 }
+        self.worker = nil
+        close(worker.control)
+        kill(worker.process, SIGKILL)
+        var status: Int32 = 0
+        while waitpid(worker.process, &status, 0) < 0 && errno == EINTR {}
+        return status
+    }
+
+    /// Lets the worker deliver what the program has sent, and waits for its end.
+    private mutating func endWorker() {
+        guard let worker else { return }
+        close(worker.control)
+        self.worker = nil
+        while true {
+            let ended = waitpid(worker.process, nil, WNOHANG)
+            if ended == worker.process || ended < 0 && errno != EINTR { return }
+            var descriptor = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
+            let isLate = poll(&descriptor, 1, Supervisor.grace) == 0
+            var isUnwanted = false
+            while let signal = signals.next() {
+                isUnwanted = isUnwanted || [SIGINT, SIGQUIT, SIGTERM, SIGHUP].contains(signal.number)
+            }
+            if isLate || isUnwanted { kill(worker.process, SIGKILL) }
+        }
+    }
+
+    /// The worker has died. What its layers had open is reset with it; another one takes its place, unless a layer
+    /// brought it down: all of them were asked for, so that there is no going on without one.
+    private mutating func replaceWorker(_ status: Int32) {
+        guard let dead = worker else { return }
+        close(dead.control)
+        worker = nil
+        workersLeft -= 1
+        let ending = WorkerProcess.ending(status)
+        let isCrash = Signals.crashes.contains(clinux_kill_signal(status)) || clinux_exit_code(status) >= 0
+        if isCrash || workersLeft == 0 {
+            rendezvous.close()
+            say("the worker \(ending) in \(layers): its connections were reset, and new ones are refused")
+            return
+        }
+        do {
+            try startWorker()
+            say("the worker \(ending): its connections were reset, and another has taken its place")
+        } catch {
+            rendezvous.close()
+            let reason = (error as? LaunchFailure)?.message ?? "\(error)"
+            say("the worker \(ending), and no other could start (\(reason)): new connections are refused")
+        }
+    }
+
+    private var layers: String { run.layers.isEmpty ? "a chain without layers" : run.layers.joined(separator: ", ") }
+
+    // MARK: - The program
+
+    /// Serves until the program has ended, and with it every process that the filter is on.
+    private mutating func supervise(_ guardian: Guard) {
+        var guardian = guardian
+        var isGuarding = true
+        while isGuarding || status == nil {
+            var descriptors = [
+                pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: isGuarding ? guardian.listener : -1, events: Int16(POLLIN), revents: 0),
+            ]
+            poll(&descriptors, 2, -1)
+            if descriptors[1].revents & Int16(POLLIN) != 0 { guardian.serve() }
+            if descriptors[1].revents & Int16(POLLHUP | POLLERR) != 0 { isGuarding = false }
+            if descriptors[0].revents != 0 { takeSignals() }
+        }
+        close(guardian.listener)
+    }
+
+    private mutating func takeSignals() {
+        while let signal = signals.next() {
+            switch signal.number {
+            case SIGCHLD: reap()
+            case SIGCONT: if status == nil && Process.isStopped(program) { kill(program, SIGCONT) }
+            default: if signal.isForwarded && status == nil { kill(program, signal.number) }
+            }
+        }
+    }
+
+    private mutating func reap() {
+        while true {
+            var ended: Int32 = 0
+            let process = waitpid(-1, &ended, WNOHANG | WUNTRACED)
+            if process <= 0 { return }
+            if process == program {
+                note(ended)
+            } else if let worker, process == worker.process, clinux_stop_signal(ended) < 0 {
+                replaceWorker(ended)
+            }
+        }
+    }
+
+    /// A program that stops stops this process too, so that its shell gets the terminal back.
+    private mutating func note(_ ended: Int32) {
+        if clinux_stop_signal(ended) >= 0 {
+            kill(getpid(), SIGSTOP)
+        } else if clinux_exit_code(ended) >= 0 {
+            status = .exited(clinux_exit_code(ended))
+        } else if clinux_kill_signal(ended) >= 0 {
+            status = .killed(clinux_kill_signal(ended))
+        }
+    }
+}
+
+extension WorkerProcess {
+    /// What a wait status says, as the end of a sentence.
+    static func ending(_ status: Int32) -> String {
+        let signal = clinux_kill_signal(status)
+        return signal >= 0 ? "died by \(Signals.name(signal))" : "ended with code \(clinux_exit_code(status))"
+    }
+}

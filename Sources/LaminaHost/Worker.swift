@@ -1,0 +1,322 @@
+import CLaminaRun
+import CLinux
+import Glibc
+
+/// The process that runs a chain: answers the preload object's questions, accepts the program's sockets and pumps.
+final class Worker {
+    /// How long a non-blocking connect waits for the chain, in milliseconds, before the program is sent on.
+    static let patience: Int64 = 20
+    /// How long the last bytes of a program that has ended may take to be delivered, in milliseconds.
+    static let drainTime: Int64 = 10_000
+    /// How long a program that was sent on may take to come, in milliseconds.
+    static let expectation: Int64 = 60_000
+
+    private let loop: EventLoop
+    private let rendezvous: Rendezvous
+    private let runner: any ChainRunner
+    private let say: (String) -> Void
+    private var callers: [Int32: Caller] = [:]
+    private var passages = Passages()
+    private var names = ResolvedNames()
+    private var isDraining = false
+
+    /// Serves on `rendezvous` until `control`, whose other end is the supervisor's, is closed.
+    init(
+        loop: EventLoop,
+        rendezvous: Rendezvous,
+        control: Int32,
+        runner: any ChainRunner,
+        say: @escaping (String) -> Void
+    ) throws(Errno) {
+        self.loop = loop
+        self.rendezvous = rendezvous
+        self.runner = runner
+        self.say = say
+        let readable = EventLoop.readable
+        try loop.watch(rendezvous.questions, readable) { [unowned self] _ in admitCallers() }
+        for listener in [rendezvous.listener4, rendezvous.listener6] where listener >= 0 {
+            try loop.watch(listener, readable) { [unowned self] _ in admitSockets(listener) }
+        }
+        try loop.watch(control, readable) { [unowned self] _ in
+            loop.forget(control)
+            drain()
+        }
+        sweep()
+    }
+
+    /// Gives up programs that were sent on and have not come: they ended in between.
+    private func sweep() {
+        loop.after(milliseconds: Worker.expectation) { [unowned self] in
+            for passage in passages.active where passage.isExpected && passage.caller == nil {
+                if passage.isOverdue { abandon(passage) }
+                passage.isOverdue = true
+            }
+            sweep()
+        }
+    }
+
+    // MARK: - Questions
+
+    private func admitCallers() {
+        while true {
+            let descriptor = clinux_accept(rendezvous.questions, nil)
+            if descriptor < 0 { return }
+            var process: pid_t = 0
+            var user: uid_t = 0
+            guard clinux_peer(descriptor, &process, &user) == 0, user == getuid() || getuid() == 0 else {
+                close(descriptor)
+                continue
+            }
+            let caller = Caller(descriptor: descriptor, process: process)
+            callers[descriptor] = caller
+            do {
+                try loop.watch(descriptor, EventLoop.readable) { [unowned self] _ in hear(caller) }
+            } catch {
+                dismiss(caller)
+            }
+        }
+    }
+
+    private func hear(_ caller: Caller) {
+        guard let request = caller.read(secret: rendezvous.secret) else { return dismiss(caller) }
+        guard request.version == UInt32(LAMINA_RUN_VERSION) else {
+            caller.answer(error: EPROTO)
+            return dismiss(caller)
+        }
+        switch Int(request.kind) {
+        case LAMINA_RUN_CONNECT: connect(caller, request)
+        case LAMINA_RUN_DETACH: if let passage = caller.passage { sendOn(passage) }
+        case LAMINA_RUN_ABANDON: if let passage = caller.passage { abandon(passage) }
+        case LAMINA_RUN_ERROR: caller.answer(error: passages[request.cookie]?.error ?? 0)
+        case LAMINA_RUN_PEER: caller.answer(passages[request.cookie]?.destination)
+        case LAMINA_RUN_LOCAL: caller.answer(passages[request.cookie]?.local)
+        case LAMINA_RUN_RESOLVE: resolve(caller, request)
+        default: dismiss(caller)
+        }
+    }
+
+    private func dismiss(_ caller: Caller) {
+        loop.forget(caller.descriptor)
+        if callers.removeValue(forKey: caller.descriptor) != nil { close(caller.descriptor) }
+        if let timer = caller.patience { loop.cancel(timer: timer) }
+        // Nobody waits for the verdict any more, and nobody was told to come.
+        if let passage = caller.passage, passage.caller === caller { abandon(passage) }
+    }
+
+    private func resolve(_ caller: Caller, _ request: lamina_run_request) {
+        let name = withUnsafeBytes(of: request.name) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        let question = NameQuestion(name: name, family: request.family, flags: request.flags)
+        runner.resolve(question) { [weak self, weak caller] answer in
+            guard let self, let caller else { return }
+            for address in answer.addresses { names.note(name, for: address, process: caller.process) }
+            caller.answer(answer)
+        }
+    }
+
+    // MARK: - Connects
+
+    private func connect(_ caller: Caller, _ request: lamina_run_request) {
+        let destination = Endpoint(request.destination)
+        guard caller.passage == nil, destination.family != AF_UNSPEC else { return caller.answer(error: EINVAL) }
+        if let old = passages[request.cookie] { abandon(old) }
+        let passage = Passage(cookie: request.cookie, destination: destination)
+        let question = ConnectRequest(
+            destination: destination,
+            local: request.local.length == 0 ? nil : Endpoint(request.local),
+            process: request.process,
+            name: names.name(for: destination, process: request.process)
+        )
+        let isDirect = runner.isDirect(question)
+        let meeting = rendezvous.address(for: destination, ipv6Only: request.ipv6_only != 0)
+        guard isDirect || meeting != nil else { return caller.answer(error: EADDRNOTAVAIL) }
+        passage.meeting = meeting
+        passage.isDirect = isDirect
+        passage.caller = caller
+        caller.passage = passage
+        passages.insert(passage)
+        let dial = runner.connect(question) { [weak self, weak passage] outcome in
+            guard let self, let passage else { return }
+            settle(passage, outcome)
+        }
+        guard case .dialing = passage.far else { return }
+        passage.far = .dialing(dial)
+        guard request.nonblocking != 0, !isDirect else { return }
+        caller.patience = loop.after(milliseconds: Worker.patience) { [weak self, weak passage] in
+            guard let self, let passage else { return }
+            sendOn(passage)
+        }
+    }
+
+    /// Sends the caller to the rendezvous before the chain has connected.
+    private func sendOn(_ passage: Passage) {
+        guard let caller = passage.caller, let meeting = passage.meeting, !passage.isDirect else { return }
+        passage.caller = nil
+        caller.answer(meeting, pumped: true)
+    }
+
+    private func settle(_ passage: Passage, _ outcome: ConnectOutcome) {
+        guard case .dialing = passage.far else {
+            if case .connected(let connection) = outcome { connection.close(abort: true) {} }
+            return
+        }
+        let caller = passage.caller
+        passage.caller = nil
+        if let timer = caller?.patience { loop.cancel(timer: timer) }
+        switch outcome {
+        case .refused(let code):
+            if let caller {
+                caller.passage = nil
+                caller.answer(error: code)
+                passages.end(passage, error: code)
+            } else {
+                fail(passage, code)
+            }
+        case .direct(let address):
+            caller?.passage = nil
+            caller?.answer(address, pumped: false)
+            passages.remove(passage)
+            passage.far = .ended
+        case .connected(let connection):
+            passage.far = .connected(connection)
+            passage.local = connection.localAddress.map { local in
+                passage.destination.family == AF_INET6 ? local.mapped : local.unmapped
+            }
+            if let caller, let meeting = passage.meeting { caller.answer(meeting, pumped: true) }
+            pumpIfMet(passage)
+        }
+    }
+
+    /// The chain has not connected, and the program has been sent on: its connection is reset.
+    private func fail(_ passage: Passage, _ code: Int32) {
+        passage.error = code
+        guard let near = passage.near else {
+            passage.far = .failed(code)
+            return
+        }
+        passage.near = nil
+        loop.forget(near)
+        close(near)
+        passages.end(passage, error: code)
+    }
+
+    private func abandon(_ passage: Passage) {
+        let far = passage.far
+        passage.caller = nil
+        passages.end(passage, error: passage.error)
+        passages.remove(passage)
+        switch far {
+        case .dialing(let dial): dial?.cancel()
+        case .connected(let connection): connection.close(abort: true) {}
+        case .pumped(let pump): pump.abort(error: ECONNRESET)
+        case .failed, .ended: break
+        }
+        if let near = passage.near {
+            passage.near = nil
+            loop.forget(near)
+            close(near)
+        }
+    }
+
+    // MARK: - The program's sockets
+
+    private func admitSockets(_ listener: Int32) {
+        while true {
+            var peer = sockaddr_storage()
+            let near = clinux_accept(listener, &peer)
+            if near < 0 { return }
+            // A worker that dies resets, and a refused socket is reset, because closing does so from now on.
+            clinux_reset_on_close(near, 1)
+            guard let passage = passage(of: near, peer: peer), passage.isExpected else {
+                say("a connection to the worker that no program of this run asked for was reset")
+                close(near)
+                continue
+            }
+            var on: Int32 = 1
+            setsockopt(near, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+            setsockopt(near, SOL_SOCKET, SO_OOBINLINE, &on, socklen_t(MemoryLayout<Int32>.size))
+            passage.near = near
+            if case .failed(let code) = passage.far {
+                fail(passage, code)
+            } else {
+                watchWhileDialing(passage, near)
+                pumpIfMet(passage)
+            }
+        }
+    }
+
+    /// Who has connected, by the cookie of the socket at the other end.
+    private func passage(of near: Int32, peer: sockaddr_storage) -> Passage? {
+        var identity = clinux_socket_identity()
+        guard let local = Endpoint.name(of: near, getsockname) else { return nil }
+        let found = withUnsafePointer(to: peer) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { theirs in
+                local.withSocketAddress { ours, _ in clinux_find_tcp(theirs, ours, &identity) }
+            }
+        }
+        guard found == 0 else { return nil }
+        if identity.owned != 0 && getuid() != 0 && identity.user != getuid() { return nil }
+        return passages[identity.cookie]
+    }
+
+    /// A program that resets its connection while the chain dials wants nothing any more.
+    private func watchWhileDialing(_ passage: Passage, _ near: Int32) {
+        guard case .dialing = passage.far else { return }
+        do {
+            try loop.watch(near, 0) { [weak self, weak passage] _ in
+                guard let self, let passage else { return }
+                abandon(passage)
+            }
+        } catch {
+            abandon(passage)
+        }
+    }
+
+    private func pumpIfMet(_ passage: Passage) {
+        guard case .connected(let far) = passage.far, let near = passage.near else { return }
+        passage.near = nil
+        loop.forget(near)
+        let pump = Pump(loop: loop, near: near, far: far) { [weak self, weak passage] error in
+            guard let self, let passage else { return }
+            passages.end(passage, error: error)
+            stopIfDrained()
+        }
+        passage.far = .pumped(pump)
+        pump.start()
+        if isDraining { pump.drain() }
+    }
+
+    // MARK: - The end
+
+    /// The program and its children are gone: what they sent is delivered, and the worker ends.
+    private func drain() {
+        isDraining = true
+        admitSockets(rendezvous.listener4)
+        admitSockets(rendezvous.listener6)
+        for passage in passages.active {
+            switch passage.far {
+            case .pumped(let pump): pump.drain()
+            // Sent on early, a program may have sent something before it ended.
+            case .dialing: if !hasSent(passage) { abandon(passage) }
+            case .connected, .failed: if passage.near == nil { abandon(passage) }
+            case .ended: break
+            }
+        }
+        loop.after(milliseconds: Worker.drainTime) { [unowned self] in
+            say("\(passages.active.count) connection(s) of the program were cut off: their peers take no more data")
+            loop.stop()
+        }
+        stopIfDrained()
+    }
+
+    private func hasSent(_ passage: Passage) -> Bool {
+        guard let near = passage.near else { return false }
+        var waiting: Int32 = 0
+        return ioctl(near, UInt(FIONREAD), &waiting) == 0 && waiting > 0
+    }
+
+    private func stopIfDrained() {
+        if isDraining && passages.active.isEmpty { loop.stop() }
+    }
+}

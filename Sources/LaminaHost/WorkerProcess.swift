@@ -1,0 +1,88 @@
+import CLinux
+import Glibc
+
+/// A worker, seen from its supervisor.
+struct WorkerProcess {
+    /// Its process.
+    let process: pid_t
+    /// Closing it tells the worker to finish.
+    let control: Int32
+
+    /// What a worker reports when its chain is loaded, or isn't.
+    enum Report {
+        case ready(ChainEffect)
+        case failed(String)
+        /// It has gone without a word.
+        case silent
+    }
+
+    /// Forks a worker that loads the run's chain and serves on `rendezvous`. For a process with one thread.
+    init(_ run: Run, rendezvous: Rendezvous) throws(Errno) {
+        var ends: [Int32] = [-1, -1]
+        let paired = clinux_socket_pair(&ends)
+        if paired < 0 { throw Errno(-paired) }
+        let supervisor = getpid()
+        let process = clinux_fork()
+        if process == 0 { WorkerProcess.live(run, rendezvous: rendezvous, control: ends[1], supervisor: supervisor) }
+        close(ends[1])
+        if process < 0 {
+            close(ends[0])
+            throw Errno(-process)
+        }
+        self.process = process
+        control = ends[0]
+    }
+
+    /// Reads the report; call it when `control` is readable.
+    func report() -> Report {
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = clinux_receive(control, &bytes, bytes.count)
+        guard count > 0 else { return .silent }
+        if bytes[0] == 1 { return .ready(ChainEffect(rawValue: bytes[1]) ?? .transform) }
+        return .failed(String(decoding: bytes[1..<count], as: UTF8.self))
+    }
+
+    private static func send(_ bytes: [UInt8], to control: Int32) {
+        _ = clinux_send(control, bytes, min(bytes.count, 4096))
+    }
+
+    /// The worker's life: from the fork to its end.
+    private static func live(_ run: Run, rendezvous: Rendezvous, control: Int32, supervisor: pid_t) -> Never {
+        if clinux_die_with(supervisor) < 0 { clinux_leave(125) }
+        // What the terminal or a shell sends to the whole job is the program's.
+        for number in [SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE] {
+            clinux_ignore_signal(number, 1)
+        }
+        // A crash ends the worker at once, whatever handler the language run time has.
+        for number in Signals.crashes { clinux_ignore_signal(number, 0) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        sigprocmask(SIG_SETMASK, &none, nil)
+        detachStreams()
+        let kept = (rendezvous.descriptors + [control]).sorted()
+        clinux_close_except(kept, Int32(kept.count))
+        do {
+            let loop = try EventLoop()
+            let runner = try run.chain(loop)
+            let worker = try Worker(loop: loop, rendezvous: rendezvous, control: control, runner: runner) { message in
+                if run.verbosity >= .normal { say(message) }
+            }
+            send([1, runner.effect.rawValue], to: control)
+            withExtendedLifetime(worker) { loop.run() }
+            runner.close()
+        } catch {
+            send([0] + Array("\(error)".utf8), to: control)
+            clinux_leave(125)
+        }
+        clinux_leave(0)
+    }
+
+    /// The program's input and output are nobody else's.
+    static func detachStreams() {
+        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        if null < 0 { return }
+        dup2(null, STDIN_FILENO)
+        dup2(null, STDOUT_FILENO)
+        if null > STDERR_FILENO { close(null) }
+    }
+}

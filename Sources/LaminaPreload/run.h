@@ -1,0 +1,43 @@
+// The run that this process belongs to, and what is asked of its worker.
+#ifndef LAMINA_PRELOAD_RUN_H
+#define LAMINA_PRELOAD_RUN_H
+
+#include "lamina_run.h"
+
+typedef struct run {
+    int known;
+    uint64_t secret[2];
+    uint16_t port4, port6;
+    socklen_t length;
+    unsigned char name[40];
+} run;
+
+#define HIDDEN __attribute__((visibility("hidden")))
+
+// The run as the environment names it; `known` is 0 outside of one. Safe before any constructor and after vfork.
+HIDDEN const run *current_run(void);
+
+// A connection to the worker, or a negative errno.
+HIDDEN int worker_open(const run *run);
+HIDDEN void worker_close(int worker);
+HIDDEN long worker_send(int worker, const lamina_run_request *request);
+// Waits for an answer of exactly `length` bytes; -EINTR and -EAGAIN as the socket's time-out and signals have it.
+HIDDEN long worker_receive(int worker, void *reply, size_t length);
+
+HIDDEN void prepare(lamina_run_request *request, const run *run, uint32_t kind);
+// Asks and waits, whatever signals come. 0 or a negative errno.
+HIDDEN long ask(const run *run, lamina_run_request *request, void *reply, size_t length);
+
+HIDDEN int socket_option(int fd, int level, int name);
+HIDDEN uint64_t socket_cookie(int fd);
+// Whether `fd` is connected to one of the worker's listeners.
+HIDDEN int is_pumped(int fd, const run *run);
+// The errno that the worker recorded for `fd`, else `error`.
+HIDDEN int recorded_error(int fd, const run *run, int error);
+
+// A call with the secret in its fifth and sixth argument.
+HIDDEN long known_call(const run *run, long number, int fd, const void *b, long c, long d);
+// errno and -1, or the value.
+HIDDEN long answer(long result);
+
+#endif
