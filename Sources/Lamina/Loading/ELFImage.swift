@@ -193,11 +193,11 @@ private struct ELFDynamic {
         var index = try image.read(UInt32.self, at: bucketsAt &+ UInt64(hash % buckets) &* 4)
         guard index >= firstSymbol else { return [] }
         var found: [UInt32] = []
-        while found.count < 4096 {
+        for _ in 0..<65536 {
             let entry = try image.read(UInt32.self, at: chainsAt &+ UInt64(index - firstSymbol) &* 4)
             if entry | 1 == hash | 1 { found.append(index) }
             if entry & 1 == 1 { break }
-            index += 1
+            index &+= 1
         }
         return found
     }
