@@ -104,6 +104,7 @@ let package = Package(
         .testTarget(name: "PluginTests", dependencies: ["Lamina", "CLinux", "TestSupport"], swiftSettings: house),
         .testTarget(
             name: "LaminaHostTests", dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
+            exclude: ["Fixtures"],
             swiftSettings: house),
         .testTarget(name: "LaminaCTests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
         .testTarget(name: "LaminaCLITests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),

@@ -14,7 +14,7 @@ final class Worker {
     private let loop: EventLoop
     private let rendezvous: Rendezvous
     private let runner: any ChainRunner
-    private let say: (String) -> Void
+    private let say: (Run.Verbosity, String) -> Void
     private var callers: [Int32: Caller] = [:]
     private var passages = Passages()
     private var names = ResolvedNames()
@@ -26,7 +26,7 @@ final class Worker {
         rendezvous: Rendezvous,
         control: Int32,
         runner: any ChainRunner,
-        say: @escaping (String) -> Void
+        say: @escaping (Run.Verbosity, String) -> Void
     ) throws(Errno) {
         self.loop = loop
         self.rendezvous = rendezvous
@@ -229,7 +229,7 @@ final class Worker {
             // A worker that dies resets, and a refused socket is reset, because closing does so from now on.
             clinux_reset_on_close(near, 1)
             guard let passage = passage(of: near, peer: peer), passage.isExpected else {
-                say("a connection to the worker that no program of this run asked for was reset")
+                say(.verbose, "a connection to the worker that no program of this run asked for was reset")
                 close(near)
                 continue
             }
@@ -304,7 +304,10 @@ final class Worker {
             }
         }
         loop.after(milliseconds: Worker.drainTime) { [unowned self] in
-            say("\(passages.active.count) connection(s) of the program were cut off: their peers take no more data")
+            say(
+                .normal,
+                "\(passages.active.count) connection(s) of the program were cut off: their peers take no more data"
+            )
             loop.stop()
         }
         stopIfDrained()
