@@ -197,6 +197,34 @@ struct CatalogTests {
         #expect(throws: LaminaError.self) { try catalog.base(family: AF_INET6, type: 1, protocol: 0) }
     }
 
+    @Test("A base that conflicts with another one, or makes a cycle, spoils no selection")
+    func selectionAmongRivals() throws {
+        try directory.plugin()
+        let tcp: JSON = [["family": "inet", "type": "stream", "protocol": "tcp"]]
+        try directory.manifest("a", ["kind": "base", "conflicts": ["b"], "after": ["b"], "protocols": tcp])
+        try directory.manifest("b", ["kind": "base", "requires": ["none"], "after": ["a"], "protocols": tcp])
+        #expect(try directory.catalog().base(family: AF_INET, type: 1, protocol: 6).name == "a")
+    }
+
+    @Test("The environment says where a user's and further manifests are")
+    func standardDirectories() async throws {
+        try directory.manifest("mine", in: "settings/lamina/catalog.d")
+        try directory.manifest("further", in: "more")
+        await #expect(processExitsWith: .success) { [path = directory.path as String] in
+            setenv("XDG_CONFIG_HOME", path + "/settings", 1)
+            setenv("XDG_DATA_HOME", "relative", 1)
+            setenv("HOME", path, 1)
+            setenv("LAMINA_CATALOG_PATH", "/nowhere:\(path)/more", 1)
+            let directories = CatalogDirectory.standard().filter { $0.origin != .package }
+            let user = path + "/settings/lamina/catalog.d"
+            precondition(directories.map(\.path) == ["/etc/lamina/catalog.d", user, "/nowhere", path + "/more"])
+            precondition(directories[1].libraries == path + "/.local/share/lamina/lib")
+            let entries = Catalog(directories: directories).entries
+            precondition(entries.contains { $0.name == "mine" && $0.origin == .user })
+            precondition(entries.contains { $0.name == "further" && $0.origin == .given })
+        }
+    }
+
     @Test("A thousand manifests are read without looking at a library")
     func many() throws {
         for number in 0..<1000 { try directory.manifest("layer\(number)", ["before": ["kernel"]]) }
