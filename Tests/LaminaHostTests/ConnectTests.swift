@@ -113,6 +113,16 @@ struct ConnectTests {
         #expect(service.lines == ["status \(EAI_SERVICE)"])
     }
 
+    @Test("gethostbyname is answered by the worker")
+    func hosts() throws {
+        let ending = try HostFixtures.run("observe", [HostFixtures.client, "host", "localhost"])
+        #expect(ending.lines == ["host localhost 127.0.0.1"])
+        #expect(ending.errors == "")
+        let unknown = try HostFixtures.run("observe", [HostFixtures.client, "host", "nosuch.invalid"])
+        #expect(unknown.lines == ["host error \(HOST_NOT_FOUND)"])
+        #expect(unknown.errors == "")
+    }
+
     @Test("Unix sockets are left alone", arguments: effects)
     func unix(effect: String) throws {
         let path = HostFixtures.path("local-\(effect)")

@@ -285,12 +285,23 @@ static int mode_names(char **v) {
     return 0;
 }
 
+static int mode_host(char **v) {
+    struct hostent *host = gethostbyname(v[0]);
+    if (!host) {
+        printf("host error %d\n", h_errno);
+        return 1;
+    }
+    char text[64];
+    printf("host %s %s\n", host->h_name, inet_ntop(host->h_addrtype, host->h_addr_list[0], text, sizeof text));
+    return 0;
+}
+
 int main(int count, char **v) {
     static const struct { const char *name; int (*run)(char **); } modes[] = {
         {"connect", mode_connect}, {"nonblocking", mode_nonblocking}, {"again", mode_again},
         {"children", mode_children}, {"slow", mode_slow}, {"late", mode_late}, {"bulk", mode_bulk}, {"leave", mode_leave},
         {"reset", mode_reset}, {"hold", mode_hold}, {"refused", mode_refused}, {"local", mode_local},
-        {"names", mode_names},
+        {"names", mode_names}, {"host", mode_host},
     };
     setvbuf(stdout, 0, _IOLBF, 0);
     for (size_t i = 0; count > 1 && i < sizeof modes / sizeof *modes; i++) {
