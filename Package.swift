@@ -83,6 +83,7 @@ let package = Package(
             linkerSettings: [
                 exports("Sources/LaminaPreload/preload.map"),
                 .unsafeFlags(["-enable-experimental-feature", "Embedded"]),
+                .unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release)),
             ]),
         .executableTarget(
             name: "LaminaCLI",

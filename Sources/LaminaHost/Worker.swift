@@ -87,6 +87,7 @@ final class Worker {
         case LAMINA_RUN_CONNECT: connect(caller, request)
         case LAMINA_RUN_DETACH: if let passage = caller.passage { sendOn(passage) }
         case LAMINA_RUN_ABANDON: if let passage = caller.passage { abandon(passage) }
+        case LAMINA_RUN_DONE: caller.endDirect(request.error)
         case LAMINA_RUN_ERROR: caller.answer(error: passages[request.cookie]?.error ?? 0)
         case LAMINA_RUN_PEER: caller.answer(passages[request.cookie]?.destination)
         case LAMINA_RUN_LOCAL: caller.answer(passages[request.cookie]?.local)
@@ -99,6 +100,7 @@ final class Worker {
         loop.forget(caller.descriptor)
         if callers.removeValue(forKey: caller.descriptor) != nil { close(caller.descriptor) }
         if let timer = caller.patience { loop.cancel(timer: timer) }
+        caller.endDirect(ECANCELED)
         // Nobody waits for the verdict any more, and nobody was told to come.
         if let passage = caller.passage, passage.caller === caller { abandon(passage) }
     }
@@ -173,11 +175,13 @@ final class Worker {
             } else {
                 fail(passage, code)
             }
-        case .direct(let address):
-            caller?.passage = nil
-            caller?.answer(address, pumped: false)
+        case .direct(let address, let ended):
             passages.remove(passage)
             passage.far = .ended
+            guard let caller else { return ended(ECANCELED) }
+            caller.passage = nil
+            caller.directEnded = ended
+            caller.answer(address, pumped: false)
         case .connected(let connection):
             passage.far = .connected(connection)
             passage.local = connection.localAddress.map { local in
