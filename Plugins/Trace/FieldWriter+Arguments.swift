@@ -19,7 +19,7 @@ extension FieldWriter {
                 count("size", asked.size, of: "byte")
             case LAMINA_ENTRY_SEND:
                 count("size", asked.size, of: "byte")
-                if asked.flags & UInt32(LAMINA_SEND_URGENT) != 0 { word("urgent", "urgent") }
+                if asked.flags & UInt32(LAMINA_SEND_URGENT) != 0 { flag("urgent") }
             case LAMINA_ENTRY_RECEIVE, LAMINA_ENTRY_RECEIVE_FROM:
                 count("size", asked.size, before: "up to ", of: "byte")
                 receiveFlags(asked.flags)
@@ -114,10 +114,10 @@ extension FieldWriter {
     }
 
     private mutating func receiveFlags(_ flags: UInt32) {
-        if flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 { word("peek", "peek") }
-        if flags & UInt32(LAMINA_RECEIVE_WAIT_ALL) != 0 { word("wait_all", "wait-all") }
-        if flags & UInt32(LAMINA_RECEIVE_DRAIN) != 0 { word("drain", "drain") }
-        if flags & UInt32(LAMINA_RECEIVE_URGENT) != 0 { word("urgent", "urgent") }
+        if flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 { flag("peek") }
+        if flags & UInt32(LAMINA_RECEIVE_WAIT_ALL) != 0 { flag("wait_all") }
+        if flags & UInt32(LAMINA_RECEIVE_DRAIN) != 0 { flag("drain") }
+        if flags & UInt32(LAMINA_RECEIVE_URGENT) != 0 { flag("urgent") }
     }
 
     private mutating func indications(_ name: StaticString, _ bits: UInt32) {

@@ -44,6 +44,12 @@ struct FieldWriter {
         quote()
     }
 
+    /// Something that is so: the word itself, or a member that is true.
+    mutating func flag(_ name: StaticString) {
+        begin(name)
+        line.append(isJSON ? "true" : name)
+    }
+
     /// A word from a table of names.
     mutating func word(_ name: StaticString, cString: UnsafePointer<CChar>) {
         begin(name)

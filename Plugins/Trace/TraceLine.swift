@@ -156,7 +156,7 @@ enum TraceLine {
         }
         fields.number("status", Int64(outcome.status))
         fields.result(operation, outcome)
-        if outcome.wasPending { fields.number("pended", 1) }
+        if outcome.wasPending { fields.flag("pended") }
         fields.number("duration_ns", duration)
         if level.pointee.data == .hex, !operation.sample.isEmpty {
             fields.quoted("data") { line in operation.sample.forEach { line.append(hex: $0) } }
