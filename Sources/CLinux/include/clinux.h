@@ -4,6 +4,7 @@
 #define CLINUX_H
 
 #include "clinux_event.h"
+#include "clinux_event.h"
 #include "clinux_file.h"
 #include "clinux_loader.h"
 #include "clinux_process.h"
