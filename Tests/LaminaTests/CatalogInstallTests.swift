@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Lamina
 import Testing
@@ -75,6 +76,16 @@ struct CatalogInstallTests {
         let history = String(decoding: try readAll("\(directory.path)/catalog.d/.history"), as: UTF8.self)
         let actions = try history.split(separator: "\n").map { try JSON(parsing: String($0))["action"]?.stringValue }
         #expect(actions == ["install", "remove"])
+    }
+
+    @Test("Installing another file of the same name replaces it, and the old copy goes")
+    func replaces() throws {
+        let first = try install(try directory.plugin())[0].library
+        let second = try install(try directory.plugin("REFUSE_INSTANCE"))[0].library
+        #expect(first != second)
+        #expect(access(first, F_OK) != 0)
+        #expect(try catalog.entry(named: "fixture").library == second)
+        #expect(try catalog.entry(named: "fixture").isAvailable)
     }
 
     @Test("A pinned library that changed is refused, and one that was only touched is not")

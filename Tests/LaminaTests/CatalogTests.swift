@@ -44,6 +44,19 @@ struct CatalogTests {
         #expect(try Manifest(parsing: Array(manifest.json.text().utf8), file: "again") == manifest)
     }
 
+    @Test("The manifest that the documentation shows is sound")
+    func documented() throws {
+        let text = #"""
+            {
+              "format": 1, "name": "shape", "version": "1.0", "summary": "limits the rate of what is sent",
+              "library": "libShape.so", "kind": "layered", "phase": "outbound-modify", "effect": "observe",
+              "handoff": "share", "before": ["tls"], "categories": ["connection", "stream"], "abi": {"min": 1, "max": 1},
+              "settings": [{"name": "rate", "type": "rate", "default": "1mbit", "help": "bits per second", "live": true}]
+            }
+            """#
+        #expect(try Manifest(parsing: Array(text.utf8), file: "shape.json").settings[0].isLive)
+    }
+
     @Test("Everything that transforms is required, and so are firewalls, unless a word says otherwise")
     func required() {
         var manifest = Manifest(name: "a", library: "a.so", kind: .layered, effect: .observe)
@@ -195,6 +208,34 @@ struct CatalogTests {
         let catalog = directory.catalog()
         #expect(try catalog.base(family: AF_INET, type: 1, protocol: 0).name == "d-first")
         #expect(throws: LaminaError.self) { try catalog.base(family: AF_INET6, type: 1, protocol: 0) }
+    }
+
+    @Test("A base that conflicts with another one, or makes a cycle, spoils no selection")
+    func selectionAmongRivals() throws {
+        try directory.plugin()
+        let tcp: JSON = [["family": "inet", "type": "stream", "protocol": "tcp"]]
+        try directory.manifest("a", ["kind": "base", "conflicts": ["b"], "after": ["b"], "protocols": tcp])
+        try directory.manifest("b", ["kind": "base", "requires": ["none"], "after": ["a"], "protocols": tcp])
+        #expect(try directory.catalog().base(family: AF_INET, type: 1, protocol: 6).name == "a")
+    }
+
+    @Test("The environment says where a user's and further manifests are")
+    func standardDirectories() async throws {
+        try directory.manifest("mine", in: "settings/lamina/catalog.d")
+        try directory.manifest("further", in: "more")
+        await #expect(processExitsWith: .success) { [path = directory.path as String] in
+            setenv("XDG_CONFIG_HOME", path + "/settings", 1)
+            setenv("XDG_DATA_HOME", "relative", 1)
+            setenv("HOME", path, 1)
+            setenv("LAMINA_CATALOG_PATH", "/nowhere:\(path)/more", 1)
+            let directories = CatalogDirectory.standard().filter { $0.origin != .package }
+            let user = path + "/settings/lamina/catalog.d"
+            precondition(directories.map(\.path) == ["/etc/lamina/catalog.d", user, "/nowhere", path + "/more"])
+            precondition(directories[1].libraries == path + "/.local/share/lamina/lib")
+            let entries = Catalog(directories: directories).entries
+            precondition(entries.contains { $0.name == "mine" && $0.origin == .user })
+            precondition(entries.contains { $0.name == "further" && $0.origin == .given })
+        }
     }
 
     @Test("A thousand manifests are read without looking at a library")

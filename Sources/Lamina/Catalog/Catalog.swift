@@ -78,18 +78,18 @@ public struct Catalog: Sendable {
     public func base(family: Int32, type: Int32, protocol: Int32) throws(LaminaError) -> CatalogEntry {
         var verifier = LibraryVerifier()
         let bases = entries.filter { $0.manifest?.kind == .base && $0.manifest?.isHidden == false && $0.isAvailable }
-        let order = try ChainOrder(deriving: bases.compactMap(\.manifest))
+        let order = ChainOrder.catalogOrder(of: bases.compactMap(\.manifest))
         var reason = LaminaError(
             .notFound,
             "family \(family), type \(type), protocol \(`protocol`)",
             "no installed base serves it",
             remedy: "lamina list --all shows what each one serves"
         )
-        for placement in order.placements
-        where placement.manifest.protocols.contains(where: {
+        for manifest in order
+        where manifest.protocols.contains(where: {
             $0.matches(family: family, type: type, protocol: `protocol`)
         }) {
-            guard let entry = bases.first(where: { $0.name == placement.manifest.name }) else { continue }
+            guard let entry = bases.first(where: { $0.name == manifest.name }) else { continue }
             let verified = verifier.verify(entry)
             switch verified.state {
             case .available: return verified

@@ -3,16 +3,43 @@ import Glibc
 
 /// Reads directories in order and merges the manifests of one name.
 struct CatalogReader {
-    /// The files of one name so far.
+    /// The files of one name so far. Their text is kept rather than their values, which are only needed again where
+    /// another file overrides them.
     private struct Draft {
-        var members = JSON.Object()
-        /// The file that each top-level key came from.
-        var sources: [String: String] = [:]
-        var files: [String] = []
+        var layers: [(file: String, text: [UInt8])] = []
         var origin = CatalogDirectory.Origin.package
         var library: String?
         var manifest: Manifest?
         var maskedBy: String?
+        /// The file that the library's path came from.
+        var libraryFile = ""
+    }
+
+    /// The members of several files, each key from the last that has it.
+    private struct Members {
+        private(set) var object = JSON.Object()
+        private var files: [String: String] = [:]
+        private var first: String?
+
+        mutating func add(_ new: JSON.Object, from file: String) {
+            guard first != nil else {
+                (object, first) = (new, file)
+                return
+            }
+            // A pin belongs to the library that it was made for.
+            if new["library"] != nil {
+                for key in ["sha256", "identity"] { object[key] = nil }
+            }
+            for (key, value) in new.members {
+                object[key] = value
+                files[key] = file
+            }
+        }
+
+        var reader: ManifestReader {
+            let (files, first) = (files, first ?? "")
+            return ManifestReader(object: object) { files[$0] ?? first }
+        }
     }
 
     private var drafts: [String: Draft] = [:]
@@ -28,7 +55,8 @@ struct CatalogReader {
             let names = try File.names(in: directory.path, endingIn: ".json")
             guard !names.isEmpty else { return }
             try trust.check(folder: directory.path)
-            for name in names { read("\(directory.path)/\(name)", in: directory) }
+            let folder = directory.path + "/"
+            for name in names { read(folder + name, in: directory) }
         } catch {
             problems.append(error)
         }
@@ -50,7 +78,7 @@ struct CatalogReader {
             }
             let reader = ManifestReader(object: object) { _ in file }
             name = try reader.name("name") ?? name
-            try merge(object, into: name, file: file, in: directory)
+            try merge(object, of: bytes, into: name, file: file, in: directory)
         } catch {
             broken.append(
                 CatalogEntry(
@@ -68,27 +96,28 @@ struct CatalogReader {
     /// Adds one file's members to what is known of its name; where the result isn't sound, nothing changes.
     private mutating func merge(
         _ object: JSON.Object,
+        of text: [UInt8],
         into name: String,
         file: String,
         in directory: CatalogDirectory
     ) throws(LaminaError) {
         var draft = drafts[name] ?? Draft()
-        for (key, value) in object.members {
-            draft.members[key] = value
-            draft.sources[key] = file
+        var members = Members()
+        for layer in draft.layers {
+            let json = try JSON(parsing: layer.text, named: layer.file, code: .invalidManifest)
+            members.add(json.objectValue ?? JSON.Object(), from: layer.file)
         }
-        draft.files.append(file)
+        members.add(object, from: file)
+        draft.layers.append((file, text))
         draft.origin = directory.origin
-        // A pin belongs to the library that it was made for.
-        if object["library"] != nil {
-            for key in ["sha256", "identity"] where object[key] == nil { draft.members[key] = nil }
-        }
-        let sources = draft.sources
-        let reader = ManifestReader(object: draft.members) { sources[$0] ?? file }
-        draft.maskedBy = try reader.bool("masked") == true ? sources["masked"] : nil
-        if draft.maskedBy == nil || draft.members["library"] != nil {
+        let reader = members.reader
+        draft.maskedBy = try reader.bool("masked") == true ? reader.file("masked") : nil
+        if draft.maskedBy == nil || members.object["library"] != nil {
             let manifest = try Manifest(reader, stem: name)
-            if object["library"] != nil { draft.library = directory.library(manifest.library) }
+            if object["library"] != nil {
+                draft.library = directory.library(manifest.library)
+                draft.libraryFile = file
+            }
             draft.manifest = manifest
         }
         drafts[name] = draft
@@ -100,7 +129,7 @@ struct CatalogReader {
             CatalogEntry(
                 name: name,
                 manifest: draft.manifest,
-                files: draft.files,
+                files: draft.layers.map(\.file),
                 origin: draft.origin,
                 library: draft.library,
                 state: Self.state(of: draft)
@@ -112,14 +141,14 @@ struct CatalogReader {
 
     private static func state(of draft: Draft) -> CatalogEntry.State {
         if let file = draft.maskedBy { return .masked(by: file) }
-        guard let manifest = draft.manifest, let file = draft.files.last else { return .available }
+        guard let manifest = draft.manifest else { return .available }
         let ours = LAMINA_ABI_VERSION
         guard !manifest.abi.contains(ours) else { return .available }
         let newer = manifest.abi.lowerBound > ours
         return .unavailable(
             LaminaError(
                 .incompatible,
-                draft.sources["library"] ?? file,
+                draft.libraryFile,
                 "\"\(manifest.name)\" needs ABI version \(newer ? manifest.abi.lowerBound : manifest.abi.upperBound), "
                     + "and this Lamina speaks \(ours)",
                 remedy: newer ? "install a newer Lamina" : "install a newer \"\(manifest.name)\""

@@ -20,21 +20,33 @@ public struct ChainOrder: Sendable, Equatable {
     /// and a cycle are refused; a cycle's error names its manifests.
     public init(deriving manifests: [Manifest]) throws(LaminaError) {
         try Self.check(manifests)
-        var waiting = manifests.sorted { Self.rank($0) < Self.rank($1) }
+        placements = try Self.arrange(manifests) { waiting throws(LaminaError) in throw Self.cycle(among: waiting) }
+        warnings = []
+    }
+
+    /// The order in which a catalog tries its entries: the derived one, except that nothing is refused; where rules make
+    /// a cycle, the first by phase and name goes first.
+    static func catalogOrder(of manifests: [Manifest]) -> [Manifest] {
+        let placements = Self.arrange(manifests) { _ throws(Never) in 0 }
+        return placements.map(\.manifest)
+    }
+
+    /// Places one level after another; `cycle` says which of those that wait goes next when each holds another back.
+    private static func arrange<Failure: Error>(
+        _ manifests: [Manifest],
+        cycle: ([Manifest]) throws(Failure) -> Int
+    ) throws(Failure) -> [Placement] {
+        var waiting = manifests.sorted { rank($0) < rank($1) }
         var placed: [Placement] = []
         while !waiting.isEmpty {
-            guard
-                let index = waiting.firstIndex(where: { candidate in
-                    !waiting.contains { Self.stands($0, above: candidate) != nil }
-                })
-            else { throw Self.cycle(among: waiting) }
+            let free = waiting.firstIndex { candidate in !waiting.contains { stands($0, above: candidate) != nil } }
+            let index = if let free { free } else { try cycle(waiting) }
             let next = waiting.remove(at: index)
-            let above = placed.compactMap { Self.stands($0.manifest, above: next) }
-            let below = waiting.compactMap { Self.stands(next, above: $0) }
-            placed.append(Placement(manifest: next, reasons: [Self.phaseReason(next)] + above + below))
+            let above = placed.compactMap { stands($0.manifest, above: next) }
+            let below = waiting.compactMap { stands(next, above: $0) }
+            placed.append(Placement(manifest: next, reasons: [phaseReason(next)] + above + below))
         }
-        placements = placed
-        warnings = []
+        return placed
     }
 
     /// Keeps an order that somebody gave. An order against phases, `before` or `after` gives warnings; a conflict and

@@ -21,7 +21,10 @@ struct LibraryVerifier {
     /// Checks a library's owner, mode and parents, its pin where it has one, and that it is a plug-in of this machine.
     mutating func check(_ library: String, pin: String?, identity: FileIdentity?) throws(LaminaError) {
         var status = stat()
-        guard stat(library, &status) == 0 else {
+        var isThere = lstat(library, &status) == 0
+        let isLink = isThere && status.st_mode & S_IFMT == S_IFLNK
+        if isLink { isThere = stat(library, &status) == 0 }
+        guard isThere else {
             let number = errno
             throw LaminaError(
                 number == ENOENT ? .notFound : .system,
@@ -36,8 +39,7 @@ struct LibraryVerifier {
         }
         try trust.check(status, of: library)
         try trust.check(folder: File.folder(of: library))
-        var link = stat()
-        if lstat(library, &link) == 0, link.st_mode & S_IFMT == S_IFLNK, let real = File.resolved(library) {
+        if isLink, let real = File.resolved(library) {
             try trust.check(folder: File.folder(of: real))
         }
         let found = FileIdentity(status)

@@ -62,7 +62,7 @@ struct ManifestReader {
     }
 
     private func checkName(_ name: String, _ key: String) throws(LaminaError) {
-        guard (1...64).contains(name.utf8.count), name.allSatisfy(LayerGrammar.isWord) else {
+        guard LayerGrammar.isName(name) else {
             throw error(
                 key,
                 "\"\(name)\" is no name",

@@ -52,7 +52,7 @@ struct DescriptorReader {
     }
 
     func name(_ text: String?, _ field: String) throws(LaminaError) -> String {
-        guard let text, (1...64).contains(text.utf8.count), text.allSatisfy(LayerGrammar.isWord) else {
+        guard let text, LayerGrammar.isName(text) else {
             throw error(field, text.map { "\"\($0)\" is no name" } ?? "is empty", remedy: "use letters, digits, . _ -")
         }
         return text

@@ -8,11 +8,15 @@ struct ELFImage: ~Copyable {
     let path: String
     private let file: File.Descriptor
     private let size: Int64
+    /// The file's first bytes, which hold most of what is looked at.
+    private let start: [UInt8]
 
     /// Opens the file.
     init(_ path: String) throws(LaminaError) {
         let file = try File.Descriptor(opening: path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        let start = try file.read(4096, at: 0, of: path)
         size = Int64(try file.status(of: path).st_size)
+        self.start = start
         self.path = path
         self.file = file
     }
@@ -41,8 +45,9 @@ struct ELFImage: ~Copyable {
 
     /// `count` bytes at `offset`, all of them.
     fileprivate func bytes(_ count: Int, at offset: UInt64) throws(LaminaError) -> [UInt8] {
-        guard let start = Int64(exactly: offset), start <= size, Int64(count) <= size - start else { throw truncated() }
-        let bytes = try file.read(count, at: start, of: path)
+        guard let place = Int64(exactly: offset), place <= size, Int64(count) <= size - place else { throw truncated() }
+        if Int(place) + count <= start.count { return Array(start[Int(place)..<Int(place) + count]) }
+        let bytes = try file.read(count, at: place, of: path)
         guard bytes.count == count else { throw truncated() }
         return bytes
     }
@@ -53,7 +58,7 @@ struct ELFImage: ~Copyable {
     }
 
     private func readHeaders() throws(LaminaError) -> [Elf64_Phdr] {
-        let start = try file.read(MemoryLayout<Elf64_Ehdr>.size, at: 0, of: path)
+        let start = start.prefix(MemoryLayout<Elf64_Ehdr>.size)
         guard start.starts(with: [0x7F, 0x45, 0x4C, 0x46]) else {
             throw refuse("is not an ELF file", remedy: "name a shared object (.so)")
         }
@@ -188,11 +193,11 @@ private struct ELFDynamic {
         var index = try image.read(UInt32.self, at: bucketsAt &+ UInt64(hash % buckets) &* 4)
         guard index >= firstSymbol else { return [] }
         var found: [UInt32] = []
-        while found.count < 4096 {
+        for _ in 0..<65536 {
             let entry = try image.read(UInt32.self, at: chainsAt &+ UInt64(index - firstSymbol) &* 4)
             if entry | 1 == hash | 1 { found.append(index) }
             if entry & 1 == 1 { break }
-            index += 1
+            index &+= 1
         }
         return found
     }

@@ -16,8 +16,10 @@ extension JSON {
         guard bytes.count <= limit else {
             throw LaminaError(code, name, "has \(bytes.count) bytes, more than the \(limit) that are read")
         }
-        var reader = JSONReader(bytes: bytes, name: name, code: code)
-        self = try reader.readText()
+        self = try bytes.withUnsafeBufferPointer { bytes throws(LaminaError) in
+            var reader = JSONReader(bytes: bytes, name: name, code: code)
+            return try reader.readText()
+        }
     }
 
     /// Reads one JSON text from a string.
@@ -28,13 +30,13 @@ extension JSON {
 
 /// A recursive descent over the bytes of one text.
 private struct JSONReader {
-    let bytes: [UInt8]
+    let bytes: UnsafeBufferPointer<UInt8>
     let name: String
     let code: LaminaError.Code
     var offset = 0
     var depth = 0
 
-    init(bytes: [UInt8], name: String, code: LaminaError.Code) {
+    init(bytes: UnsafeBufferPointer<UInt8>, name: String, code: LaminaError.Code) {
         self.bytes = bytes
         self.name = name
         self.code = code
@@ -146,15 +148,15 @@ private struct JSONReader {
 
 /// The keys of one object so far: compared one by one while they are few, hashed when they are many.
 private struct KeySet {
-    private var hashed: Set<[UInt8]> = []
+    private var hashed: Set<String> = []
 
-    /// Adds a key to those of `members`; false where it is among them, byte for byte.
+    /// Adds a key to those of `members`; false where it is among them.
     mutating func insert(_ key: String, after members: [(key: String, value: JSON)]) -> Bool {
         if members.count < 16 {
-            return !members.contains { $0.key.utf8.elementsEqual(key.utf8) }
+            return !members.contains { $0.key == key }
         }
-        if hashed.isEmpty { hashed = Set(members.map { Array($0.key.utf8) }) }
-        return hashed.insert(Array(key.utf8)).inserted
+        if hashed.isEmpty { hashed = Set(members.map(\.key)) }
+        return hashed.insert(key).inserted
     }
 }
 
@@ -171,7 +173,9 @@ extension JSONReader {
             case UInt8(ascii: "\""):
                 let end = offset
                 offset += 1
-                if text.isEmpty { return String(decoding: bytes[start..<end], as: UTF8.self) }
+                if text.isEmpty {
+                    return String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self)
+                }
                 text += bytes[start..<end]
                 return String(decoding: text, as: UTF8.self)
             case UInt8(ascii: "\\"):

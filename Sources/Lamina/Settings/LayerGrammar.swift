@@ -148,10 +148,22 @@ enum LayerGrammar {
 
     /// Whether a character may stand in a name, label or key.
     static func isWord(_ character: Character) -> Bool {
-        switch character {
-        case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-": character.isASCII
+        character.utf8.count == 1 && character.utf8.allSatisfy(isWord)
+    }
+
+    /// Whether a byte of UTF-8 may.
+    static func isWord(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
         default: false
         }
+    }
+
+    /// Whether a text is a provider's or a setting's name: 1 to 64 such bytes.
+    static func isName(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count) && text.utf8.allSatisfy(isWord)
     }
 
     static func error(_ whole: String, _ cause: String, remedy: String = "") -> LaminaError {
