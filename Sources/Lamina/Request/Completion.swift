@@ -114,6 +114,8 @@ enum Completion {
     static func hold(_ slot: Slot, _ request: Request, _ cancel: @escaping lamina_cancel_function) -> lamina_status {
         guard request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) == 0 else { return -EAGAIN }
         let column = slot.pointee.column
+        // A thread that waits watches its own deadline.
+        let isWaited = request.pointee.flags & UInt32(LAMINA_REQUEST_WAITED) != 0
         let wasPended = request.pointee.flags & UInt32(LAMINA_REQUEST_PENDED) != 0
         count(slot, request)
         clinux_store_pointer(&column.pointee.framework.1, ColumnState.label(of: slot))
@@ -123,7 +125,7 @@ enum Completion {
         if slot.pointee.level != column.pointee.levels {
             request.pointee.flags &= ~UInt32(LAMINA_REQUEST_WAITED)
         }
-        if request.pointee.deadline != 0, request.pointee.state & UInt32(LAMINA_STATE_TIMED) == 0 {
+        if request.pointee.deadline != 0, !isWaited, request.pointee.state & UInt32(LAMINA_STATE_TIMED) == 0 {
             let engine = ColumnState.engine(of: slot)
             request.pointee.framework.1 = Unmanaged.passUnretained(engine).toOpaque()
             _ = clinux_set_bits_u32(&request.pointee.state, UInt32(LAMINA_STATE_TIMED))
