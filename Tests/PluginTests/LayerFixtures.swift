@@ -1,0 +1,159 @@
+import CLamina
+import CLinux
+import Glibc
+import Lamina
+import Testing
+
+/// The products of the build, and plug-ins that the tests build themselves from the headers alone.
+enum Plugin {
+    /// The file of a plug-in of the project, by its name.
+    static func product(_ name: String) -> String { "\(products)/libLamina\(name).so" }
+
+    /// Builds a fixture layer with a compiler, and gives the library's path.
+    static func build(
+        _ name: String,
+        in directory: Scratch,
+        with compiler: [String] = ["cc", "-std=gnu11"]
+    ) throws -> String {
+        let library = "\(directory.path)/lib\(name).so"
+        let status = try execute(
+            compiler + ["-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-pthread"]
+                + ["-I", "\(package)/Sources/CLamina/include", "\(package)/Tests/Fixtures/layers/\(name).c"]
+                + ["-o", library]
+        )
+        try #require(status == 0, "\(name) could not be built")
+        return library
+    }
+
+    /// The package's folder.
+    static let package = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+
+    private static let products: String = {
+        let path = OriginStorage.executablePath(of: getpid()) ?? ""
+        return path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    }()
+
+    /// Runs a command with its output on standard error and gives its exit status.
+    static func execute(_ arguments: [String]) throws -> Int32 {
+        let argv = arguments.map { strdup($0) }
+        defer { argv.forEach { free($0) } }
+        var process: pid_t = 0
+        try #require(posix_spawnp(&process, arguments[0], nil, nil, argv + [nil], environ) == 0)
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+        return clinux_exit_code(status)
+    }
+}
+
+/// A fresh directory that is removed with what it holds at the end of its life.
+final class Scratch: Sendable {
+    let path: String
+
+    init() throws {
+        let template = try #require(strdup("/tmp/lamina-layers-XXXXXX"))
+        defer { free(template) }
+        try #require(mkdtemp(template) != nil)
+        path = String(cString: template)
+    }
+
+    deinit {
+        _ = try? Plugin.execute(["rm", "-rf", path])
+    }
+
+    /// A file's text.
+    func read(_ name: String) throws -> String {
+        let descriptor = open("\(path)/\(name)", O_RDONLY | O_CLOEXEC)
+        try #require(descriptor >= 0, "\(name) is missing")
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while case let count = Glibc.read(descriptor, &chunk, chunk.count), count > 0 { bytes += chunk[..<count] }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// A file's lines.
+    func lines(_ name: String) throws -> [String] {
+        try read(name).split(separator: "\n").map(String.init)
+    }
+}
+
+/// What layers put out without a file of their own. It is one stream for the whole process, so a test finds its lines
+/// by its level's label.
+enum LayerOutput {
+    private static let file: String = {
+        let template = strdup("/tmp/lamina-output-XXXXXX")
+        defer { free(template) }
+        guard let template else { return "" }
+        let descriptor = mkstemp(template)
+        Output.redirect(to: descriptor)
+        return String(cString: template)
+    }()
+
+    /// Sends layers' output to the file from now on.
+    static func capture() { _ = file }
+
+    /// The lines of a level so far, without `lamina:` and the label.
+    static func lines(of label: String) -> [String] {
+        guard let stream = fopen(file, "re") else { return [] }
+        defer { fclose(stream) }
+        var lines: [String] = []
+        var line = [CChar](repeating: 0, count: 1 << 16)
+        let prefix = "lamina: \(label): "
+        while fgets(&line, Int32(line.count), stream) != nil {
+            let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            if text.hasPrefix(prefix) { lines.append(String(text.dropFirst(prefix.count).dropLast())) }
+        }
+        return lines
+    }
+
+    /// A label that no other test has.
+    static func label(_ name: String) -> String {
+        "\(name)-\(UInt64.random(in: .min ... .max))"
+    }
+}
+
+/// Makes a chain of plug-ins: `NAME:settings` for each, with its file, the base last.
+func chain(_ parts: (layer: String, file: String)...) throws -> Chain {
+    try Chain(parts.map { (try LayerSpecification(parsing: $0.layer), try Library.load($0.file).provider()) })
+}
+
+/// A deadline that only a hang reaches.
+func patience() -> Int64 { Deadline.after(seconds: 20) }
+
+extension Socket {
+    /// The function that this socket's sends call first, and how many levels below slot 0 it belongs to.
+    var sendLink: (function: UInt, levels: Int) {
+        let link = handle.slot.pointee.send
+        return (
+            unsafeBitCast(link.function, to: UInt.self),
+            link.slot.map { $0 - UnsafeMutablePointer(handle.slot) } ?? -1
+        )
+    }
+
+    /// Makes a call with a request of its own that nobody waits for; the base must answer at once.
+    func call(_ body: (lamina_socket, UnsafeMutablePointer<lamina_request>) -> lamina_status) -> lamina_request {
+        var request = lamina_request()
+        lamina_request_prepare(&request, nil, nil)
+        request.flags = UInt32(LAMINA_REQUEST_TRY)
+        _ = body(handle, &request)
+        return request
+    }
+}
+
+/// Runs `body` with descriptors of these byte strings.
+func withBuffers<Result>(
+    _ parts: [String],
+    _ body: (UnsafeMutablePointer<lamina_buffer>, UInt32) throws -> Result
+) rethrows -> Result {
+    let buffers = UnsafeMutableBufferPointer<lamina_buffer>.allocate(capacity: max(parts.count, 1))
+    for (index, part) in parts.enumerated() {
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: max(part.utf8.count, 1), alignment: 1)
+        bytes.copyBytes(from: part.utf8)
+        buffers.initializeElement(at: index, to: lamina_buffer(base: bytes.baseAddress, length: part.utf8.count))
+    }
+    defer {
+        for index in parts.indices { buffers[index].base?.deallocate() }
+        buffers.deallocate()
+    }
+    return try body(buffers.baseAddress.unsafelyUnwrapped, UInt32(parts.count))
+}
