@@ -1,4 +1,5 @@
 import CLamina
+import CLinux
 import Glibc
 import Lamina
 import Testing
@@ -15,6 +16,7 @@ struct CoreFixtures {
     func library(_ source: String, _ macros: String..., named name: String? = nil) throws -> String {
         let tests = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
         let path = "\(directory.path)/\(name ?? source).so"
+        if access(path, F_OK) == 0 { return path }
         let status = try run(
             ["cc", "-std=gnu11", "-Wall", "-Wno-unused", "-shared", "-fPIC", "-O1", "-pthread"]
                 + macros.map { "-D\($0)" }
@@ -42,6 +44,11 @@ enum Seen: Int32 { case opens = 100, closes, sends, completions }
 extension Socket {
     func seen(_ what: Seen) throws -> Int32 {
         try waiting.option(Int32(LAMINA_LEVEL), what.rawValue)
+    }
+
+    /// Returns once some level holds a request of the socket.
+    func somethingPends() async {
+        while clinux_load_u32(&handle.slot.pointee.column.pointee.pending) == 0 { await Task.yield() }
     }
 
     /// Lets the base complete one receive that it holds.

@@ -41,7 +41,7 @@ struct RequestTests {
     func close() async throws {
         let socket = try fixtures.chain().open(.connection())
         let pending = Task { try await socket.receive(upTo: 1) }
-        try await Task.sleep(for: .milliseconds(1))
+        await socket.somethingPends()
         try await socket.closed()
         let result = await pending.result
         #expect(throws: LaminaError.self) { _ = try result.get() }
@@ -57,7 +57,7 @@ struct RequestTests {
     func stubborn() async throws {
         let socket = try fixtures.chain().open(.connection())
         let pending = Task { try await socket.receive(upTo: 1) }
-        try await Task.sleep(for: .milliseconds(5))
+        await socket.somethingPends()
         socket.beStubborn()
         await #expect {
             try await socket.closed()
@@ -101,7 +101,7 @@ struct RequestTests {
 
     @Test("A request completes exactly once, whoever of complete, cancel, deadline and close comes first")
     func exactlyOnce() throws {
-        let race = Race(try fixtures.chain())
+        let race = try Race(try fixtures.chain())
         try race.run(rounds: 100_000)
         #expect(race.wrong == 0)
         #expect(race.completions == 100_000)
@@ -110,7 +110,7 @@ struct RequestTests {
 
     @Test("A call that races close reaches its own socket or is refused, though columns are used again at once")
     func lateCalls() throws {
-        let race = LateCalls(try fixtures.chain())
+        let race = try LateCalls(try fixtures.chain())
         try race.run(rounds: 20_000)
         #expect(race.wrong == 0)
         #expect(race.served > 0)
