@@ -90,8 +90,17 @@ let package = Package(
             dependencies: [
                 "Lamina", "LaminaHost", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            exclude: ["command.map"],
             swiftSettings: house,
-            linkerSettings: [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--export-dynamic"])]),
+            linkerSettings: [
+                .unsafeFlags(["-use-ld=lld"]),
+                .unsafeFlags(["-Xlinker", "--export-dynamic"], .when(configuration: .debug)),
+                .unsafeFlags(
+                    [
+                        "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/LaminaCLI/command.map",
+                        "-Xlinker", "--gc-sections", "-Xlinker", "-s",
+                    ], .when(configuration: .release)),
+            ]),
         .executableTarget(
             name: "Benchmarks", dependencies: ["Lamina", "CLinux"], path: "Tests/Benchmarks", exclude: ["Fixtures"],
             swiftSettings: house),
