@@ -21,7 +21,7 @@ public final class Library: Sendable {
         ) -> lamina_status
 
     /// The upcalls that libraries get at start-up.
-    static var upcalls: UnsafePointer<lamina_upcalls> { StandbyUpcalls.table }
+    static var upcalls: UnsafePointer<lamina_upcalls> { Upcalls.table }
 
     private static let loaded = Locked<[Library]>([])
 
