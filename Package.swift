@@ -67,10 +67,11 @@ let package = Package(
         .target(name: "CLaminaRun"),
         .target(name: "Lamina", dependencies: ["CLamina", "CLinux"], swiftSettings: house),
         .target(
-            name: "LaminaProvider", dependencies: ["CLamina", "CLinux"],
+            name: "LaminaProvider", dependencies: ["CLamina", "CLinux"], exclude: ["Package.swift.in"],
             swiftSettings: house + [.unsafeFlags(lean)]),
         .target(
-            name: "LaminaC", dependencies: ["Lamina", "CLamina"], exclude: ["lamina.map"], swiftSettings: house,
+            name: "LaminaC", dependencies: ["Lamina", "CLamina"], exclude: ["lamina.map", "lamina.pc.in"],
+            swiftSettings: house,
             linkerSettings: [
                 exports("Sources/LaminaC/lamina.map"), shipped,
                 .unsafeFlags(["-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),

@@ -24,19 +24,11 @@ struct ManifestCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The library as the manifest names it; else the file's name.", valueName: "name"))
     var library: String?
 
-    @Option(
-        help: ArgumentHelp("A JSON object whose members override what the plug-in says.", valueName: "file.json"),
-        completion: .file(extensions: ["json"])
-    )
-    var override: String?
-
     func run() throws {
         let manifests = try Probe.run(file, helper: Probe.helper)
         var manifest = try Self.choose(provider, of: manifests, in: file)
         manifest.library = library ?? String(file.split(separator: "/").last ?? Substring(file))
-        var json = manifest.json
-        if let override { json = try Self.merge(json, with: override) }
-        print(json.text(pretty: true), terminator: "")
+        print(manifest.json.text(pretty: true), terminator: "")
     }
 
     private static func choose(_ name: String?, of manifests: [Manifest], in file: String) throws(LaminaError)
@@ -56,14 +48,5 @@ struct ManifestCommand: ParsableCommand {
             name.map { "has no provider \"\($0)\"" } ?? "has several providers",
             remedy: remedy
         )
-    }
-
-    private static func merge(_ json: JSON, with file: String) throws(LaminaError) -> JSON {
-        let over = try JSON(file: file, code: .invalidManifest)
-        var object = json.objectValue ?? JSON.Object()
-        for (key, value) in over.objectValue?.members ?? [] { object[key] = value }
-        // What was merged must be a manifest still.
-        _ = try Manifest(parsing: Array(JSON.object(object).text().utf8), file: file)
-        return .object(object)
     }
 }

@@ -26,15 +26,6 @@ extension JSON {
     public init(parsing text: String, named name: String = "JSON") throws(LaminaError) {
         try self.init(parsing: Array(text.utf8), named: name)
     }
-
-    /// Reads one JSON text from a regular file of at most `limit` bytes; errors name the file. Blocks for it.
-    public init(
-        file path: String,
-        limit: Int = 1 << 20,
-        code: LaminaError.Code = .invalidArgument
-    ) throws(LaminaError) {
-        try self.init(parsing: try File.read(path, limit: limit).bytes, named: path, limit: limit, code: code)
-    }
 }
 
 /// A recursive descent over the bytes of one text.
