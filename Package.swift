@@ -83,6 +83,7 @@ let package = Package(
             linkerSettings: [
                 exports("Sources/LaminaPreload/preload.map"),
                 .unsafeFlags(["-enable-experimental-feature", "Embedded"]),
+                .unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release)),
             ]),
         .executableTarget(
             name: "LaminaCLI",
@@ -104,6 +105,7 @@ let package = Package(
         .testTarget(name: "PluginTests", dependencies: ["Lamina", "CLinux", "TestSupport"], swiftSettings: house),
         .testTarget(
             name: "LaminaHostTests", dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
+            exclude: ["Fixtures"],
             swiftSettings: house),
         .testTarget(name: "LaminaCTests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
         .testTarget(name: "LaminaCLITests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),

@@ -108,17 +108,13 @@ enum Accept {
         base.pointee.context = UnsafeMutableRawPointer(state)
         var remote = lamina_address()
         _ = Names.remote(descriptor, &remote)
-        listener.upcalls.accept_ready(
-            listener,
-            base,
-            &remote,
-            { _, accepted, status, context in
-                guard let context else { return }
-                answered(context.assumingMemoryBound(to: Operation.self), accepted, status)
-            },
-            UnsafeMutableRawPointer(operation)
-        )
+        listener.upcalls.accept_ready(listener, base, &remote, answer, UnsafeMutableRawPointer(operation))
         return true
+    }
+
+    private static let answer: lamina_accepted_function = { _, accepted, status, context in
+        guard let context else { return }
+        answered(context.assumingMemoryBound(to: Operation.self), accepted, status)
     }
 
     private static func answered(_ operation: UnsafeMutablePointer<Operation>, _ accepted: Slot, _ status: Int32) {

@@ -46,7 +46,7 @@ extension UnsafeMutablePointer<ResolveJob> {
         return job
     }
 
-    var hasFinished: Bool { clinux_atomic_load(&pointee.isFinished) != 0 }
+    var hasFinished: Bool { clinux_load_u32(&pointee.isFinished) != 0 }
 
     /// Gives back the job and its answer.
     func discard() {
@@ -67,7 +67,7 @@ extension UnsafeMutablePointer<ResolveJob> {
                 return false
             }
         }
-        clinux_atomic_store(&pointee.isFinished, 1)
+        clinux_store_u32(&pointee.isFinished, 1)
         return true
     }
 

@@ -131,7 +131,7 @@ extension UnsafeMutablePointer<ResolveJob> {
         let status = ResolverPool.submit(self)
         guard status < 0 else { return }
         pointee.status = status
-        clinux_atomic_store(&pointee.isFinished, 1)
+        clinux_store_u32(&pointee.isFinished, 1)
     }
 
     /// The answer isn't wanted any more; afterwards the job is gone, or goes when its thread has done with it.
@@ -150,7 +150,7 @@ extension UnsafeMutablePointer<ResolveJob> {
             ResolverPool.unlock()
             return discard()
         }
-        clinux_atomic_store(&pointee.isFinished, 1)
+        clinux_store_u32(&pointee.isFinished, 1)
         switch pointee.waiter {
         case .nobody:
             ResolverPool.unlock()

@@ -1,1 +1,110 @@
+import CLamina
+import Glibc
 import LaminaProvider
+
+typealias Slot = UnsafeMutablePointer<lamina_slot>
+typealias Request = UnsafeMutablePointer<lamina_request>
+
+/// One level: its settings, and the tables that were made for them. It stands in raw memory behind the instance's
+/// context and doesn't change once it is made, but for `lost`.
+struct Trace {
+    /// How much of the data is shown.
+    enum Data {
+        case none, sizes, text, hex
+    }
+
+    var isJSON: Bool
+    var errorsOnly: Bool
+    var data: Data
+    /// Bytes of data that a line shows.
+    var sample: Int
+    var filter: Filter
+    /// Where lines go, -1 for the framework's output.
+    var file: Int32
+    var label: UnsafePointer<CChar>
+    var upcalls: UnsafePointer<lamina_upcalls>
+    var table: lamina_table
+    var indications: lamina_indications
+    /// Whether a line could not be written, which is said once.
+    var lost = false
+
+    /// The level that a slot of a socket belongs to.
+    static func of(_ slot: Slot) -> UnsafeMutablePointer<Trace>? {
+        lamina_instance_context(slot)?.assumingMemoryBound(to: Trace.self)
+    }
+
+    static func instantiate(
+        _ arguments: UnsafePointer<lamina_instance_arguments>,
+        _ made: UnsafeMutablePointer<lamina_instance>
+    ) -> lamina_status {
+        let settings = InstanceSettings(arguments)
+        let data: Data =
+            settings.isChoice("data", "none")
+            ? .none : settings.isChoice("data", "text") ? .text : settings.isChoice("data", "hex") ? .hex : .sizes
+        let sample = settings.number("bytes", default: 32)
+        guard sample <= 64 << 10 else {
+            return settings.refuse(-EINVAL) { $0.append("bytes is more than 64k; give less") }
+        }
+        var filter = Filter()
+        var unknown: UnsafePointer<CChar>?
+        settings.forEach("entries") { setting in
+            if let name = setting.text, !filter.add(name), unknown == nil { unknown = name }
+        }
+        if let unknown {
+            return settings.refuse(-EINVAL) { line in
+                line.append("entries: \"")
+                line.append(cString: unknown)
+                line.append("\" is no entry, indication or class; lamina show trace lists what may stand there")
+            }
+        }
+        filter.settle(withData: data != .none)
+        var file: Int32 = -1
+        if let path = settings.text("file") {
+            file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+            guard file >= 0 else {
+                let cause = errno
+                return settings.refuse(-cause) { line in
+                    line.append("file: ")
+                    line.append(cString: path)
+                    line.append(" can't be opened: ")
+                    line.append(cString: strerror(cause))
+                    line.append("; give a file in a directory that you may write")
+                }
+            }
+        }
+        let instance = UnsafeMutablePointer<Trace>.allocate(capacity: 1)
+        instance.initialize(
+            to: Trace(
+                isJSON: settings.isChoice("format", "json"),
+                errorsOnly: settings.number("errors") != 0,
+                data: data,
+                sample: data == .text || data == .hex ? Int(sample) : 0,
+                filter: filter,
+                file: file,
+                label: arguments.pointee.label,
+                upcalls: arguments.pointee.upcalls,
+                table: filter.linked(Calls.table),
+                indications: filter.linked(Events.indications)
+            )
+        )
+        made.pointee.effect = UInt32(filter.showsData ? LAMINA_EFFECT_OBSERVE : LAMINA_EFFECT_NONE)
+        made.pointee.context = UnsafeMutableRawPointer(instance)
+        made.pointee.table = UnsafeRawPointer(instance).pointer(to: \Trace.table)
+        made.pointee.indications = UnsafeRawPointer(instance).pointer(to: \Trace.indications)
+        return 0
+    }
+
+    static func destroy(_ context: UnsafeMutableRawPointer?) {
+        guard let instance = context?.assumingMemoryBound(to: Trace.self) else { return }
+        if instance.pointee.file >= 0 { close(instance.pointee.file) }
+        instance.deinitialize(count: 1)
+        instance.deallocate()
+    }
+}
+
+extension UnsafeRawPointer {
+    /// Where a stored property of the value at this address stands.
+    fileprivate func pointer<Root, Value>(to field: KeyPath<Root, Value>) -> UnsafePointer<Value>? {
+        MemoryLayout<Root>.offset(of: field).map { (self + $0).assumingMemoryBound(to: Value.self) }
+    }
+}

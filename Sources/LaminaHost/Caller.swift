@@ -13,9 +13,19 @@ final class Caller {
     /// After this one the caller, if non-blocking, is sent on before the chain has connected.
     var patience: UInt64?
 
+    /// Who wants to know how its own connect went.
+    var directEnded: ((Int32) -> Void)?
+
     init(descriptor: Int32, process: pid_t) {
         self.descriptor = descriptor
         self.process = process
+    }
+
+    /// Its own connect has ended, or nobody will hear of it.
+    func endDirect(_ error: Int32) {
+        let ended = directEnded
+        directEnded = nil
+        ended?(error)
     }
 
     /// Reads the next question: nil when the caller has gone, or says what no preload object says.

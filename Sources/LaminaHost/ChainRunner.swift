@@ -26,8 +26,9 @@ package struct ConnectRequest {
 package enum ConnectOutcome {
     /// With an errno.
     case refused(Int32)
-    /// The program's own socket is to be connected to this address.
-    case direct(Endpoint)
+    /// The program's own socket is to be connected to this address. `ended` runs once, with what came of it: 0, an
+    /// errno, `EINPROGRESS` where it is still under way, `ECANCELED` where nobody knows.
+    case direct(Endpoint, ended: (Int32) -> Void)
     /// The chain has connected; the program's socket is to be pumped.
     case connected(any ChainConnection)
 }

@@ -18,7 +18,7 @@ package final class KernelRunner: ChainRunner {
         completion: @escaping (ConnectOutcome) -> Void
     ) -> any Cancellable {
         if effect == .none {
-            completion(.direct(request.destination))
+            completion(.direct(request.destination) { _ in })
             return KernelDial()
         }
         let dial = KernelDial()

@@ -79,6 +79,11 @@ enum Process {
         status("Tgid:", of: thread) ?? thread
     }
 
+    /// Whether this process was started by a run: it has the environment and the filter.
+    static var isUnderRun: Bool {
+        getenv(LAMINA_RUN_VARIABLE) != nil && line("Seccomp:", of: getpid()) == "2"
+    }
+
     /// Whether a process is stopped.
     static func isStopped(_ process: pid_t) -> Bool {
         line("State:", of: process)?.first == "T"

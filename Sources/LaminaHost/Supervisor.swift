@@ -23,6 +23,9 @@ struct Supervisor {
         if clinux_thread_count() > 1 {
             throw LaunchFailure.refused("a run starts from a process with one thread, and this one has more")
         }
+        if Process.isUnderRun {
+            throw LaunchFailure.refused("this process is in a run already; one run can't stand inside another")
+        }
         self.run = run
         launch = try Launch(run)
         do throws(Errno) {

@@ -14,7 +14,7 @@ final class Worker {
     private let loop: EventLoop
     private let rendezvous: Rendezvous
     private let runner: any ChainRunner
-    private let say: (String) -> Void
+    private let say: (Run.Verbosity, String) -> Void
     private var callers: [Int32: Caller] = [:]
     private var passages = Passages()
     private var names = ResolvedNames()
@@ -26,7 +26,7 @@ final class Worker {
         rendezvous: Rendezvous,
         control: Int32,
         runner: any ChainRunner,
-        say: @escaping (String) -> Void
+        say: @escaping (Run.Verbosity, String) -> Void
     ) throws(Errno) {
         self.loop = loop
         self.rendezvous = rendezvous
@@ -87,6 +87,7 @@ final class Worker {
         case LAMINA_RUN_CONNECT: connect(caller, request)
         case LAMINA_RUN_DETACH: if let passage = caller.passage { sendOn(passage) }
         case LAMINA_RUN_ABANDON: if let passage = caller.passage { abandon(passage) }
+        case LAMINA_RUN_DONE: caller.endDirect(request.error)
         case LAMINA_RUN_ERROR: caller.answer(error: passages[request.cookie]?.error ?? 0)
         case LAMINA_RUN_PEER: caller.answer(passages[request.cookie]?.destination)
         case LAMINA_RUN_LOCAL: caller.answer(passages[request.cookie]?.local)
@@ -99,6 +100,7 @@ final class Worker {
         loop.forget(caller.descriptor)
         if callers.removeValue(forKey: caller.descriptor) != nil { close(caller.descriptor) }
         if let timer = caller.patience { loop.cancel(timer: timer) }
+        caller.endDirect(ECANCELED)
         // Nobody waits for the verdict any more, and nobody was told to come.
         if let passage = caller.passage, passage.caller === caller { abandon(passage) }
     }
@@ -173,11 +175,13 @@ final class Worker {
             } else {
                 fail(passage, code)
             }
-        case .direct(let address):
-            caller?.passage = nil
-            caller?.answer(address, pumped: false)
+        case .direct(let address, let ended):
             passages.remove(passage)
             passage.far = .ended
+            guard let caller else { return ended(ECANCELED) }
+            caller.passage = nil
+            caller.directEnded = ended
+            caller.answer(address, pumped: false)
         case .connected(let connection):
             passage.far = .connected(connection)
             passage.local = connection.localAddress.map { local in
@@ -229,7 +233,7 @@ final class Worker {
             // A worker that dies resets, and a refused socket is reset, because closing does so from now on.
             clinux_reset_on_close(near, 1)
             guard let passage = passage(of: near, peer: peer), passage.isExpected else {
-                say("a connection to the worker that no program of this run asked for was reset")
+                say(.verbose, "a connection to the worker that no program of this run asked for was reset")
                 close(near)
                 continue
             }
@@ -304,7 +308,10 @@ final class Worker {
             }
         }
         loop.after(milliseconds: Worker.drainTime) { [unowned self] in
-            say("\(passages.active.count) connection(s) of the program were cut off: their peers take no more data")
+            say(
+                .normal,
+                "\(passages.active.count) connection(s) of the program were cut off: their peers take no more data"
+            )
             loop.stop()
         }
         stopIfDrained()

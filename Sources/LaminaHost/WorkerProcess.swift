@@ -64,8 +64,10 @@ struct WorkerProcess {
         do {
             let loop = try EventLoop()
             let runner = try run.chain(loop)
-            let worker = try Worker(loop: loop, rendezvous: rendezvous, control: control, runner: runner) { message in
-                if run.verbosity >= .normal { say(message) }
+            let worker = try Worker(loop: loop, rendezvous: rendezvous, control: control, runner: runner) {
+                level,
+                message in
+                if run.verbosity >= level { say(message) }
             }
             send([1, runner.effect.rawValue], to: control)
             withExtendedLifetime(worker) { loop.run() }

@@ -12,7 +12,7 @@
 
 typedef int (*resolver)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
-static int is_numeric(const char *node) {
+int is_numeric(const char *node) {
     struct in_addr four;
     struct in6_addr six;
     if (inet_aton(node, &four) || inet_pton(AF_INET6, node, &six) == 1) return 1;
@@ -61,7 +61,7 @@ static int no_node(resolver libc, const char *service, const struct addrinfo *hi
     return 0;
 }
 
-static int ask_names(const run *run, const char *node, const struct addrinfo *hints, lamina_run_names *names) {
+int ask_names(const run *run, const char *node, const struct addrinfo *hints, lamina_run_names *names) {
     lamina_run_request request;
     size_t length = strlen(node);
     if (length >= sizeof request.name) return EAI_NONAME;

@@ -112,8 +112,10 @@ static long connect_stream(const run *run, int fd, const lamina_run_address *des
     if (result == 0) result = -reply.error;
     if (result == 0) {
         result = connect_raw(run, fd, &reply.address.storage, reply.address.length);
-        if (result < 0 && result != -EINPROGRESS && result != -EINTR && reply.pumped) {
-            prepare(&request, run, LAMINA_RUN_ABANDON);
+        int made = result == 0 || result == -EINPROGRESS || result == -EINTR;
+        if (!reply.pumped || !made) {
+            prepare(&request, run, reply.pumped ? LAMINA_RUN_ABANDON : LAMINA_RUN_DONE);
+            request.error = (int)-result;
             worker_send(worker, &request);
         }
         if (early && (result == 0 || result == -EINPROGRESS)) result = early;

@@ -101,6 +101,7 @@ int worker_open(const run *run) {
     memcpy(name.sun_path, run->name, 33);
     long result;
     do {
+        // Waits only while the worker's queue is full.
         result = known_call(run, SYS_connect, (int)worker, &name, run->length, 0);
     } while (result == -EINTR);
     if (result < 0) {

@@ -37,6 +37,12 @@ HIDDEN int recorded_error(int fd, const run *run, int error);
 
 // A call with the secret in its fifth and sixth argument.
 HIDDEN long known_call(const run *run, long number, int fd, const void *b, long c, long d);
+// Whether a node is an address, so that nobody has to be asked.
+HIDDEN int is_numeric(const char *node);
+// The worker's addresses of a name: 0 or an EAI_… code, with EAI_SYSTEM in errno which.
+struct addrinfo;
+HIDDEN int ask_names(const run *run, const char *node, const struct addrinfo *hints, lamina_run_names *names);
+
 // errno and -1, or the value.
 HIDDEN long answer(long result);
 

@@ -9,8 +9,8 @@ public struct Handshake {
     public init() {}
 
     /// Whether one of the two has arrived.
-    public mutating func hasArrived() -> Bool { clinux_atomic_load(&word) != 0 }
+    public mutating func hasArrived() -> Bool { clinux_load_u32(&word) != 0 }
 
     /// Arrives; true for the second.
-    public mutating func arrive() -> Bool { clinux_atomic_exchange(&word, 1) != 0 }
+    public mutating func arrive() -> Bool { clinux_set_bits_u32(&word, 1) & 1 != 0 }
 }

@@ -164,11 +164,11 @@ public struct Lane {
 extension UnsafeMutablePointer<Lane> {
     /// Whether a call may be tried at once; for operations that are atomic by themselves.
     @inlinable @inline(__always)
-    public var isFree: Bool { clinux_atomic_load(&pointee.state) == Lane.free }
+    public var isFree: Bool { clinux_load_u32(&pointee.state) == Lane.free }
 
     /// Takes the lane if nothing waits and nobody is inside. Never blocks.
     @inlinable @inline(__always)
-    public func enter() -> Bool { clinux_atomic_replace(&pointee.state, Lane.free, Lane.taken) != 0 }
+    public func enter() -> Bool { clinux_replace_u32(&pointee.state, Lane.free, Lane.taken) != 0 }
 
     /// Gives the lane back after `enter`, and completes the request.
     @inlinable @inline(__always)
@@ -178,7 +178,7 @@ extension UnsafeMutablePointer<Lane> {
         _ status: lamina_status,
         _ bytes: UInt64
     ) -> lamina_status {
-        if clinux_atomic_replace(&pointee.state, Lane.taken, Lane.free) != 0 {
+        if clinux_replace_u32(&pointee.state, Lane.taken, Lane.free) != 0 {
             return lamina_complete(slot, request, status, bytes)
         }
         return leaveContended(slot, request, status, bytes)
@@ -201,7 +201,7 @@ extension UnsafeMutablePointer<Lane> {
 
     /// Gives the lane back after `enter` without a request to complete.
     public func leave() {
-        guard clinux_atomic_replace(&pointee.state, Lane.taken, Lane.free) == 0 else { return }
+        guard clinux_replace_u32(&pointee.state, Lane.taken, Lane.free) == 0 else { return }
         group.lock()
         group.pointee.busy += 1
         group.unlock()
@@ -274,25 +274,25 @@ extension UnsafeMutablePointer<Lane> {
     private func block() -> Bool {
         if pointee.isAwaken || pointee.failure != 0 {
             pointee.isAwaken = false
-            clinux_atomic_store(&pointee.state, Lane.contended)
+            clinux_store_u32(&pointee.state, Lane.contended)
             return false
         }
-        clinux_atomic_store(&pointee.state, Lane.blocked)
+        clinux_store_u32(&pointee.state, Lane.blocked)
         let armed = group.pointee.actions.pointee.arm(self)
         guard armed < 0 else { return true }
         pointee.failure = armed
-        clinux_atomic_store(&pointee.state, Lane.contended)
+        clinux_store_u32(&pointee.state, Lane.contended)
         return false
     }
 
     /// Leaves an appended operation to whoever is inside. False: nobody is, the caller must drain.
     private func hand() -> Bool {
         while true {
-            switch clinux_atomic_load(&pointee.state) {
+            switch clinux_load_u32(&pointee.state) {
             case Lane.free:
-                if clinux_atomic_replace(&pointee.state, Lane.free, Lane.contended) != 0 { return false }
+                if clinux_replace_u32(&pointee.state, Lane.free, Lane.contended) != 0 { return false }
             case Lane.taken:
-                if clinux_atomic_replace(&pointee.state, Lane.taken, Lane.contended) != 0 { return true }
+                if clinux_replace_u32(&pointee.state, Lane.taken, Lane.contended) != 0 { return true }
             default:
                 return true
             }
@@ -303,12 +303,12 @@ extension UnsafeMutablePointer<Lane> {
     public func wake() {
         group.lock()
         if pointee.state == Lane.blocked {
-            clinux_atomic_store(&pointee.state, Lane.contended)
+            clinux_store_u32(&pointee.state, Lane.contended)
             group.pointee.busy += 1
             group.unlock()
             drain()
         } else {
-            pointee.isAwaken = clinux_atomic_load(&pointee.state) != Lane.free
+            pointee.isAwaken = clinux_load_u32(&pointee.state) != Lane.free
             group.unlock()
         }
     }
@@ -316,14 +316,14 @@ extension UnsafeMutablePointer<Lane> {
     /// Fails everything that waits now.
     public func fail(_ status: Int32) {
         group.lock()
-        let state = clinux_atomic_load(&pointee.state)
+        let state = clinux_load_u32(&pointee.state)
         guard state != Lane.free || group.pointee.isClosing else { return group.unlock() }
         pointee.failure = status
-        if state == Lane.taken, clinux_atomic_replace(&pointee.state, Lane.taken, Lane.contended) != 0 {
+        if state == Lane.taken, clinux_replace_u32(&pointee.state, Lane.taken, Lane.contended) != 0 {
             return group.unlock()
         }
         guard state == Lane.blocked else { return group.unlock() }
-        clinux_atomic_store(&pointee.state, Lane.contended)
+        clinux_store_u32(&pointee.state, Lane.contended)
         group.pointee.busy += 1
         group.unlock()
         drain()
@@ -336,7 +336,7 @@ extension UnsafeMutablePointer<Lane> {
             guard let operation = pointee.first else {
                 pointee.isAwaken = false
                 if !group.pointee.isClosing { pointee.failure = 0 }
-                clinux_atomic_store(&pointee.state, Lane.free)
+                clinux_store_u32(&pointee.state, Lane.free)
                 return dropAndFinish()
             }
             unlink(operation)
@@ -432,7 +432,7 @@ extension UnsafeMutablePointer<Lane> {
         unlink(operation)
         let mustDrain = wasFirst && pointee.state == Lane.blocked
         if mustDrain {
-            clinux_atomic_store(&pointee.state, Lane.contended)
+            clinux_store_u32(&pointee.state, Lane.contended)
             group.pointee.busy += 1
         }
         group.unlock()

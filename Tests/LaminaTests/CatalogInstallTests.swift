@@ -78,6 +78,16 @@ struct CatalogInstallTests {
         #expect(actions == ["install", "remove"])
     }
 
+    @Test("Installing another file of the same name replaces it, and the old copy goes")
+    func replaces() throws {
+        let first = try install(try directory.plugin())[0].library
+        let second = try install(try directory.plugin("REFUSE_INSTANCE"))[0].library
+        #expect(first != second)
+        #expect(access(first, F_OK) != 0)
+        #expect(try catalog.entry(named: "fixture").library == second)
+        #expect(try catalog.entry(named: "fixture").isAvailable)
+    }
+
     @Test("A pinned library that changed is refused, and one that was only touched is not")
     func pins() throws {
         let copy = try install(try directory.plugin())[0].library

@@ -44,6 +44,19 @@ struct CatalogTests {
         #expect(try Manifest(parsing: Array(manifest.json.text().utf8), file: "again") == manifest)
     }
 
+    @Test("The manifest that the documentation shows is sound")
+    func documented() throws {
+        let text = #"""
+            {
+              "format": 1, "name": "shape", "version": "1.0", "summary": "limits the rate of what is sent",
+              "library": "libShape.so", "kind": "layered", "phase": "outbound-modify", "effect": "observe",
+              "handoff": "share", "before": ["tls"], "categories": ["connection", "stream"], "abi": {"min": 1, "max": 1},
+              "settings": [{"name": "rate", "type": "rate", "default": "1mbit", "help": "bits per second", "live": true}]
+            }
+            """#
+        #expect(try Manifest(parsing: Array(text.utf8), file: "shape.json").settings[0].isLive)
+    }
+
     @Test("Everything that transforms is required, and so are firewalls, unless a word says otherwise")
     func required() {
         var manifest = Manifest(name: "a", library: "a.so", kind: .layered, effect: .observe)

@@ -52,6 +52,17 @@ struct LoadingTests {
         #expect(try Library.load("\(directory.path)/link.so") === library)
     }
 
+    @Test("Threads that load the same file at once get the same library")
+    func concurrentLoads() async throws {
+        let path = try directory.plugin()
+        let libraries = await withTaskGroup(of: Library?.self) { group in
+            for _ in 0..<16 { group.addTask { try? Library.load(path) } }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(Set(libraries.map { $0.map(ObjectIdentifier.init) }).count == 1)
+        #expect(libraries.allSatisfy { $0 != nil })
+    }
+
     @Test("A file that was replaced after it was loaded is refused")
     func replaced() throws {
         let path = try directory.plugin()

@@ -89,8 +89,8 @@ enum {
     LAMINA_SETTING_LIST = 4,
 };
 
-/// What a provider lets its user set. The names `when` and `except` are the framework's: they are the conditions that
-/// every level may carry.
+/// What a provider lets its user set. The names `when`, `except` and `required` are the framework's: the conditions that
+/// every level may carry, and whether an open fails without it.
 typedef struct lamina_setting_declaration {
     const char *name;
     uint32_t type;

@@ -23,6 +23,8 @@ enum {
     LAMINA_RUN_DETACH = 2,
     /// The connection that was offered will not be made.
     LAMINA_RUN_ABANDON = 3,
+    /// How the connect of the program's own socket went; not answered.
+    LAMINA_RUN_DONE = 8,
     /// The errno with which the socket's connection ended.
     LAMINA_RUN_ERROR = 4,
     /// The address that the program asked to connect to.
@@ -49,6 +51,8 @@ typedef struct lamina_run_request {
     /// `LAMINA_RUN_…`.
     uint32_t kind;
     int32_t process;
+    /// Of a done: 0 or an errno, EINPROGRESS if it is still under way.
+    int32_t error;
     /// The socket is non-blocking.
     uint8_t nonblocking;
     /// IPV6_V6ONLY.

@@ -1,74 +1,84 @@
-/// Waiting for descriptors (epoll), and who is at the other end of a loopback connection (sock_diag).
+/// Waiting for descriptors and for time: epoll, eventfd, poll, the monotonic clock.
 #ifndef CLINUX_EVENT_H
 #define CLINUX_EVENT_H
 
+#include <errno.h>
+#include <poll.h>
 #include <stdint.h>
-#include <sys/socket.h>
-#include <sys/types.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
 
-/// What `epoll_wait` reports of one descriptor, with the word it was registered with.
-typedef struct clinux_event {
+enum { clinux_epoll_in = EPOLLIN, clinux_epoll_out = EPOLLOUT, clinux_epoll_one_shot = EPOLLONESHOT };
+
+static inline int clinux_epoll_create(void) {
+    return epoll_create1(EPOLL_CLOEXEC);
+}
+
+/// An eventfd that doesn't block.
+static inline int clinux_eventfd(void) {
+    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+static inline void clinux_eventfd_signal(int descriptor) {
+    const uint64_t one = 1;
+    while (write(descriptor, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+}
+
+static inline void clinux_eventfd_drain(int descriptor) {
+    uint64_t count;
+    while (read(descriptor, &count, sizeof count) < 0 && errno == EINTR) {
+    }
+}
+
+/// Adds a descriptor. 0 or a negative errno.
+static inline int clinux_epoll_add(int epoll, int descriptor, uint32_t events, uint64_t identity) {
+    struct epoll_event event = {.events = events, .data.u64 = identity};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
+}
+
+static inline int clinux_epoll_change(int epoll, int descriptor, uint32_t events, uint64_t identity) {
+    struct epoll_event event = {.events = events, .data.u64 = identity};
+    return epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, &event) < 0 ? -errno : 0;
+}
+
+static inline void clinux_epoll_remove(int epoll, int descriptor) {
+    struct epoll_event event = {0};
+    (void)epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, &event);
+}
+
+/// One event as epoll reports it.
+typedef struct clinux_epoll_event {
+    uint64_t identity;
     uint32_t events;
-    uint64_t word;
-} clinux_event;
+} clinux_epoll_event;
 
-enum {
-    CLINUX_READABLE = 0x001,
-    CLINUX_WRITABLE = 0x004,
-    CLINUX_ERROR = 0x008,
-    CLINUX_HANGUP = 0x010,
-    CLINUX_PEER_FINISHED = 0x2000,
-    CLINUX_EDGE_TRIGGERED = 1 << 31,
-};
+/// Waits for up to `capacity` (at most 64) events, `timeout` milliseconds, -1 for good. Answers how many, 0 also when
+/// a signal came first, or a negative errno.
+static inline int clinux_epoll_wait(int epoll, clinux_epoll_event *events, int capacity, int timeout) {
+    struct epoll_event found[64];
+    const int count = epoll_wait(epoll, found, capacity < 64 ? capacity : 64, timeout);
+    if (count < 0) {
+        return errno == EINTR ? 0 : -errno;
+    }
+    for (int i = 0; i < count; i++) {
+        events[i].identity = found[i].data.u64;
+        events[i].events = found[i].events;
+    }
+    return count;
+}
 
-/// An epoll descriptor, or a negative errno.
-int clinux_epoll_open(void);
+/// Nanoseconds of CLOCK_MONOTONIC.
+static inline int64_t clinux_monotonic(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
-/// Watches `descriptor`, or changes what it is watched for. 0 or a negative errno.
-int clinux_epoll_watch(int epoll, int descriptor, uint32_t events, uint64_t word);
-
-/// Stops watching `descriptor`.
-void clinux_epoll_forget(int epoll, int descriptor);
-
-/// Waits at most `timeout` milliseconds (-1: for ever). How many events were written, or a negative errno.
-int clinux_epoll_await(int epoll, clinux_event *events, int capacity, int timeout);
-
-/// A socket as the kernel's diagnosis knows it.
-typedef struct clinux_socket_identity {
-    /// Its SO_COOKIE.
-    uint64_t cookie;
-    uint32_t user;
-    /// Whether `user` is known: a socket that has been closed has no owner left.
-    int owned;
-} clinux_socket_identity;
-
-/// Finds the TCP socket of this network namespace that is bound to `local` and connected to `remote`. 0 or a negative
-/// errno; -ENOENT: there is none.
-int clinux_find_tcp(
-    const struct sockaddr *local, const struct sockaddr *remote, clinux_socket_identity *identity);
-
-/// The user and process at the other end of a Unix socket; 0 or a negative errno.
-int clinux_peer(int descriptor, pid_t *process, uid_t *user);
-
-/// The types of sockets.
-enum { CLINUX_STREAM = 1, CLINUX_DATAGRAM = 2, CLINUX_RAW = 3, CLINUX_PACKETS = 5 };
-
-/// A socket of `CLINUX_STREAM` and so on, close-on-exec and non-blocking. A negative errno if it fails.
-int clinux_socket(int family, int type);
-
-/// Two connected Unix sockets that keep packets apart, close-on-exec. 0 or a negative errno.
-int clinux_socket_pair(int ends[2]);
-
-/// accept4, close-on-exec and non-blocking; writes the peer's address if wanted. A negative errno if it fails.
-int clinux_accept(int descriptor, struct sockaddr_storage *peer);
-
-/// send without SIGPIPE and without waiting: the bytes sent, or a negative errno.
-ssize_t clinux_send(int descriptor, const void *bytes, size_t count);
-
-/// recv without waiting: the bytes received, or a negative errno.
-ssize_t clinux_receive(int descriptor, void *bytes, size_t count);
-
-/// Makes closing the socket reset its connection (1) or end it (0).
-void clinux_reset_on_close(int descriptor, int reset);
+/// Waits for one of up to three descriptors (-1: none) until `until` nanoseconds of CLOCK_MONOTONIC, 0 for good.
+/// Answers 0 where the time passed or a signal came first, else bits 1, 2, 4 for those that are ready.
+int clinux_wait_for(int first, short first_events, int second, int third, int64_t until);
 
 #endif

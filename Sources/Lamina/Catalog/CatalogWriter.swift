@@ -47,7 +47,9 @@ public struct CatalogWriter: Sendable {
                 manifests[index].sha256 = digest
                 manifests[index].identity = identity
             }
+            let before = Catalog(directories: [directory])
             for manifest in manifests { try write(manifest, action: "install", lock) }
+            sweep(before)
             return manifests
         } catch {
             if isNew { unlink(copy) }
@@ -100,9 +102,14 @@ public struct CatalogWriter: Sendable {
             try record("remove", name, before: before, after: nil, lock)
         }
         try File.synchronizeFolder(directory.path)
-        let remaining = Set(own.entries.filter { $0.name != name }.compactMap(\.library))
-        for library in found.compactMap(\.library)
-        where !remaining.contains(library) && File.folder(of: library) == directory.libraries {
+        sweep(own)
+    }
+
+    /// Removes the copies of libraries that nothing here refers to any more.
+    private func sweep(_ before: Catalog) {
+        let kept = Set(Catalog(directories: [directory]).entries.compactMap(\.library))
+        for library in Set(before.entries.compactMap(\.library)).subtracting(kept)
+        where File.folder(of: library) == directory.libraries {
             unlink(library)
         }
     }

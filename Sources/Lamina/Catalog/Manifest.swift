@@ -2,7 +2,16 @@
 ///
 /// A manifest is a JSON object in a file of its own that ends in `.json`. `format`, `library` and `kind` must be there,
 /// `effect` too for a layer; `name` is the file's name without `.json` where it isn't given. Unknown keys are refused
-/// unless they begin with `x-`, so that a misspelt one can't be lost.
+/// unless they begin with `x-`, so that a misspelt one can't be lost. A manifest written by hand:
+///
+///     {
+///       "format": 1, "name": "shape", "version": "1.0", "summary": "limits the rate of what is sent",
+///       "library": "libShape.so", "kind": "layered", "phase": "outbound-modify", "effect": "observe",
+///       "handoff": "share", "before": ["tls"], "categories": ["connection", "stream"], "abi": {"min": 1, "max": 1},
+///       "settings": [{"name": "rate", "type": "rate", "default": "1mbit", "help": "bits per second", "live": true}]
+///     }
+///
+/// A base lists what it serves: `"protocols": [{"family": "inet", "type": "stream", "protocol": "tcp"}]`.
 public struct Manifest: Sendable, Equatable {
     /// The `format` that is read and written.
     public static let format: Int64 = 1

@@ -21,7 +21,7 @@ public final class Library: Sendable {
         ) -> lamina_status
 
     /// The upcalls that libraries get at start-up.
-    static var upcalls: UnsafePointer<lamina_upcalls> { StandbyUpcalls.table }
+    static var upcalls: UnsafePointer<lamina_upcalls> { Upcalls.table }
 
     private static let loaded = Locked<[Library]>([])
 
@@ -30,7 +30,8 @@ public final class Library: Sendable {
     /// Before any of its code runs, its owner and mode are checked, its pin where there is one, and that it is an ELF
     /// shared object of this machine that defines the start-up symbol. Then it is loaded and started, and everything
     /// that it says is checked. Signal dispositions, and this thread's alternate stack and signal mask, are afterwards
-    /// as they were. Errors name file, symbol or field.
+    /// as they were. Errors name file, symbol or field. One library is loaded at a time: a start-up symbol that loads
+    /// another one through this waits for itself.
     public static func load(
         _ path: String,
         pin: String? = nil,

@@ -25,4 +25,10 @@ final class Locked<State>: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         return try body(&state)
     }
+
+    /// Gives the state anew and forgets who held the mutex: for a child process, whose other threads are gone.
+    func reset(to state: State) {
+        pthread_mutex_init(mutex, nil)
+        self.state = state
+    }
 }

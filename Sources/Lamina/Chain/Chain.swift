@@ -1,0 +1,224 @@
+import CLamina
+import Glibc
+
+/// Layers over one base, in order (a protocol chain). Immutable: a changed catalog makes new chains, and open sockets
+/// keep theirs.
+///
+/// A chain is itself a column, of instances: names are resolved and providers controlled on it.
+public final class Chain: @unchecked Sendable {
+    // Everything but the cache of links is written once, in init.
+    /// Where the chain's sockets wait, and where their completions run.
+    public let engine: Engine
+    /// The levels, the first one next to the program, the base last.
+    public let instances: [Instance]
+    /// What is unusual about the order that was given, one line each.
+    public let warnings: [String]
+
+    private let levels: [Level]
+    private let memory: UnsafeMutableRawPointer
+    private let cache = Locked<[LinkShape: LinkSet]>([:])
+    private let ownLinks: LinkSet
+
+    /// Slot 0 of the chain's own column.
+    var slots: Slot { Self.slots(in: memory) }
+
+    private static func slots(in memory: UnsafeMutableRawPointer) -> Slot {
+        (memory + MemoryLayout<lamina_column>.size).assumingMemoryBound(to: lamina_slot.self)
+    }
+
+    /// Loads what the layers name and makes the chain: each in the order given, the first next to the program.
+    ///
+    /// A layer's name is one of the catalog's, or a path (anything with a `/`) of a library that needs no installing.
+    /// Throws what is wrong with a layer, a setting, a library or the order. Blocks for files, and runs the start-up
+    /// code of the libraries.
+    public convenience init(
+        layers: [LayerSpecification],
+        base: LayerSpecification = LayerSpecification(name: "kernel"),
+        catalog: Catalog = Catalog(),
+        engine: Engine = .shared
+    ) throws(LaminaError) {
+        var parts: [(LayerSpecification, Provider)] = []
+        for layer in layers + [base] { parts.append((layer, try Self.provider(for: layer, in: catalog))) }
+        try self.init(parts, engine: engine)
+    }
+
+    /// Makes a chain of providers that are loaded already, the base last.
+    public init(_ parts: [(layer: LayerSpecification, provider: Provider)], engine: Engine = .shared) throws(LaminaError)
+    {
+        try Self.check(parts)
+        warnings = try ChainOrder(keeping: parts.map(\.provider.manifest)).warnings
+        let size = MemoryLayout<lamina_column>.size + (parts.count + 1) * MemoryLayout<lamina_slot>.size
+        memory = .allocate(byteCount: size, alignment: 64)
+        memset(memory, 0, size)
+        self.engine = engine
+        do throws(LaminaError) {
+            let slots = Self.slots(in: memory)
+            Self.prepare(memory, levelCount: parts.count, engine: engine)
+            var instances: [Instance] = []
+            for (index, part) in parts.enumerated() {
+                let label = Self.label(of: part)
+                slots[index + 1].reserved.0 = UInt64(UInt(bitPattern: Labels.text(label)))
+                var layer = part.layer
+                layer.label = label
+                let instance = try part.provider.instantiate(layer, slot: slots + index + 1)
+                slots[index + 1].context = instance.context
+                instances.append(instance)
+            }
+            self.instances = instances
+            levels = instances.map(Level.init)
+        } catch {
+            memory.deallocate()
+            throw error
+        }
+        ownLinks = LinkSet(
+            compiling: LinkCompiler(
+                levels: levels,
+                category: SocketCategories.all.rawValue,
+                active: .max,
+                isIndirect: false,
+                binders: [:]
+            )
+        )
+        ownLinks.write(to: slots)
+    }
+
+    deinit {
+        for instance in instances { instance.destroy() }
+        memory.deallocate()
+    }
+
+    private static func provider(
+        for layer: LayerSpecification,
+        in catalog: Catalog
+    ) throws(LaminaError) -> Provider {
+        if layer.isPath { return try Library.load(layer.name).provider() }
+        return try Library.load(try catalog.entry(named: layer.name)).provider(named: layer.name)
+    }
+
+    private static func label(of part: (layer: LayerSpecification, provider: Provider)) -> String {
+        part.layer.hasOwnLabel || !part.layer.isPath ? part.layer.label : part.provider.name
+    }
+
+    private static func check(_ parts: [(layer: LayerSpecification, provider: Provider)]) throws(LaminaError) {
+        guard let base = parts.last?.provider, base.manifest.kind == .base || base.manifest.kind == .terminating else {
+            throw LaminaError(.invalidChain, "chain", "has no base", remedy: "end it with a base provider, e.g. kernel")
+        }
+        guard parts.count < 62 else {
+            throw LaminaError(.invalidChain, "chain", "has \(parts.count) levels", remedy: "use at most 61")
+        }
+        var labels: Set<String> = []
+        for part in parts {
+            let label = label(of: part)
+            if part.provider.manifest.kind == .base, part.provider !== base {
+                throw LaminaError(.invalidChain, "layer \"\(label)\"", "is a base, and bases stand last")
+            }
+            guard labels.insert(label).inserted else {
+                throw LaminaError(
+                    .invalidChain,
+                    "label \"\(label)\"",
+                    "is given twice",
+                    remedy: "give one its own: \(part.layer.name)=LABEL"
+                )
+            }
+        }
+    }
+
+    private static func prepare(_ memory: UnsafeMutableRawPointer, levelCount: Int, engine: Engine) {
+        let column = memory.bindMemory(to: lamina_column.self, capacity: 1)
+        let slots = Self.slots(in: memory)
+        column.pointee.generation = 1
+        column.pointee.upcalls = Upcalls.table
+        column.pointee.instances = slots
+        column.pointee.origin = UnsafePointer(OriginStorage.program.pointer)
+        column.pointee.engine = Unmanaged.passUnretained(engine).toOpaque()
+        column.pointee.levels = UInt32(levelCount)
+        column.pointee.category = SocketCategories.all.rawValue
+        for level in 0...levelCount {
+            slots[level].column = column
+            slots[level].level = UInt32(level)
+        }
+    }
+
+    // MARK: - What it is
+
+    /// What the chain does to data: the most that any layer does.
+    public var effect: Effect {
+        instances.dropLast().map(\.effect).max() ?? .none
+    }
+
+    /// The labels, from the program down.
+    public var labels: [String] { instances.map(\.label) }
+
+    /// The level of this label; nil where there is none.
+    public func instance(labelled label: String) -> Instance? {
+        instances.first { $0.label == label }
+    }
+
+    var instanceCount: Int { instances.count }
+
+    /// The instance at a place of the chain's own column, 1 being the first.
+    func instance(_ place: Int) -> Instance? {
+        instances.indices.contains(place - 1) ? instances[place - 1] : nil
+    }
+
+    // MARK: - Columns
+
+    /// How many levels a column has that begins below `start` levels: down to a terminating level, or the base.
+    func levelCount(from start: Int) -> Int {
+        let rest = levels[start...]
+        let end = rest.firstIndex { $0.kind != .layered } ?? levels.count - 1
+        return end - start + 1
+    }
+
+    /// Whether a level of such a column waits for a destination.
+    func hasConditions(from start: Int) -> Bool {
+        instances[start..<(start + levelCount(from: start))].contains { !$0.conditions.isEmpty }
+    }
+
+    /// The levels of such a column that are linked in any case.
+    func unconditional(from start: Int) -> UInt64 {
+        mask(from: start) { $0.conditions.isEmpty }
+    }
+
+    /// The levels of such a column that are linked for this socket. The last one always is.
+    func active(from start: Int, for subject: ConditionSubject) -> UInt64 {
+        mask(from: start) { $0.conditions.apply(to: subject) }
+    }
+
+    private func mask(from start: Int, _ isLinked: (Instance) -> Bool) -> UInt64 {
+        let count = levelCount(from: start)
+        var mask: UInt64 = 1 << UInt64(count)
+        for level in 1...count where isLinked(instances[start + level - 1]) { mask |= 1 << UInt64(level) }
+        return mask
+    }
+
+    /// The links of a shape of column, compiled at its first use.
+    func links(_ shape: LinkShape) -> LinkSet {
+        cache.withLock { cache in
+            if let known = cache[shape] { return known }
+            let end = shape.start + levelCount(from: shape.start)
+            let made = LinkSet(
+                compiling: LinkCompiler(
+                    levels: Array(levels[shape.start..<end]),
+                    category: shape.category,
+                    active: shape.active,
+                    isIndirect: hasConditions(from: shape.start),
+                    binders: shape.waits ? ColumnBinding.binders : [:]
+                )
+            )
+            cache[shape] = made
+            return made
+        }
+    }
+}
+
+/// What decides the links of a column.
+struct LinkShape: Hashable {
+    /// How many of the chain's levels stand above.
+    let start: Int
+    let category: UInt32
+    /// The levels that are linked.
+    let active: UInt64
+    /// Whether slot 0 waits for a destination.
+    let waits: Bool
+}

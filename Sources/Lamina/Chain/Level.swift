@@ -1,0 +1,67 @@
+import CLamina
+
+/// A slot of a column.
+typealias Slot = UnsafeMutablePointer<lamina_slot>
+/// The header of a column.
+typealias Column = UnsafeMutablePointer<lamina_column>
+/// A request.
+typealias Request = UnsafeMutablePointer<lamina_request>
+
+/// What the link compiler knows of one level.
+struct Level {
+    let table: UnsafePointer<lamina_table>?
+    let indications: UnsafePointer<lamina_indications>?
+    let kind: ProviderKind
+    let categories: UInt32
+    /// The classes for which it stands in every entry.
+    let triggers: UInt32
+
+    init(_ instance: Instance) {
+        table = instance.table
+        indications = instance.indications
+        kind = instance.provider.manifest.kind
+        categories = instance.provider.manifest.categories.rawValue
+        var triggers: UInt32 = 0
+        for entry in Entry.all where entry.function(in: instance.table) != nil { triggers |= entry.triggers }
+        for event in Entry.indications where event.function(in: instance.indications) != nil {
+            triggers |= event.triggers
+        }
+        self.triggers = triggers
+    }
+}
+
+/// One entry of the dispatch table, or one indication, from the one list of them.
+struct Entry {
+    let number: Int
+    let classes: UInt32
+    let triggers: UInt32
+    let categories: UInt32
+    let isDirect: Bool
+    let isOfChain: Bool
+    let offset: Int
+
+    init(_ number: Int, _ description: lamina_entry_description) {
+        self.number = number
+        classes = description.classes
+        triggers = description.triggers
+        categories = description.categories
+        isDirect = description.direct != 0
+        isOfChain = description.chain != 0
+        offset = description.offset
+    }
+
+    /// The entries, in their order.
+    static let all = (0..<Int(LAMINA_ENTRY_COUNT)).map { Entry($0, lamina_describe_entry(UInt32($0)).pointee) }
+    /// The indications, in their order.
+    static let indications = (0..<Int(LAMINA_INDICATION_COUNT)).map {
+        Entry($0, lamina_describe_indication(UInt32($0)).pointee)
+    }
+
+    /// The function for it in a table; nil where it is empty.
+    func function(in table: UnsafeRawPointer?) -> lamina_any_function? {
+        lamina_function_at(table, offset)
+    }
+}
+
+/// The classes that bind a layer to all of their entries.
+let dataClasses = UInt32(LAMINA_CLASS_DATA_OUT | LAMINA_CLASS_DATA_IN | LAMINA_CLASS_DESTINATION)

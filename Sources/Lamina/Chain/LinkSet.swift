@@ -1,0 +1,79 @@
+import CLamina
+import CLinux
+
+/// The links of one shape of column: which levels stand in it, which of them are linked, for which category. Immutable.
+final class LinkSet: @unchecked Sendable {
+    // The tables are written once, before anybody sees them.
+    private let down: UnsafeMutablePointer<lamina_down>
+    private let up: UnsafeMutablePointer<lamina_up>
+    private let slotCount: Int
+    private let direct: [[(entry: UInt32, function: lamina_any_function, level: Int)]]
+
+    init(compiling compiler: LinkCompiler) {
+        slotCount = compiler.levels.count + 1
+        down = .allocate(capacity: slotCount)
+        up = .allocate(capacity: slotCount)
+        var direct: [[(entry: UInt32, function: lamina_any_function, level: Int)]] = []
+        for level in 0..<slotCount {
+            down[level].count = UInt32(LAMINA_ENTRY_COUNT)
+            down[level].reserved = 0
+            up[level].count = UInt32(LAMINA_INDICATION_COUNT)
+            up[level].reserved = 0
+            var links: [(entry: UInt32, function: lamina_any_function, level: Int)] = []
+            for entry in Entry.all {
+                let (function, target) = compiler.next(entry, below: level)
+                Self.store(function, target - level, in: down + level, entry.number)
+                guard entry.isDirect else { continue }
+                let number = UInt32(entry.number)
+                links.append(
+                    compiler.isIndirect ? (number, lamina_indirect_entry(number), level) : (number, function, target)
+                )
+            }
+            for event in Entry.indications {
+                let (function, target) = compiler.next(event, above: level)
+                Self.store(function, target - level, in: up + level, event.number)
+            }
+            direct.append(links)
+        }
+        self.direct = direct
+    }
+
+    deinit {
+        down.deallocate()
+        up.deallocate()
+    }
+
+    private static func store(
+        _ function: lamina_any_function,
+        _ levels: Int,
+        in table: UnsafeMutableRawPointer,
+        _ number: Int
+    ) {
+        // Both tables begin with two 32-bit words, then the links.
+        let link = lamina_link(function: function, distance: Int64(levels * MemoryLayout<lamina_slot>.stride))
+        let offset = 8 + number * MemoryLayout<lamina_link>.stride
+        table.storeBytes(of: link, toByteOffset: offset, as: lamina_link.self)
+    }
+
+    /// Writes the links into a column that nobody calls yet.
+    func write(to slots: Slot) {
+        for level in 0..<slotCount {
+            for link in direct[level] {
+                lamina_direct_link_at(slots + level, link.entry)?.pointee = lamina_direct_link(
+                    function: link.function,
+                    slot: slots + link.level
+                )
+            }
+        }
+        rewrite(slots)
+    }
+
+    /// Binds the links of a column anew, one pointer at a time; its data calls follow because they are indirect.
+    func rewrite(_ slots: Slot) {
+        for level in (0..<slotCount).reversed() {
+            let slot = UnsafeMutableRawPointer(slots + level)
+            clinux_store_pointer(slot + (MemoryLayout<lamina_slot>.offset(of: \.up) ?? 0), up + level)
+            clinux_store_pointer(slot + (MemoryLayout<lamina_slot>.offset(of: \.down) ?? 0), down + level)
+        }
+    }
+}

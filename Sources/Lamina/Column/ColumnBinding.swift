@@ -1,0 +1,133 @@
+import CLamina
+import CLinux
+import Glibc
+
+/// Decides the conditions of a column's levels when its destination is known, and binds its links for good. Until then
+/// slot 0's calls that carry a destination, or need one, come here.
+enum ColumnBinding {
+    /// What slot 0 calls while the links wait, by entry.
+    static let binders: [Int: lamina_any_function] = [
+        Int(LAMINA_ENTRY_CONNECT): unsafeBitCast(connect, to: lamina_any_function.self),
+        Int(LAMINA_ENTRY_CONNECT_WITH_DATA): unsafeBitCast(connectWithData, to: lamina_any_function.self),
+        Int(LAMINA_ENTRY_LISTEN): unsafeBitCast(listen, to: lamina_any_function.self),
+        Int(LAMINA_ENTRY_SEND_TO): unsafeBitCast(sendTo, to: lamina_any_function.self),
+        Int(LAMINA_ENTRY_SEND_MESSAGES): unsafeBitCast(sendMessages, to: lamina_any_function.self),
+        Int(LAMINA_ENTRY_RECEIVE_FROM): unsafeBitCast(receiveFrom, to: lamina_any_function.self),
+        Int(LAMINA_ENTRY_RECEIVE_MESSAGES): unsafeBitCast(receiveMessages, to: lamina_any_function.self),
+    ]
+
+    private static let connect: lamina_connect_function = { slot, address, flags, request in
+        let destination = address.pointee
+        return bind(slot, to: destination, .out, request) {
+            withUnsafePointer(to: destination) { lamina_connect(slot, $0, flags, request) }
+        }
+    }
+
+    private static let connectWithData: lamina_connect_with_data_function = {
+        slot, address, buffers, count, flags, request in
+        let destination = address.pointee
+        let data = (0..<Int(count)).map { buffers[$0] }
+        return bind(slot, to: destination, .out, request) {
+            data.withUnsafeBufferPointer { data in
+                guard let base = data.baseAddress else { return lamina_complete(slot, request, -EINVAL, 0) }
+                return withUnsafePointer(to: destination) {
+                    lamina_connect_with_data(slot, $0, base, UInt32(data.count), flags, request)
+                }
+            }
+        }
+    }
+
+    private static let listen: lamina_listen_function = { slot, backlog, request in
+        bind(slot, to: nil, .in, request) { lamina_listen(slot, backlog, request) }
+    }
+
+    private static let sendTo: lamina_send_to_function = { slot, message, flags, request in
+        // A datagram that has to wait for a level's open is sent from a copy of its descriptor.
+        var copy = message.pointee
+        let buffers = (0..<Int(copy.buffer_count)).compactMap { copy.buffers?[$0] }
+        let address = copy.address?.pointee
+        return bind(slot, to: address, .out, request) {
+            buffers.withUnsafeBufferPointer { buffers in
+                copy.buffers = buffers.baseAddress
+                guard var address else { return lamina_send_to(slot, &copy, flags, request) }
+                return withUnsafeMutablePointer(to: &address) { pointer in
+                    copy.address = pointer
+                    return lamina_send_to(slot, &copy, flags, request)
+                }
+            }
+        }
+    }
+
+    private static let sendMessages: lamina_send_messages_function = { slot, messages, count, flags, request in
+        bind(slot, to: count > 0 ? messages.pointee.address?.pointee : nil, .out, request) {
+            lamina_send_messages(slot, messages, count, flags, request)
+        }
+    }
+
+    private static let receiveFrom: lamina_receive_from_function = { slot, message, flags, request in
+        bind(slot, to: nil, .in, request) { lamina_receive_from(slot, message, flags, request) }
+    }
+
+    private static let receiveMessages: lamina_receive_messages_function = { slot, messages, count, flags, request in
+        bind(slot, to: nil, .in, request) { lamina_receive_messages(slot, messages, count, flags, request) }
+    }
+
+    /// Binds the links, opens the levels that come in, then makes the call again.
+    private static func bind(
+        _ slot: Slot,
+        to address: lamina_address?,
+        _ direction: Direction,
+        _ request: Request,
+        then call: @escaping () -> lamina_status
+    ) -> lamina_status {
+        let state = ColumnState.of(slot)
+        guard state.binding.withLock({ $0 }) else { return call() }
+        let active = state.chain.active(from: state.start, for: subject(state, address, direction))
+        let missing = active & ~state.opened
+        guard missing != 0 else {
+            settle(state, active)
+            return call()
+        }
+        let isTry = request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0
+        if !isTry { Completion.markPending(slot, request) }
+        let meeting = Meeting()
+        LevelOpening.open(missing, of: state) { status in
+            if status >= 0 { settle(state, active) }
+            meeting.status = status
+            guard meeting.isSecond(), !isTry else { return }
+            _ = status < 0 ? lamina_complete(slot, request, status, 0) : call()
+        }
+        guard meeting.isSecond() else { return isTry ? lamina_complete(slot, request, -EAGAIN, 0) : LAMINA_PENDING }
+        request.pointee.flags &= ~UInt32(LAMINA_REQUEST_PENDED)
+        return meeting.status < 0 ? lamina_complete(slot, request, meeting.status, 0) : call()
+    }
+
+    /// The call's return and the end of the opening: the later one goes on.
+    private final class Meeting: @unchecked Sendable {
+        // `status` is written before its writer arrives, and read by whoever comes second.
+        private var arrivals: UInt32 = 0
+        var status: lamina_status = 0
+
+        func isSecond() -> Bool { clinux_add_u32(&arrivals, 1) == 2 }
+    }
+
+    private static func settle(_ state: ColumnState, _ active: UInt64) {
+        state.binding.withLock { waits in
+            guard waits else { return }
+            waits = false
+            state.relink(active, waits: false)
+        }
+    }
+
+    /// What conditions are decided on for a socket with this remote address.
+    static func subject(_ state: ColumnState, _ address: lamina_address?, _ direction: Direction) -> ConditionSubject {
+        let remote = address.map(Address.init)
+        return ConditionSubject(
+            address: remote?.network,
+            port: remote?.port,
+            name: remote?.name ?? state.origin.name,
+            program: state.origin.executable,
+            direction: direction
+        )
+    }
+}

@@ -1,0 +1,128 @@
+import CLamina
+import Glibc
+
+/// What the framework keeps of a column beside its slots: for opening, binding and closing, never on the call path.
+final class ColumnState: @unchecked Sendable {
+    // Changed by one thread at a time: the one that opens, then the one that binds (under `binding`), then the one
+    // that closes.
+    let chain: Chain
+    let engine: Engine
+    /// How many of the chain's levels stand above this column.
+    let start: Int
+    let column: Column
+    let levelCount: Int
+    let family: Int32
+    let type: Int32
+    let proto: Int32
+    let category: UInt32
+    let origin: OriginStorage
+    /// The levels that are linked, and those that were opened, bit 1 for level 1.
+    var active: UInt64 = 0
+    var opened: UInt64 = 0
+    /// Whether levels still wait for a destination to decide their conditions.
+    let binding = Locked(false)
+
+    var slots: Slot { ColumnPool.slots(column) }
+    var base: Slot { slots + levelCount }
+
+    init?(
+        chain: Chain,
+        start: Int,
+        category: UInt32,
+        family: Int32,
+        type: Int32,
+        proto: Int32,
+        origin: OriginStorage
+    ) {
+        self.chain = chain
+        self.start = start
+        self.category = category
+        self.family = family
+        self.type = type
+        self.proto = proto
+        self.origin = origin
+        engine = chain.engine
+        levelCount = chain.levelCount(from: start)
+        guard let column = ColumnPool.take(slotCount: levelCount + 1) else { return nil }
+        self.column = column
+        column.pointee.upcalls = Upcalls.table
+        column.pointee.instances = chain.slots + start
+        column.pointee.origin = UnsafePointer(origin.pointer)
+        column.pointee.levels = UInt32(levelCount)
+        column.pointee.category = category
+        column.pointee.serial = ColumnPool.nextSerial()
+        column.pointee.chain = Unmanaged.passUnretained(chain).toOpaque()
+        column.pointee.engine = Unmanaged.passUnretained(engine).toOpaque()
+        column.pointee.framework.0 = Unmanaged.passRetained(self).toOpaque()
+        for level in 0...levelCount {
+            slots[level].column = column
+            slots[level].level = UInt32(level)
+        }
+    }
+
+    /// Links the levels of `active` into a column that nobody calls yet.
+    func link(_ active: UInt64, waits: Bool) {
+        self.active = active
+        chain.links(LinkShape(start: start, category: category, active: active, waits: waits)).write(to: slots)
+    }
+
+    /// Links the levels of `active` instead, while calls may be under way.
+    func relink(_ active: UInt64, waits: Bool) {
+        self.active = active
+        chain.links(LinkShape(start: start, category: category, active: active, waits: waits)).rewrite(slots)
+    }
+
+    /// Gives the memory back. The generation is even by now.
+    func free() {
+        let retained = column.pointee.framework.0
+        ColumnPool.give(column, slotCount: levelCount + 1)
+        if let retained { Unmanaged<ColumnState>.fromOpaque(retained).release() }
+    }
+
+    /// The instance of a level.
+    func instance(at slot: UnsafePointer<lamina_slot>) -> Instance? {
+        chain.instance(start + Int(slot.pointee.level))
+    }
+
+    // MARK: - From a slot
+
+    static func of(_ slot: UnsafePointer<lamina_slot>) -> ColumnState {
+        // Every column has its state from before its first call until after its last.
+        Unmanaged<ColumnState>.fromOpaque(slot.pointee.column.pointee.framework.0.unsafelyUnwrapped)
+            .takeUnretainedValue()
+    }
+
+    static func engine(of slot: UnsafePointer<lamina_slot>) -> Engine {
+        Unmanaged<Engine>.fromOpaque(slot.pointee.column.pointee.engine.unsafelyUnwrapped).takeUnretainedValue()
+    }
+
+    /// The label of a slot's level, which lives for good.
+    static func label(of slot: UnsafePointer<lamina_slot>) -> UnsafePointer<CChar> {
+        guard let instances = slot.pointee.column.pointee.instances else { return Labels.application }
+        guard slot.pointee.level > 0 else { return Labels.application }
+        let label = instances[Int(slot.pointee.level)].reserved.0
+        return UnsafePointer<CChar>(bitPattern: UInt(label)) ?? Labels.application
+    }
+}
+
+/// Labels as C strings that live for good: requests carry them.
+enum Labels {
+    private struct Table { var entries: [String: UInt] = [:] }
+    private static let table = Locked(Table())
+
+    /// What stands for slot 0.
+    nonisolated(unsafe) static let application = text("application")
+
+    static func text(_ label: String) -> UnsafePointer<CChar> {
+        let address = table.withLock { table in
+            if let known = table.entries[label] { return known }
+            let bytes = label.utf8CString
+            let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+            for (index, byte) in bytes.enumerated() { copy[index] = byte }
+            let address = UInt(bitPattern: copy)
+            table.entries[label] = address
+            return address
+        }
+        return UnsafePointer(bitPattern: address).unsafelyUnwrapped
+    }
+}

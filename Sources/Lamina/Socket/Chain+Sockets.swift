@@ -1,0 +1,84 @@
+import CLamina
+import Glibc
+
+extension Chain {
+    /// Opens a socket, waiting for the levels that take their time (socket, WskSocket).
+    public func open(_ options: SocketOptions) throws(LaminaError) -> Socket {
+        let outcome = WaitingOperation.run(nil, engine: engine) { request in
+            ColumnOpening.open(
+                self,
+                start: 0,
+                arguments: options.arguments,
+                origin: options.origin,
+                client: nil,
+                context: nil,
+                above: nil,
+                request: request
+            ).status
+        }
+        try outcome.check("open")
+        guard let handle = outcome.socket else { throw LaminaError(.system, "open", "gave no socket", errno: EPROTO) }
+        return Socket(handle: handle, chain: self)
+    }
+
+    /// Opens a socket and connects it, waiting (WskSocketConnect). On failure no socket is left.
+    public func connect(to address: Address, origin: OriginStorage = .program, deadline: Int64 = 0) throws(LaminaError)
+        -> Socket
+    {
+        var options = SocketOptions.connection(address.family ?? AF_UNSPEC)
+        options.origin = origin
+        let socket = try open(options)
+        do throws(LaminaError) {
+            try socket.waiting.connect(to: address, deadline: deadline)
+            return socket
+        } catch {
+            socket.close()
+            throw error
+        }
+    }
+
+    /// Opens a socket that takes connections at an address; port 0 lets the system choose. On failure no socket is left.
+    public func listen(on address: Address, backlog: UInt32 = 128) throws(LaminaError) -> Socket {
+        let socket = try open(.listen(address.family ?? AF_INET))
+        do throws(LaminaError) {
+            try socket.waiting.bind(to: address)
+            try socket.waiting.listen(backlog: backlog)
+            return socket
+        } catch {
+            socket.close()
+            throw error
+        }
+    }
+
+    /// The addresses of a name, as the chain's levels answer it (getaddrinfo, WskGetAddressInfo). Waits.
+    public func resolve(_ name: String, port: UInt16, family: Int32 = 0, deadline: Int64 = 0)
+        throws(LaminaError) -> [Address]
+    {
+        let capacity = 64
+        let answers = UnsafeMutablePointer<lamina_address>.allocate(capacity: capacity)
+        let query = UnsafeMutablePointer<lamina_resolve_arguments>.allocate(capacity: 1)
+        defer {
+            answers.deallocate()
+            query.deallocate()
+        }
+        answers.initialize(repeating: lamina_address(), count: capacity)
+        let outcome = name.withCString { text in
+            query.initialize(
+                to: lamina_resolve_arguments(
+                    size: UInt32(MemoryLayout<lamina_resolve_arguments>.size),
+                    family: family,
+                    name: text,
+                    port: port,
+                    reserved: 0,
+                    capacity: UInt32(capacity),
+                    count: 0,
+                    reserved2: 0,
+                    addresses: answers
+                )
+            )
+            return WaitingOperation.run(nil, engine: engine, deadline: deadline) { lamina_resolve(slots, query, $0) }
+        }
+        try outcome.check("name \"\(name)\"")
+        return (0..<Int(min(query.pointee.count, UInt32(capacity)))).map { Address(answers[$0]) }
+    }
+}

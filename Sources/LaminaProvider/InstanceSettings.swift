@@ -1,0 +1,58 @@
+public import CLamina
+
+/// The settings that `instantiate` got (`lamina_instance_arguments`). Every setting that was declared with a default
+/// is there.
+public struct InstanceSettings {
+    private let arguments: UnsafePointer<lamina_instance_arguments>
+
+    /// The settings of these arguments, which must live as long as they are read.
+    public init(_ arguments: UnsafePointer<lamina_instance_arguments>) {
+        self.arguments = arguments
+    }
+
+    /// Runs `body` for each setting of this name: once, unless it is a list.
+    public func forEach(_ name: StaticString, _ body: (lamina_setting) -> Void) {
+        guard let settings = arguments.pointee.settings else { return }
+        for index in 0..<Int(arguments.pointee.setting_count) where Self.equals(settings[index].name, name) {
+            body(settings[index])
+        }
+    }
+
+    /// A number's value: bytes, nanoseconds, or 0 and 1 for a boolean.
+    public func number(_ name: StaticString, default value: Int64 = 0) -> Int64 {
+        var value = value
+        forEach(name) { value = $0.number }
+        return value
+    }
+
+    /// The text of a choice, path or text, or nil where it wasn't given. It lives as long as the instance.
+    public func text(_ name: StaticString) -> UnsafePointer<CChar>? {
+        var text: UnsafePointer<CChar>?
+        forEach(name) { text = $0.text }
+        return text
+    }
+
+    /// Whether a choice has this value.
+    public func isChoice(_ name: StaticString, _ choice: StaticString) -> Bool {
+        text(name).map { Self.equals($0, choice) } ?? false
+    }
+
+    /// Says in one line why no instance can be made, and gives the status that `instantiate` returns.
+    public func refuse(_ status: lamina_status, _ write: (inout LineBuffer) -> Void) -> lamina_status {
+        let capacity = arguments.pointee.reason_capacity
+        let reason = UnsafeMutableRawPointer(arguments.pointee.reason)
+        var line = LineBuffer(UnsafeMutableRawBufferPointer(start: reason, count: capacity))
+        write(&line)
+        reason.storeBytes(of: 0, toByteOffset: min(line.count, max(capacity - 1, 0)), as: UInt8.self)
+        return status
+    }
+
+    /// Whether NUL-terminated text equals a literal.
+    public static func equals(_ text: UnsafePointer<CChar>, _ literal: StaticString) -> Bool {
+        for index in 0..<literal.utf8CodeUnitCount
+        where UInt8(bitPattern: text[index]) != literal.utf8Start[index] {
+            return false
+        }
+        return text[literal.utf8CodeUnitCount] == 0
+    }
+}

@@ -1,0 +1,135 @@
+public import CLamina
+import CLinux
+import Glibc
+
+extension LineBuffer {
+    /// Appends bytes as a person reads them: printable ASCII as it is, the rest and `"` and `\` with a backslash, so
+    /// that no byte can end the line or move a terminal's cursor.
+    public mutating func append(escaped bytes: UnsafeRawBufferPointer) {
+        for byte in bytes {
+            switch byte {
+            case UInt8(ascii: "\n"): append("\\n")
+            case UInt8(ascii: "\r"): append("\\r")
+            case UInt8(ascii: "\t"): append("\\t")
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                append(byte: UInt8(ascii: "\\"))
+                append(byte: byte)
+            case 0x20..<0x7F: append(byte: byte)
+            default:
+                append("\\x")
+                append(hex: byte)
+            }
+        }
+    }
+
+    /// Appends bytes as the inside of a JSON string: each byte as the character of that number, so that every byte
+    /// can be read back.
+    public mutating func append(json bytes: UnsafeRawBufferPointer) {
+        for byte in bytes {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                append(byte: UInt8(ascii: "\\"))
+                append(byte: byte)
+            case 0x20..<0x7F: append(byte: byte)
+            default:
+                append("\\u00")
+                append(hex: byte)
+            }
+        }
+    }
+
+    /// Appends an errno's name (`ECONNREFUSED`), or its number where it has none. `status` may have either sign.
+    public mutating func append(errno status: Int32) {
+        let number = Int32(clamping: status.magnitude)
+        if let name = clinux_errno_name(number) {
+            append(cString: name)
+        } else {
+            append("errno ")
+            append(number: UInt64(number))
+        }
+    }
+
+    /// Appends a time span in the unit that suits it: `640 ns`, `8.5 us`, `85 us`, `3.2 ms`, `12 s`.
+    public mutating func append(nanoseconds: Int64) {
+        let value = UInt64(clamping: nanoseconds)
+        func scaled(_ unit: UInt64, _ name: StaticString, _ line: inout LineBuffer) {
+            line.append(number: value / unit)
+            if value / unit < 10 {
+                line.append(byte: UInt8(ascii: "."))
+                line.append(number: value % unit * 10 / unit)
+            }
+            line.append(name)
+        }
+        switch value {
+        case ..<1_000:
+            append(number: value)
+            append(" ns")
+        case ..<1_000_000: scaled(1_000, " us", &self)
+        case ..<1_000_000_000: scaled(1_000_000, " ms", &self)
+        default: scaled(1_000_000_000, " s", &self)
+        }
+    }
+
+    /// Appends an address: `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:@abstract`, `name:80`. Bytes that aren't
+    /// printable are escaped.
+    public mutating func append(address: UnsafePointer<lamina_address>) {
+        let length = Int(address.pointee.length)
+        let offset = MemoryLayout<lamina_address>.offset(of: \.storage) ?? 8
+        let storage = UnsafeRawBufferPointer(
+            start: UnsafeRawPointer(address) + offset,
+            count: min(length, MemoryLayout<lamina_address>.size - offset)
+        )
+        switch Int(address.pointee.form) {
+        case LAMINA_ADDRESS_NAME:
+            append(escaped: storage)
+            append(port: address.pointee.port)
+        case LAMINA_ADDRESS_SOCKET where storage.count >= MemoryLayout<sa_family_t>.size:
+            append(socketAddress: storage)
+        default:
+            append("none")
+        }
+    }
+
+    private mutating func append(port: UInt16) {
+        append(byte: UInt8(ascii: ":"))
+        append(number: UInt64(port))
+    }
+
+    private mutating func append(socketAddress storage: UnsafeRawBufferPointer) {
+        let family = Int32(storage.loadUnaligned(as: sa_family_t.self))
+        switch family {
+        case AF_INET where storage.count >= MemoryLayout<sockaddr_in>.size:
+            let address = storage.loadUnaligned(as: sockaddr_in.self)
+            withUnsafeBytes(of: address.sin_addr) { bytes in
+                for (index, byte) in bytes.enumerated() {
+                    if index > 0 { append(byte: UInt8(ascii: ".")) }
+                    append(number: UInt64(byte))
+                }
+            }
+            append(port: UInt16(bigEndian: address.sin_port))
+        case AF_INET6 where storage.count >= MemoryLayout<sockaddr_in6>.size:
+            var address = storage.loadUnaligned(as: sockaddr_in6.self)
+            append(byte: UInt8(ascii: "["))
+            withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
+                guard let base = text.baseAddress,
+                    inet_ntop(AF_INET6, &address.sin6_addr, base, socklen_t(INET6_ADDRSTRLEN)) != nil
+                else { return }
+                append(cString: base)
+            }
+            append(byte: UInt8(ascii: "]"))
+            append(port: UInt16(bigEndian: address.sin6_port))
+        case AF_UNIX:
+            append("unix:")
+            let name = UnsafeRawBufferPointer(rebasing: storage[MemoryLayout<sa_family_t>.size...])
+            if name.first == 0 {
+                append(byte: UInt8(ascii: "@"))
+                append(escaped: UnsafeRawBufferPointer(rebasing: name[1...]))
+            } else {
+                append(escaped: UnsafeRawBufferPointer(rebasing: name.prefix { $0 != 0 }))
+            }
+        default:
+            append("family ")
+            append(signed: Int64(family))
+        }
+    }
+}

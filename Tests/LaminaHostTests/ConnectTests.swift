@@ -1,0 +1,134 @@
+import Glibc
+import Testing
+
+@Suite("Connections of an unmodified program")
+struct ConnectTests {
+    static let effects = ["none", "observe"]
+
+    @Test(
+        "A blocking connect reaches the server, and getpeername answers the address that was asked for",
+        arguments: effects
+    )
+    func blocking(effect: String) throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let ending = try HostFixtures.run(effect, [HostFixtures.client, "connect", "127.0.0.1", "\(server.port)"])
+        #expect(ending.lines.first == "connect 0")
+        #expect(ending.lines.contains("peer 127.0.0.1 \(server.port)"))
+        #expect(ending.lines.last?.hasPrefix("read 5 ") == true)
+        #expect(ending.errors == "")
+        #expect(ending.code == 0)
+    }
+
+    @Test("IPv6 is carried like IPv4", arguments: effects)
+    func ipv6(effect: String) throws {
+        let server = try TestServer(family: AF_INET6)
+        defer { server.stop() }
+        let ending = try HostFixtures.run(effect, [HostFixtures.client, "connect", "::1", "\(server.port)"])
+        #expect(ending.lines.contains("peer ::1 \(server.port)"))
+        #expect(ending.lines.last?.hasPrefix("read 5 ") == true)
+    }
+
+    @Test("An IPv6 socket reaches an IPv4 server by its mapped address", arguments: effects)
+    func mapped(effect: String) throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let ending = try HostFixtures.run(
+            effect,
+            [HostFixtures.client, "connect", "::ffff:127.0.0.1", "\(server.port)"]
+        )
+        #expect(ending.lines.contains("peer ::ffff:127.0.0.1 \(server.port)"))
+        #expect(ending.lines.last?.hasPrefix("read 5 ") == true)
+    }
+
+    @Test(
+        "A refused connect fails with the kernel's own errno, and the same socket can be connected afterwards",
+        arguments: effects
+    )
+    func refused(effect: String) throws {
+        let dead = try SilentPort(refuses: true)
+        let server = try TestServer()
+        defer { server.stop() }
+        let ending = try HostFixtures.run(
+            effect,
+            [HostFixtures.client, "again", "127.0.0.1", "\(dead.port)", "\(server.port)"]
+        )
+        #expect(ending.lines == ["first \(ECONNREFUSED)", "second 0"])
+    }
+
+    @Test(
+        "A non-blocking connect keeps the epoll registration, flags and options that the socket had",
+        arguments: effects
+    )
+    func nonblocking(effect: String) throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let ending = try HostFixtures.run(effect, [HostFixtures.client, "nonblocking", "127.0.0.1", "\(server.port)"])
+        #expect(
+            ending.lines == [
+                "connect \(EINPROGRESS)", "events 1 1", "error 0", "second 0", "third \(EISCONN)", "flags 1 1 1",
+                "read hello",
+            ]
+        )
+    }
+
+    @Test("A connect that gets no answer ends by the socket's time-out or a signal, as it does without a run")
+    func slow() throws {
+        let silent = try SilentPort(refuses: false)
+        let native = try Child([HostFixtures.client, "slow", "127.0.0.1", "\(silent.port)"]).end()
+        let ending = try HostFixtures.run("observe", [HostFixtures.client, "slow", "127.0.0.1", "\(silent.port)"])
+        #expect(ending.lines == ["timeout \(EINPROGRESS)", "signal \(EINTR)", "nonblocking \(EINPROGRESS)"])
+        #expect(ending.lines == native.lines)
+        #expect(ending.errors == "")
+    }
+
+    @Test("A non-blocking connect that fails late has the chain's errno in SO_ERROR")
+    func late() throws {
+        let silent = try SilentPort(refuses: false)
+        let child = try HostFixtures.start("observe", [HostFixtures.client, "late", "127.0.0.1", "\(silent.port)"])
+        try child.await("connect \(EINPROGRESS)")
+        silent.stop()
+        #expect(child.end().lines == ["connect \(EINPROGRESS)", "failed 1", "error \(ECONNREFUSED)"])
+    }
+
+    @Test("Children by fork, vfork and exec are on the chain too", arguments: effects)
+    func children(effect: String) throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let ending = try HostFixtures.run(effect, [HostFixtures.client, "children", "127.0.0.1", "\(server.port)"])
+        #expect(ending.lines.filter { $0 == "peer 127.0.0.1 \(server.port)" }.count == 2)
+        #expect(ending.lines.filter { $0.hasPrefix("read 5 ") }.count == 2)
+    }
+
+    @Test("Names are resolved by the worker, and libc frees the answer", arguments: effects)
+    func names(effect: String) throws {
+        let native = try Child([HostFixtures.client, "names", "localhost", "80"]).end()
+        let ending = try HostFixtures.run(effect, [HostFixtures.client, "names", "localhost", "80"])
+        #expect(ending.lines.contains("address 127.0.0.1 80"))
+        #expect(ending.output == native.output)
+        #expect(ending.errors == "")
+        let unknown = try HostFixtures.run(effect, [HostFixtures.client, "names", "nosuch.invalid", "80"])
+        #expect(unknown.lines == ["status \(EAI_NONAME)"])
+        let service = try HostFixtures.run(effect, [HostFixtures.client, "names", "localhost", "nosuch-service"])
+        #expect(service.lines == ["status \(EAI_SERVICE)"])
+    }
+
+    @Test("gethostbyname is answered by the worker")
+    func hosts() throws {
+        let ending = try HostFixtures.run("observe", [HostFixtures.client, "host", "localhost"])
+        #expect(ending.lines == ["host localhost 127.0.0.1"])
+        #expect(ending.errors == "")
+        let unknown = try HostFixtures.run("observe", [HostFixtures.client, "host", "nosuch.invalid"])
+        #expect(unknown.lines == ["host error \(HOST_NOT_FOUND)"])
+        #expect(unknown.errors == "")
+    }
+
+    @Test("Unix sockets are left alone", arguments: effects)
+    func unix(effect: String) throws {
+        let path = HostFixtures.path("local-\(effect)")
+        let ending = try HostFixtures.run(effect, [HostFixtures.client, "local", path])
+        #expect(ending.lines == ["connect 0", "read local"])
+        #expect(ending.errors == "")
+        unlink(path)
+    }
+}

@@ -1,0 +1,51 @@
+import CLinux
+import Glibc
+import Testing
+
+/// A loopback port that no server answers at.
+final class SilentPort {
+    /// Its number.
+    let port: Int
+    private var listener: Int32
+    private var clients: [Int32] = []
+
+    /// `refuses`: connects are refused; else they are left unanswered, because the queue is full.
+    init(refuses: Bool) throws {
+        listener = clinux_socket(AF_INET, Int32(CLINUX_STREAM))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let listener = listener
+        var connected: [Int32] = []
+        let bound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                guard bind(listener, address, length) == 0, getsockname(listener, address, &length) == 0 else {
+                    return false
+                }
+                if refuses { return true }
+                guard listen(listener, 0) == 0 else { return false }
+                for _ in 0..<3 {
+                    let client = clinux_socket(AF_INET, Int32(CLINUX_STREAM))
+                    connect(client, address, length)
+                    connected.append(client)
+                }
+                return true
+            }
+        }
+        try #require(bound)
+        clients = connected
+        port = Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    deinit {
+        stop()
+    }
+
+    /// From now on connects are refused.
+    func stop() {
+        for descriptor in clients + [listener] where descriptor >= 0 { close(descriptor) }
+        clients = []
+        listener = -1
+    }
+}

@@ -1,0 +1,98 @@
+import Glibc
+import Testing
+
+@Suite("The pump")
+struct PumpTests {
+    @Test("100 MB arrive byte for byte", arguments: ["none", "transform"])
+    func bulk(effect: String) throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let count = 100_000_000
+        let expected = TestServer.bulk(count)
+        let ending = try HostFixtures.run(
+            effect,
+            [HostFixtures.client, "bulk", "127.0.0.1", "\(server.port)", "\(count)"]
+        )
+        #expect(ending.lines == ["connect 0", "read \(count) \(String(expected.sum, radix: 16))"])
+    }
+
+    @Test("What a program sent before it ended is delivered")
+    func leave() throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let count = 20_000_000
+        let ending = try HostFixtures.run(
+            "transform",
+            [HostFixtures.client, "leave", "127.0.0.1", "\(server.port)", "\(count)"]
+        )
+        #expect(ending.code == 0)
+        // The run has ended, so that everything is in the server's socket; its thread may still be reading.
+        while server.sinks.isEmpty { sched_yield() }
+        #expect(server.sinks == [count])
+    }
+
+    @Test("A reset by the peer is a reset for the program", arguments: ["none", "transform"])
+    func reset(effect: String) throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let ending = try HostFixtures.run(
+            effect,
+            [HostFixtures.client, "reset", "127.0.0.1", "\(server.port)"]
+        )
+        #expect(ending.lines == ["connect 0", "read error \(ECONNRESET)"])
+    }
+
+    @Test("A worker that is killed resets its sockets and nothing else, and another takes its place")
+    func killed() throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let child = try HostFixtures.start(
+            "transform",
+            [HostFixtures.client, "hold", "127.0.0.1", "\(server.port)"]
+        )
+        try child.await("held")
+        kill(try child.worker(), SIGKILL)
+        try child.awaitError("another has taken its place")
+        child.write("go")
+        let ending = child.end()
+        #expect(ending.lines == ["connect 0", "held", "read error \(ECONNRESET)", "connect 0"])
+        #expect(ending.errors.split(separator: "\n").count == 1, "\(ending.errors)")
+        #expect(ending.errors.contains("SIGKILL"))
+        #expect(ending.code == 0)
+    }
+
+    @Test("A worker that crashes is not replaced: new connections are refused, with the reason")
+    func crashed() throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let child = try HostFixtures.start(
+            "transform",
+            [HostFixtures.client, "hold", "127.0.0.1", "\(server.port)"]
+        )
+        try child.await("held")
+        kill(try child.worker(), SIGSEGV)
+        try child.awaitError("new ones are refused")
+        child.write("go")
+        let ending = child.end()
+        #expect(ending.lines == ["connect 0", "held", "read error \(ECONNRESET)", "connect \(ENETDOWN)"])
+        #expect(ending.errors.contains("SIGSEGV"))
+        #expect(ending.code == 0)
+    }
+}
+
+extension Child {
+    /// The worker of a run: the child of the supervisor's that runs the same file.
+    func worker() throws -> pid_t {
+        func link(_ process: pid_t) -> String {
+            var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
+            let count = readlink("/proc/\(process)/exe", &bytes, bytes.count - 1)
+            return String(decoding: bytes.prefix(max(0, count)).map(UInt8.init(bitPattern:)), as: UTF8.self)
+        }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let children = open("/proc/\(process)/task/\(process)/children", O_RDONLY | O_CLOEXEC)
+        let count = read(children, &bytes, bytes.count)
+        close(children)
+        let numbers = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: " ")
+        return try #require(numbers.compactMap { pid_t($0) }.first { link($0) == link(process) })
+    }
+}

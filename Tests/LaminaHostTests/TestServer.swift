@@ -1,0 +1,127 @@
+import CLinux
+import Glibc
+import Synchronization
+import Testing
+
+/// A server on loopback, a thread a connection. The first line says what a connection is for: `echo`, `bulk COUNT`,
+/// `sink`, `reset`, `hold`.
+final class TestServer: Sendable {
+    /// Its port.
+    let port: Int
+    private let listener: Int32
+    private let sunk = Mutex<[Int]>([])
+
+    init(family: Int32 = AF_INET) throws {
+        listener = socket(family, 1 | 0o2000000, 0)
+        var address = sockaddr_storage()
+        address.ss_family = sa_family_t(family)
+        let isSix = family == AF_INET6
+        var length = socklen_t(isSix ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size)
+        let listener = listener
+        let port: UInt16? = withUnsafeMutablePointer(to: &address) { pointer in
+            if isSix {
+                pointer.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
+                    $0.pointee.sin6_addr = in6addr_loopback
+                }
+            } else {
+                pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                    $0.pointee.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+                }
+            }
+            return pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                guard bind(listener, address, length) == 0, listen(listener, 64) == 0,
+                    getsockname(listener, address, &length) == 0
+                else { return nil }
+                return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                    UInt16(bigEndian: $0.pointee.sin_port)
+                }
+            }
+        }
+        self.port = Int(try #require(port))
+        detach { [self] in
+            while case let connection = accept(listener, nil, nil), connection >= 0 {
+                detach { self.serve(connection) }
+            }
+        }
+    }
+
+    /// Stops listening.
+    func stop() {
+        shutdown(listener, Int32(SHUT_RDWR))
+    }
+
+    /// What connections of kind `sink` have sent until their end.
+    var sinks: [Int] { sunk.withLock { $0 } }
+
+    /// What `bulk` sends: its bytes repeat, with a period that no buffer divides.
+    static func bulk(_ count: Int) -> (count: Int, sum: UInt64) {
+        var sum: UInt64 = 1_469_598_103_934_665_603
+        for index in 0..<count { sum = (sum ^ UInt64(UInt8(truncatingIfNeeded: index % 251))) &* 1_099_511_628_211 }
+        return (count, sum)
+    }
+
+    private func serve(_ connection: Int32) {
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while read(connection, &byte, 1) == 1, byte != 10 { line.append(byte) }
+        let words = String(decoding: line, as: UTF8.self).split(separator: " ")
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        switch words.first {
+        case "echo":
+            while case let count = read(connection, &buffer, buffer.count), count > 0 {
+                send(connection, buffer[..<count])
+            }
+        case "bulk":
+            sendBulk(connection, words.count > 1 ? Int(words[1]) ?? 0 : 0)
+        case "sink":
+            var total = 0
+            while case let count = read(connection, &buffer, buffer.count), count > 0 { total += count }
+            sunk.withLock { $0.append(total) }
+        case "reset":
+            clinux_reset_on_close(connection, 1)
+        default:
+            _ = read(connection, &buffer, 1)
+        }
+        close(connection)
+    }
+
+    private func sendBulk(_ connection: Int32, _ count: Int) {
+        let chunk = (0..<251 * 256).map { UInt8($0 % 251) }
+        var left = count
+        while left > 0 {
+            let part = min(left, chunk.count)
+            if !send(connection, chunk[..<part]) { return }
+            left -= part
+        }
+    }
+
+    @discardableResult
+    private func send(_ connection: Int32, _ bytes: ArraySlice<UInt8>) -> Bool {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.send(connection, $0.baseAddress, $0.count, 0x4000) }
+            if count <= 0 { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+}
+
+/// Runs `body` on a thread of its own.
+private func detach(_ body: @escaping @Sendable () -> Void) {
+    final class Box {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    var thread = pthread_t()
+    let created = pthread_create(
+        &thread,
+        nil,
+        { argument in
+            if let argument { Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
+            return nil
+        },
+        Unmanaged.passRetained(Box(body)).toOpaque()
+    )
+    if created == 0 { pthread_detach(thread) }
+}
