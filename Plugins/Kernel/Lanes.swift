@@ -5,14 +5,12 @@ import LaminaProvider
 
 /// What waits, and what makes it go on: the engine's watch of the descriptor, or a waiting thread that polls it.
 enum Lanes {
-    nonisolated(unsafe) static let actions: UnsafePointer<LaneActions> = constant(
-        LaneActions(
-            attempt: attempt,
-            arm: { $0.state.arm($0) },
-            dispose: { Connect.dispose($0) },
-            finish: { Lifetime.finish($0.assumingMemoryBound(to: SocketState.self)) }
-        )
-    )
+    nonisolated(unsafe) static let actions: UnsafePointer<LaneActions> = LaneActions(
+        attempt: attempt,
+        arm: { $0.state.arm($0) },
+        dispose: { Connect.dispose($0) },
+        finish: { Lifetime.finish($0.assumingMemoryBound(to: SocketState.self)) }
+    ).immortal
 
     private static func attempt(_ operation: UnsafeMutablePointer<Operation>) -> Outcome {
         let state = operation.pointee.lane.state

@@ -64,19 +64,15 @@ enum ResolverPool {
         pthread_sigmask(SIG_SETMASK, &all, &before)
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         var thread = pthread_t()
-        let result = pthread_create(
-            &thread,
-            nil,
-            { _ in
-                work()
-                return nil
-            },
-            nil
-        )
-        guard result == 0 else { return false }
+        guard pthread_create(&thread, nil, main, nil) == 0 else { return false }
         pthread_detach(thread)
         pool.pointee.threads += 1
         return true
+    }
+
+    private static let main: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { _ in
+        work()
+        return nil
     }
 
     /// Takes a job back that no thread has begun; under the lock. False: one has.

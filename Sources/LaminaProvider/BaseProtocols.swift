@@ -7,33 +7,24 @@ public enum BaseProtocols {
     private static let stream: UInt32 = 0x2 | 0x4 | 0x20
     private static let datagram: UInt32 = 0x1 | 0x8
 
-    /// How many there are.
-    public static var count: Int { 6 }
-
-    /// The protocols, which live as long as the library.
-    nonisolated(unsafe) public static let list: UnsafePointer<lamina_protocol> = {
-        let entries = UnsafeMutablePointer<lamina_protocol>.allocate(capacity: count)
-        var index = 0
-        for family in [AF_INET, AF_INET6, AF_UNIX] {
-            let isUnix = family == AF_UNIX
-            entries[index] = lamina_protocol(
-                family: family,
-                type: Int32(SOCK_STREAM.rawValue),
-                protocol: isUnix ? 0 : Int32(IPPROTO_TCP),
-                protocol_maximum_offset: 0,
-                service_flags: stream,
-                message_size: 0
-            )
-            entries[index + 1] = lamina_protocol(
-                family: family,
-                type: Int32(SOCK_DGRAM.rawValue),
-                protocol: isUnix ? 0 : Int32(IPPROTO_UDP),
-                protocol_maximum_offset: 0,
-                service_flags: datagram,
-                message_size: isUnix ? 1 : 65507
-            )
-            index += 2
+    /// Puts the protocols into a provider's descriptor.
+    public static func declare(in provider: UnsafeMutablePointer<lamina_provider>) {
+        let families = [AF_INET, AF_INET6, AF_UNIX]
+        provider.pointee.protocol_count = UInt32(families.count * 2)
+        provider.pointee.protocols = Immortal.values(families.count * 2) { entries in
+            for (index, family) in families.enumerated() {
+                let isUnix = family == AF_UNIX
+                let (tcp, udp) = (entries + 2 * index, entries + 2 * index + 1)
+                tcp.pointee.family = family
+                tcp.pointee.type = Int32(SOCK_STREAM.rawValue)
+                tcp.pointee.protocol = isUnix ? 0 : Int32(IPPROTO_TCP)
+                tcp.pointee.service_flags = stream
+                udp.pointee.family = family
+                udp.pointee.type = Int32(SOCK_DGRAM.rawValue)
+                udp.pointee.protocol = isUnix ? 0 : Int32(IPPROTO_UDP)
+                udp.pointee.service_flags = datagram
+                udp.pointee.message_size = isUnix ? 1 : 65507
+            }
         }
-        return UnsafePointer(entries)
-    }()
+    }
 }
