@@ -115,23 +115,15 @@ enum Stream {
         _ operation: UnsafeMutablePointer<Operation>,
         _ state: UnsafeMutablePointer<SocketState>
     ) -> Outcome {
-        while operation.pointee.remaining.bytes > 0 {
-            let rest = operation.pointee.remaining
-            let sent = transmit(
+        let flags = messageFlags(operation.pointee.flags)
+        return StreamOperation.attemptSend(operation) { rest in
+            transmit(
                 state.pointee.descriptor,
                 rest.buffers.map { UnsafePointer($0) },
                 rest.count,
                 rest.bytes,
-                messageFlags(operation.pointee.flags)
+                flags
             )
-            if sent == -Int(EAGAIN) { return .blocked }
-            guard sent >= 0 else {
-                operation.pointee.status = Int32(sent)
-                return .ended
-            }
-            operation.pointee.moved += UInt64(sent)
-            operation.pointee.remaining.advance(by: sent)
         }
-        return .ended
     }
 }
