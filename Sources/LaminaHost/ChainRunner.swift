@@ -17,7 +17,7 @@ package struct ConnectRequest {
     /// What the program's socket is bound to, if anything.
     package let local: Endpoint?
     /// Who asks.
-    package let process: pid_t
+    package let process: Int32
     /// The name that the address was resolved from for this process, if it was.
     package let name: String?
 }
@@ -31,6 +31,18 @@ package enum ConnectOutcome {
     case direct(Endpoint, ended: (Int32) -> Void)
     /// The chain has connected; the program's socket is to be pumped.
     case connected(any ChainConnection)
+}
+
+extension ConnectOutcome: CustomStringConvertible {
+    /// What it says, for a line of its own.
+    package var description: String {
+        switch self {
+        case .refused(let code): "refused (\(Errno(code).text))"
+        case .direct(let address, _): "the program's socket connects to \(address)"
+        case .connected(let connection):
+            "connected\(connection.localAddress.map { " from \($0)" } ?? "") and pumped"
+        }
+    }
 }
 
 /// What a read or a write came to.

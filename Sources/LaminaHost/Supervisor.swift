@@ -26,6 +26,7 @@ struct Supervisor {
         if Process.isUnderRun {
             throw LaunchFailure.refused("this process is in a run already; one run can't stand inside another")
         }
+        WorkerProcess.reserveStreams()
         self.run = run
         launch = try Launch(run)
         do throws(Errno) {

@@ -163,6 +163,7 @@ final class Worker {
             if case .connected(let connection) = outcome { connection.close(abort: true) {} }
             return
         }
+        say(.verbose, "\(passage.destination): \(outcome)")
         let caller = passage.caller
         passage.caller = nil
         if let timer = caller?.patience { loop.cancel(timer: timer) }

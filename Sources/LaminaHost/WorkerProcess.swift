@@ -79,6 +79,17 @@ struct WorkerProcess {
         clinux_leave(0)
     }
 
+    /// Fills the places of standard streams that this process was started without, so that no other descriptor lands
+    /// there. The program does not inherit them.
+    static func reserveStreams() {
+        while case let null = open("/dev/null", O_RDWR | O_CLOEXEC), null >= 0 {
+            if null > STDERR_FILENO {
+                close(null)
+                return
+            }
+        }
+    }
+
     /// The program's input and output are nobody else's.
     static func detachStreams() {
         let null = open("/dev/null", O_RDWR | O_CLOEXEC)

@@ -28,6 +28,13 @@ struct ProcessTests {
         #expect(ending.errors == "bad\n")
     }
 
+    @Test("A program whose standard input is closed is started without one")
+    func closedStream() throws {
+        let driver = "\(HostFixtures.products)/HostDriver"
+        let script = "\(driver) transform /bin/sh -c 'cat; echo $?' <&- 2>/dev/null"
+        #expect(try Child(["/bin/sh", "-c", script]).end().lines == ["1"])
+    }
+
     @Test("The environment is inherited, and other preloaded libraries stay behind Lamina's")
     func environment() throws {
         let ending = try HostFixtures.run(
