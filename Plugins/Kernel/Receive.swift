@@ -63,7 +63,11 @@ extension Stream {
                 return lamina_complete(slot, request, -EAGAIN, 0)
             }
             return lane.submit(
-                make(slot, state, buffers, count, flags, request), slot, request, isInside: false)
+                make(slot, state, buffers, count, flags, request),
+                slot,
+                request,
+                isInside: false
+            )
         }
         let isTry = request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0
         if isTry, !hasAll(state, buffers, count, flags, total) { return lane.leave(slot, request, -EAGAIN, 0) }
@@ -87,7 +91,14 @@ extension Stream {
         _ request: Request
     ) -> UnsafeMutablePointer<Operation>? {
         let operation = UnsafeMutablePointer<Operation>.make(
-            LAMINA_ENTRY_RECEIVE, state.input, slot, request, buffers: buffers, count: count, flags: flags)
+            LAMINA_ENTRY_RECEIVE,
+            state.input,
+            slot,
+            request,
+            buffers: buffers,
+            count: count,
+            flags: flags
+        )
         return Lanes.drive(operation, state, POLLIN)
     }
 

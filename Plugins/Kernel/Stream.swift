@@ -75,7 +75,14 @@ enum Stream {
         let lane = state.output
         guard lane.enter() else {
             let operation = UnsafeMutablePointer<Operation>.make(
-                LAMINA_ENTRY_SEND, lane, slot, request, buffers: buffers, count: count, flags: flags)
+                LAMINA_ENTRY_SEND,
+                lane,
+                slot,
+                request,
+                buffers: buffers,
+                count: count,
+                flags: flags
+            )
             return lane.submit(Lanes.drive(operation, state, POLLOUT), slot, request, isInside: false)
         }
         let total = byteCount(buffers, count)
@@ -106,7 +113,15 @@ enum Stream {
             return lane.leave(slot, request, moved > 0 ? 0 : -EAGAIN, UInt64(moved))
         }
         let operation = UnsafeMutablePointer<Operation>.make(
-            LAMINA_ENTRY_SEND, lane, slot, request, buffers: buffers, count: count, flags: flags, moved: moved)
+            LAMINA_ENTRY_SEND,
+            lane,
+            slot,
+            request,
+            buffers: buffers,
+            count: count,
+            flags: flags,
+            moved: moved
+        )
         return lane.submit(Lanes.drive(operation, state, POLLOUT), slot, request, isInside: true)
     }
 

@@ -5,7 +5,10 @@ import Testing
 
 @Suite("Streams of the base providers")
 struct StreamTests {
-    @Test("A connection carries bytes both ways, and its ends know each other's names", arguments: [BaseProvider.kernel])
+    @Test(
+        "A connection carries bytes both ways, and its ends know each other's names",
+        arguments: [BaseProvider.kernel]
+    )
     func echo(base: BaseProvider) throws {
         let chain = try base.chain()
         let pair = try Pair(chain)
