@@ -151,7 +151,9 @@ struct Supervisor {
         }
     }
 
-    private var layers: String { run.layers.isEmpty ? "a chain without layers" : run.layers.map(\.label).joined(separator: ", ") }
+    private var layers: String {
+        run.layers.isEmpty ? "a chain without layers" : run.layers.map(\.label).joined(separator: ", ")
+    }
 
     // MARK: - The program
 
