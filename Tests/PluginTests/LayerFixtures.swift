@@ -2,12 +2,13 @@ import CLamina
 import CLinux
 import Glibc
 import Lamina
+import Synchronization
 import Testing
 
 /// The products of the build, and plug-ins that the tests build themselves from the headers alone.
 enum Plugin {
     /// The file of a plug-in of the project, by its name.
-    static func product(_ name: String) -> String { "\(products)/libLamina\(name).so" }
+    static func product(_ name: String) -> String { "\(BaseProvider.folder)/libLamina\(name).so" }
 
     /// Builds a fixture layer with a compiler, and gives the library's path.
     static func build(
@@ -27,11 +28,6 @@ enum Plugin {
 
     /// The package's folder.
     static let package = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-
-    private static let products: String = {
-        let path = OriginStorage.executablePath(of: getpid()) ?? ""
-        return path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-    }()
 
     /// Runs a command with its output on standard error and gives its exit status.
     static func execute(_ arguments: [String]) throws -> Int32 {
@@ -117,9 +113,6 @@ func chain(_ parts: (layer: String, file: String)...) throws -> Chain {
     try Chain(parts.map { (try LayerSpecification(parsing: $0.layer), try Library.load($0.file).provider()) })
 }
 
-/// A deadline that only a hang reaches.
-func patience() -> Int64 { Deadline.after(seconds: 20) }
-
 extension Socket {
     /// The function that this socket's sends call first, and how many levels below slot 0 it belongs to.
     var sendLink: (function: UInt, levels: Int) {
@@ -130,14 +123,74 @@ extension Socket {
         )
     }
 
-    /// Makes a call with a request of its own that nobody waits for; the base must answer at once.
-    func call(_ body: (lamina_socket, UnsafeMutablePointer<lamina_request>) -> lamina_status) -> lamina_request {
-        var request = lamina_request()
-        lamina_request_prepare(&request, nil, nil)
-        request.flags = UInt32(LAMINA_REQUEST_TRY)
-        _ = body(handle, &request)
-        return request
+    /// Makes a call that the Swift API doesn't have, and waits until its request has ended.
+    func perform(
+        _ body: (lamina_socket, UnsafeMutablePointer<lamina_request>) -> lamina_status
+    ) throws -> (status: lamina_status, bytes: UInt64) {
+        let pending = PendingCall()
+        pending.start(on: handle, body)
+        try pending.wait()
+        return (pending.request.pointee.status, pending.request.pointee.bytes)
     }
+}
+
+/// A call under way, with the completion routine that a C program would bring.
+final class PendingCall: @unchecked Sendable {
+    // The request is the call's until `isDone`.
+    let request = UnsafeMutablePointer<lamina_request>.allocate(capacity: 1)
+    /// How many calls had ended before this one did, and the thread on which it ended.
+    private(set) var place = -1
+    private(set) var thread: pthread_t?
+    private let completions = Atomic(0)
+    private let counter: PendingOrder?
+
+    init(countedBy counter: PendingOrder? = nil) {
+        self.counter = counter
+        request.initialize(to: lamina_request())
+    }
+
+    deinit { request.deallocate() }
+
+    /// How often it has completed.
+    var completionCount: Int { completions.load(ordering: .acquiring) }
+
+    /// Makes the call; what it returned is of no use, since a completion comes in any case.
+    @discardableResult
+    func start(
+        on handle: lamina_socket,
+        _ body: (lamina_socket, UnsafeMutablePointer<lamina_request>) -> lamina_status
+    ) -> lamina_status {
+        let context = Unmanaged.passRetained(self).toOpaque()
+        lamina_request_prepare(
+            request,
+            { _, _, context in
+                guard let context else { return 0 }
+                let call = Unmanaged<PendingCall>.fromOpaque(context).takeRetainedValue()
+                call.place = call.counter?.next() ?? -1
+                call.thread = pthread_self()
+                call.completions.add(1, ordering: .acquiringAndReleasing)
+                return 0
+            },
+            context
+        )
+        return body(handle, request)
+    }
+
+    /// Waits for the completion.
+    func wait() throws {
+        let deadline = soon()
+        while completionCount == 0 {
+            try #require(clinux_monotonic() < deadline, "the call never completed")
+            sched_yield()
+        }
+    }
+}
+
+/// Numbers completions.
+final class PendingOrder: Sendable {
+    private let count = Atomic(0)
+
+    func next() -> Int { count.add(1, ordering: .acquiringAndReleasing).oldValue }
 }
 
 /// Runs `body` with descriptors of these byte strings.

@@ -38,7 +38,7 @@ struct TraceTests {
         #expect(chain.effect == .observe || chain.instances[0].effect == .observe)
         let socket = try chain.connect(to: Address(host: "127.0.0.1", port: 8080))
         try socket.waiting.send(Array("GET / HTTP/1.1\r\n".utf8))
-        #expect(try socket.waiting.receive(upTo: 4, deadline: patience()) == Array("GET ".utf8))
+        #expect(try socket.waiting.receive(upTo: 4, deadline: soon()) == Array("GET ".utf8))
         try socket.waiting.disconnect()
         try socket.waiting.close()
         #expect(
@@ -60,7 +60,9 @@ struct TraceTests {
         let program = OriginStorage.program.executable?.split(separator: "/").last.map(String.init) ?? ""
         #expect(line.contains("\(program)[\(getpid())] #\(socket.serial) "))
         let time = line.prefix(15)
-        #expect(time.filter { $0 == ":" }.count == 2 && time.dropFirst(8).first == "." && line.dropFirst(15).first == " ")
+        #expect(
+            time.filter { $0 == ":" }.count == 2 && time.dropFirst(8).first == "." && line.dropFirst(15).first == " "
+        )
         #expect(line.utf8.count + "lamina: trace: ".utf8.count <= 120 + max(0, program.utf8.count - 8))
         socket.close()
     }
@@ -69,8 +71,7 @@ struct TraceTests {
     func failure() throws {
         let socket = try traced("entries=connect").open(.connection())
         var address = Address(host: "::1", port: 1).c
-        let request = socket.call { lamina_socket_connect($0, &address, 1, $1) }
-        #expect(request.status == -EINVAL)
+        #expect(try socket.perform { lamina_socket_connect($0, &address, 1, $1) }.status == -EINVAL)
         #expect(try facts() == ["connect [::1]:1 = EINVAL from echo"])
         socket.close()
     }
@@ -128,7 +129,7 @@ struct TraceTests {
         #expect(socket.sendLink.function == bare.sendLink.function)
         #expect(socket.sendLink.levels == 2 && bare.sendLink.levels == 1)
         try socket.waiting.send(Array("unseen".utf8))
-        #expect(try socket.waiting.receive(upTo: 6, deadline: patience()) == Array("unseen".utf8))
+        #expect(try socket.waiting.receive(upTo: 6, deadline: soon()) == Array("unseen".utf8))
         let sizes = try traced("", file: "sizes").connect(to: Address(host: "127.0.0.1", port: 1))
         #expect(sizes.sendLink.function != bare.sendLink.function)
         for socket in [socket, bare, sizes] { try socket.waiting.close() }
@@ -142,7 +143,7 @@ struct TraceTests {
         for (index, name) in names.enumerated() {
             let socket = try traced(name, file: "\(index)").connect(to: Address(host: "127.0.0.1", port: 1))
             try socket.waiting.send([1, 2])
-            #expect(try socket.waiting.receive(upTo: 2, deadline: patience()) == [1, 2])
+            #expect(try socket.waiting.receive(upTo: 2, deadline: soon()) == [1, 2])
             try socket.waiting.disconnect()
             #expect(throws: LaminaError.self) { try socket.waiting.send([3]) }
             try socket.waiting.close()
@@ -181,7 +182,7 @@ struct TraceTests {
         let socket = try chain.connect(to: Address(host: "host.example", port: 443))
         let lines = LayerOutput.lines(of: label)
         #expect(lines.count == 1)
-        #expect(lines.first?.contains(" connect      host.example:443 ") == true)
+        #expect(lines.first?.split(separator: " ").contains("host.example:443") == true)
         socket.close()
     }
 
@@ -207,7 +208,8 @@ func expectManifest(of name: String) throws {
     said.name = written.name
     #expect(said == written)
     #expect(provider.name == name.lowercased())
-    let echo = try Library.load(try Plugin.build("echo", in: try Scratch())).provider()
+    let scratch = try Scratch()
+    let echo = try Library.load(try Plugin.build("echo", in: scratch)).provider()
     let layer = try LayerSpecification(parsing: provider.name)
     let instance = try Chain([(layer, provider), (try LayerSpecification(parsing: "echo"), echo)]).instances[0]
     #expect(instance.entryNames == written.entries)
