@@ -6,14 +6,12 @@ import Testing
 
 @Suite("The layer count")
 struct CountTests {
-    let scratch: Scratch
     let echo: String
     let label = LayerOutput.label("count")
 
     init() throws {
         LayerOutput.capture()
-        scratch = try Scratch()
-        echo = try Plugin.build("echo", in: scratch)
+        echo = try Plugin.build("echo")
     }
 
     /// Runs `body` with a chain of count over a base that sends everything back, and gives what count printed when the
@@ -21,7 +19,7 @@ struct CountTests {
     private func counted(_ settings: String, _ body: (Chain) async throws -> Void) async throws -> [String] {
         do {
             try await body(
-                try chain(("count=\(label):\(settings)", Plugin.product("Count")), ("echo", echo))
+                try chain(("count=\(label)\(settings)", Plugin.product("Count")), ("echo", echo))
             )
         }
         let deadline = soon()
@@ -40,7 +38,7 @@ struct CountTests {
 
     @Test("Totals are exact with several threads on several sockets")
     func totals() async throws {
-        let lines = try await counted("each=no") { chain in
+        let lines = try await counted(":each=no") { chain in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<3 {
                     let socket = try chain.connect(to: Address(host: "127.0.0.1", port: 1))
@@ -89,8 +87,8 @@ struct CountTests {
 
     @Test("What pends is counted when it ends, and a failed open leaves no socket")
     func pendingAndFailed() async throws {
-        let gate = try Plugin.build("gate", in: scratch)
-        let lines = try await counted("each=no") { chain in
+        let gate = try Plugin.build("gate")
+        let lines = try await counted(":each=no") { chain in
             let socket = try chain.connect(to: Address(host: "127.0.0.1", port: 1))
             let receive = PendingCall()
             try withBuffers(["...."]) { buffers, count in

@@ -6,13 +6,11 @@ import Testing
 
 @Suite("A cipher that fills the plain data entries alone")
 struct LayerCipherTests {
-    let scratch: Scratch
     let cipher: Chain
     let bare: Chain
 
     init() throws {
-        scratch = try Scratch()
-        let file = try Plugin.build("xor", in: scratch)
+        let file = try Plugin.build("xor")
         cipher = try chain(("xor", file), ("kernel", Plugin.product("Kernel")))
         bare = try chain(("kernel", Plugin.product("Kernel")))
     }
@@ -100,7 +98,7 @@ struct LayerIndicationTests {
         let chain = try chain(
             ("trace:file=\(scratch.path)/trace,entries=events,data=text", Plugin.product("Trace")),
             ("count=\(label)", Plugin.product("Count")),
-            ("indicator", try Plugin.build("indicator", in: scratch))
+            ("indicator", try Plugin.build("indicator"))
         )
         let seen = Seen()
         let client = UnsafeMutablePointer<lamina_indications>.allocate(capacity: 1)

@@ -10,21 +10,30 @@ enum Plugin {
     /// The file of a plug-in of the project, by its name.
     static func product(_ name: String) -> String { "\(BaseProvider.folder)/libLamina\(name).so" }
 
-    /// Builds a fixture layer with a compiler, and gives the library's path.
-    static func build(
-        _ name: String,
-        in directory: Scratch,
-        with compiler: [String] = ["cc", "-std=gnu11"]
-    ) throws -> String {
-        let library = "\(directory.path)/lib\(name).so"
-        let status = try execute(
-            compiler + ["-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-pthread"]
-                + ["-I", "\(package)/Sources/CLamina/include", "\(package)/Tests/Fixtures/layers/\(name).c"]
-                + ["-o", library]
-        )
-        try #require(status == 0, "\(name) could not be built")
-        return library
+    /// Builds a fixture layer with a compiler, once a process, and gives the library's path.
+    static func build(_ name: String, with compiler: [String] = ["cc", "-std=gnu11"]) throws -> String {
+        try built.withLock { built in
+            let key = ([name] + compiler).joined(separator: " ")
+            if let library = built[key] { return library }
+            let library = "\(folder)/lib\(name)-\(built.count).so"
+            let status = try execute(
+                compiler + ["-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-pthread"]
+                    + ["-I", "\(package)/Sources/CLamina/include", "\(package)/Tests/Fixtures/layers/\(name).c"]
+                    + ["-o", library]
+            )
+            try #require(status == 0, "\(name) could not be built")
+            built[key] = library
+            return library
+        }
     }
+
+    private static let built = Mutex<[String: String]>([:])
+
+    /// Where the fixtures are built; removed when the process exits.
+    private static let folder: String = {
+        atexit { _ = try? Plugin.execute(["rm", "-rf", Plugin.folder]) }
+        return Scratch.fresh() ?? ""
+    }()
 
     /// The package's folder.
     static let package = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
@@ -46,10 +55,14 @@ final class Scratch: Sendable {
     let path: String
 
     init() throws {
-        let template = try #require(strdup("/tmp/lamina-layers-XXXXXX"))
+        path = try #require(Self.fresh())
+    }
+
+    /// A fresh directory, nil where none could be made.
+    static func fresh() -> String? {
+        guard let template = strdup("/tmp/lamina-layers-XXXXXX") else { return nil }
         defer { free(template) }
-        try #require(mkdtemp(template) != nil)
-        path = String(cString: template)
+        return mkdtemp(template).map { String(cString: $0) }
     }
 
     deinit {
@@ -76,13 +89,15 @@ final class Scratch: Sendable {
 /// What layers put out without a file of their own. It is one stream for the whole process, so a test finds its lines
 /// by its level's label.
 enum LayerOutput {
-    private static let file: String = {
+    /// A file without a name.
+    private static let file: Int32 = {
         let template = strdup("/tmp/lamina-output-XXXXXX")
         defer { free(template) }
-        guard let template else { return "" }
+        guard let template else { return -1 }
         let descriptor = mkstemp(template)
+        unlink(template)
         Output.redirect(to: descriptor)
-        return String(cString: template)
+        return descriptor
     }()
 
     /// Sends layers' output to the file from now on.
@@ -90,16 +105,15 @@ enum LayerOutput {
 
     /// The lines of a level so far, without `lamina:` and the label.
     static func lines(of label: String) -> [String] {
-        guard let stream = fopen(file, "re") else { return [] }
-        defer { fclose(stream) }
-        var lines: [String] = []
-        var line = [CChar](repeating: 0, count: 1 << 16)
-        let prefix = "lamina: \(label): "
-        while fgets(&line, Int32(line.count), stream) != nil {
-            let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-            if text.hasPrefix(prefix) { lines.append(String(text.dropFirst(prefix.count).dropLast())) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while case let count = pread(file, &chunk, chunk.count, off_t(bytes.count)), count > 0 {
+            bytes += chunk[..<count]
         }
-        return lines
+        let prefix = "lamina: \(label): "
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+            .filter { $0.hasPrefix(prefix) }
+            .map { String($0.dropFirst(prefix.count)) }
     }
 
     /// A label that no other test has.

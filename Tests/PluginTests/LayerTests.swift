@@ -16,7 +16,7 @@ struct LayerTests {
     private func kernel() -> (layer: String, file: String) { ("kernel", Plugin.product("Kernel")) }
 
     private func fixture(_ name: String, _ settings: String = "") throws -> (layer: String, file: String) {
-        (settings.isEmpty ? name : "\(name):\(settings)", try Plugin.build(name, in: scratch))
+        (settings.isEmpty ? name : "\(name):\(settings)", try Plugin.build(name))
     }
 
     @Test(
@@ -24,7 +24,7 @@ struct LayerTests {
         arguments: [["gcc", "-std=c11"], ["clang", "-std=c11"], ["g++", "-std=c++17", "-x", "c++"]]
     )
     func example(compiler: [String]) throws {
-        let nothing = try Plugin.build("nothing", in: scratch, with: compiler)
+        let nothing = try Plugin.build("nothing", with: compiler)
         let source = "\(Plugin.package)/Tests/Fixtures/layers/nothing.c"
         let stream = try #require(fopen(source, "re"))
         defer { fclose(stream) }

@@ -10,7 +10,7 @@ struct TraceTests {
 
     init() throws {
         scratch = try Scratch()
-        echo = try Plugin.build("echo", in: scratch)
+        echo = try Plugin.build("echo")
     }
 
     /// A chain of trace with these settings, writing to a file, over a base that sends everything back.
@@ -208,8 +208,7 @@ func expectManifest(of name: String) throws {
     said.name = written.name
     #expect(said == written)
     #expect(provider.name == name.lowercased())
-    let scratch = try Scratch()
-    let echo = try Library.load(try Plugin.build("echo", in: scratch)).provider()
+    let echo = try Library.load(try Plugin.build("echo")).provider()
     let layer = try LayerSpecification(parsing: provider.name)
     let instance = try Chain([(layer, provider), (try LayerSpecification(parsing: "echo"), echo)]).instances[0]
     #expect(instance.entryNames == written.entries)
