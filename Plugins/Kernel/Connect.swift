@@ -36,7 +36,12 @@ enum Connect {
             return lamina_complete(slot, request, -EAGAIN, 0)
         }
         let made = UnsafeMutablePointer<Operation>.make(
-            LAMINA_ENTRY_CONNECT, state.output, slot, request, address: address)
+            LAMINA_ENTRY_CONNECT,
+            state.output,
+            slot,
+            request,
+            address: address
+        )
         guard let operation = made, let plan = makePlan(operation, state) else {
             made?.dispose()
             return lamina_complete(slot, request, -ENOMEM, 0)
@@ -125,7 +130,10 @@ enum Connect {
         var status: Int32
         repeat {
             status = clinux_raw_connect(
-                state.pointee.descriptor, &address.pointee.storage.socket, address.pointee.length)
+                state.pointee.descriptor,
+                &address.pointee.storage.socket,
+                address.pointee.length
+            )
         } while status == -EINTR
         return status == -EISCONN && plan.pointee.isStarted ? 0 : status
     }
@@ -137,7 +145,10 @@ enum Connect {
             var nobody = sockaddr()
             nobody.sa_family = sa_family_t(AF_UNSPEC)
             _ = clinux_raw_connect(
-                operation.pointee.lane.state.pointee.descriptor, &nobody, socklen_t(MemoryLayout<sockaddr>.size))
+                operation.pointee.lane.state.pointee.descriptor,
+                &nobody,
+                socklen_t(MemoryLayout<sockaddr>.size)
+            )
         }
         plan.pointee.job?.abandon()
         free(UnsafeMutableRawPointer(plan))
@@ -162,11 +173,16 @@ enum Connect {
         clock_gettime(CLOCK_MONOTONIC, &now)
         let soon = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec) + 5_000_000
         let slot = first.pointee.slot
-        let status = slot.upcalls.post_at(slot, soon, { context in
-            guard let lane = context?.assumingMemoryBound(to: Lane.self) else { return }
-            lane.wake()
-            lane.pointee.group.release()
-        }, UnsafeMutableRawPointer(lane))
+        let status = slot.upcalls.post_at(
+            slot,
+            soon,
+            { context in
+                guard let lane = context?.assumingMemoryBound(to: Lane.self) else { return }
+                lane.wake()
+                lane.pointee.group.release()
+            },
+            UnsafeMutableRawPointer(lane)
+        )
         if status < 0 { lane.pointee.group.unpinLocked() }
         return status
     }

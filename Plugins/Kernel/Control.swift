@@ -29,8 +29,12 @@ enum Control {
     private static func set(_ asked: lamina_operation, _ state: UnsafeMutablePointer<SocketState>) -> Int32 {
         if asked.level == LAMINA_LEVEL { return -ENOPROTOOPT }
         return clinux_raw_set_option(
-            state.pointee.descriptor, asked.level, Int32(bitPattern: asked.code), asked.input,
-            socklen_t(clamping: asked.input_length))
+            state.pointee.descriptor,
+            asked.level,
+            Int32(bitPattern: asked.code),
+            asked.input,
+            socklen_t(clamping: asked.input_length)
+        )
     }
 
     private static func get(
@@ -45,7 +49,12 @@ enum Control {
         }
         var length = socklen_t(clamping: asked.output_capacity)
         let status = clinux_raw_option(
-            state.pointee.descriptor, asked.level, Int32(bitPattern: asked.code), asked.output, &length)
+            state.pointee.descriptor,
+            asked.level,
+            Int32(bitPattern: asked.code),
+            asked.output,
+            &length
+        )
         if status == 0 { written = Int(length) }
         return status
     }

@@ -51,8 +51,16 @@ enum Datagram {
     ) -> lamina_status {
         let lane = state.output
         let made = UnsafeMutablePointer<Operation>.make(
-            LAMINA_ENTRY_SEND_MESSAGES, lane, slot, request, messages: messages, results: results, count: count,
-            flags: 0, isSend: true)
+            LAMINA_ENTRY_SEND_MESSAGES,
+            lane,
+            slot,
+            request,
+            messages: messages,
+            results: results,
+            count: count,
+            flags: 0,
+            isSend: true
+        )
         return run(Lanes.drive(made, state, POLLOUT), lane, slot, request) { attemptSend($0, state) }
     }
 
@@ -73,7 +81,9 @@ enum Datagram {
 
     /// One datagram: the bytes sent, or a negative errno.
     @inline(__always)
-    private static func send(_ state: UnsafeMutablePointer<SocketState>, _ message: UnsafePointer<lamina_message>) -> Int {
+    private static func send(_ state: UnsafeMutablePointer<SocketState>, _ message: UnsafePointer<lamina_message>)
+        -> Int
+    {
         var header = msghdr()
         if let status = fill(&header, message) { return Int(status) }
         var sent: Int
@@ -182,7 +192,16 @@ enum Datagram {
     ) -> lamina_status {
         let lane = state.input
         let made = UnsafeMutablePointer<Operation>.make(
-            kind, lane, slot, request, messages: messages, results: messages, count: count, flags: flags, isSend: false)
+            kind,
+            lane,
+            slot,
+            request,
+            messages: messages,
+            results: messages,
+            count: count,
+            flags: flags,
+            isSend: false
+        )
         return run(Lanes.drive(made, state, POLLIN), lane, slot, request) { attemptReceive($0, state) }
     }
 

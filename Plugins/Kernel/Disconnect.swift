@@ -26,7 +26,14 @@ enum Disconnect {
         }
         let lane = state.output
         let made = UnsafeMutablePointer<Operation>.make(
-            LAMINA_ENTRY_DISCONNECT, lane, slot, request, buffers: buffers, count: count, flags: flags)
+            LAMINA_ENTRY_DISCONNECT,
+            lane,
+            slot,
+            request,
+            buffers: buffers,
+            count: count,
+            flags: flags
+        )
         guard let operation = Lanes.drive(made, state, POLLOUT) else {
             return lamina_complete(slot, request, -ENOMEM, 0)
         }

@@ -21,7 +21,7 @@ enum Lanes {
         case LAMINA_ENTRY_RECEIVE_FROM, LAMINA_ENTRY_RECEIVE_MESSAGES:
             return Datagram.attemptReceive(operation, state)
         case LAMINA_ENTRY_CONNECT: return Connect.attempt(operation, state)
-        case LAMINA_ENTRY_ACCEPT: return Accept.attempt(operation, state)
+        case LAMINA_ENTRY_ACCEPT: return Accepting<Accept>.attempt(operation)
         case LAMINA_ENTRY_DISCONNECT: return Disconnect.attempt(operation, state)
         default:
             operation.pointee.status = -EOPNOTSUPP

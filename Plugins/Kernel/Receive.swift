@@ -55,7 +55,7 @@ extension Stream {
         _ request: Request
     ) -> lamina_status {
         let total = byteCount(buffers, count)
-        guard isSensible(flags, total) else { return lamina_complete(slot, request, -EINVAL, 0) }
+        guard StreamOperation.isReceive(flags, total) else { return lamina_complete(slot, request, -EINVAL, 0) }
         if total == 0, flags & UInt32(LAMINA_RECEIVE_DRAIN) == 0 { return lamina_complete(slot, request, 0, 0) }
         let lane = state.input
         guard lane.enter() else {
@@ -63,7 +63,11 @@ extension Stream {
                 return lamina_complete(slot, request, -EAGAIN, 0)
             }
             return lane.submit(
-                make(slot, state, buffers, count, flags, request), slot, request, isInside: false)
+                make(slot, state, buffers, count, flags, request),
+                slot,
+                request,
+                isInside: false
+            )
         }
         let isTry = request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0
         if isTry, !hasAll(state, buffers, count, flags, total) { return lane.leave(slot, request, -EAGAIN, 0) }
@@ -78,15 +82,6 @@ extension Stream {
         return lane.leave(slot, request, status, moved)
     }
 
-    private static func isSensible(_ flags: UInt32, _ total: Int) -> Bool {
-        let known =
-            LAMINA_RECEIVE_URGENT | LAMINA_RECEIVE_WAIT_ALL | LAMINA_RECEIVE_DRAIN | LAMINA_RECEIVE_PEEK
-        guard flags & ~UInt32(known) == 0 else { return false }
-        if flags & UInt32(LAMINA_RECEIVE_DRAIN) != 0 { return flags == UInt32(LAMINA_RECEIVE_DRAIN) && total == 0 }
-        let both = UInt32(LAMINA_RECEIVE_PEEK | LAMINA_RECEIVE_WAIT_ALL)
-        return flags & both != both
-    }
-
     private static func make(
         _ slot: Slot,
         _ state: UnsafeMutablePointer<SocketState>,
@@ -96,7 +91,14 @@ extension Stream {
         _ request: Request
     ) -> UnsafeMutablePointer<Operation>? {
         let operation = UnsafeMutablePointer<Operation>.make(
-            LAMINA_ENTRY_RECEIVE, state.input, slot, request, buffers: buffers, count: count, flags: flags)
+            LAMINA_ENTRY_RECEIVE,
+            state.input,
+            slot,
+            request,
+            buffers: buffers,
+            count: count,
+            flags: flags
+        )
         return Lanes.drive(operation, state, POLLIN)
     }
 
@@ -140,42 +142,11 @@ extension Stream {
         _ state: UnsafeMutablePointer<SocketState>
     ) -> Outcome {
         let flags = operation.pointee.flags
-        if flags & UInt32(LAMINA_RECEIVE_DRAIN) != 0 { return attemptDrain(operation, state) }
         var messageFlags: Int32 = 0
         if flags & UInt32(LAMINA_RECEIVE_URGENT) != 0 { messageFlags |= urgent }
         if flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 { messageFlags |= peek }
-        while operation.pointee.remaining.bytes > 0 {
-            let rest = operation.pointee.remaining
-            let received = take(
-                state.pointee.descriptor, rest.buffers.map { UnsafePointer($0) }, rest.count, rest.bytes, messageFlags)
-            if received == -Int(EAGAIN) { return .blocked }
-            guard received > 0 else {
-                operation.pointee.status = state.endStatus(received)
-                return .ended
-            }
-            operation.pointee.moved += UInt64(received)
-            operation.pointee.remaining.advance(by: received)
-            if flags & UInt32(LAMINA_RECEIVE_WAIT_ALL) == 0 { return .ended }
-        }
-        return .ended
-    }
-
-    /// Discards what comes until the stream ends.
-    private static func attemptDrain(
-        _ operation: UnsafeMutablePointer<Operation>,
-        _ state: UnsafeMutablePointer<SocketState>
-    ) -> Outcome {
-        withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 16) { scratch in
-            var buffer = lamina_buffer(base: scratch.baseAddress, length: scratch.count)
-            while true {
-                let received = take(state.pointee.descriptor, &buffer, 1, buffer.length, 0)
-                if received == -Int(EAGAIN) { return .blocked }
-                guard received > 0 else {
-                    operation.pointee.status = state.endStatus(received)
-                    return .ended
-                }
-                operation.pointee.moved += UInt64(received)
-            }
+        return StreamOperation.attemptReceive(operation, end: { state.endStatus($0) }) { rest in
+            take(state.pointee.descriptor, rest.buffers.map { UnsafePointer($0) }, rest.count, rest.bytes, messageFlags)
         }
     }
 }

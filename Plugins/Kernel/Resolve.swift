@@ -17,7 +17,9 @@ enum Resolve {
         question.form = UInt16(LAMINA_ADDRESS_NAME)
         question.port = query.pointee.port
         question.length = UInt32(length)
-        withUnsafeMutableBytes(of: &question.storage) { $0.baseAddress?.copyMemory(from: query.pointee.name, byteCount: length) }
+        withUnsafeMutableBytes(of: &question.storage) {
+            $0.baseAddress?.copyMemory(from: query.pointee.name, byteCount: length)
+        }
         return ask(.make(&question, family: query.pointee.family), query, slot, request)
     }
 

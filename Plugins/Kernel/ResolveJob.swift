@@ -131,7 +131,14 @@ extension UnsafeMutablePointer<ResolveJob> {
         }
         let name = memory.bindMemory(to: CChar.self, capacity: 256)
         let result = getnameinfo(
-            &pointee.question.storage.socket, pointee.question.length, name, 256, nil, 0, pointee.flags)
+            &pointee.question.storage.socket,
+            pointee.question.length,
+            name,
+            256,
+            nil,
+            0,
+            pointee.flags
+        )
         pointee.status = Self.status(of: result)
         pointee.name = name
     }

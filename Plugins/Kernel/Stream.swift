@@ -75,7 +75,14 @@ enum Stream {
         let lane = state.output
         guard lane.enter() else {
             let operation = UnsafeMutablePointer<Operation>.make(
-                LAMINA_ENTRY_SEND, lane, slot, request, buffers: buffers, count: count, flags: flags)
+                LAMINA_ENTRY_SEND,
+                lane,
+                slot,
+                request,
+                buffers: buffers,
+                count: count,
+                flags: flags
+            )
             return lane.submit(Lanes.drive(operation, state, POLLOUT), slot, request, isInside: false)
         }
         let total = byteCount(buffers, count)
@@ -106,7 +113,15 @@ enum Stream {
             return lane.leave(slot, request, moved > 0 ? 0 : -EAGAIN, UInt64(moved))
         }
         let operation = UnsafeMutablePointer<Operation>.make(
-            LAMINA_ENTRY_SEND, lane, slot, request, buffers: buffers, count: count, flags: flags, moved: moved)
+            LAMINA_ENTRY_SEND,
+            lane,
+            slot,
+            request,
+            buffers: buffers,
+            count: count,
+            flags: flags,
+            moved: moved
+        )
         return lane.submit(Lanes.drive(operation, state, POLLOUT), slot, request, isInside: true)
     }
 
@@ -115,23 +130,15 @@ enum Stream {
         _ operation: UnsafeMutablePointer<Operation>,
         _ state: UnsafeMutablePointer<SocketState>
     ) -> Outcome {
-        while operation.pointee.remaining.bytes > 0 {
-            let rest = operation.pointee.remaining
-            let sent = transmit(
+        let flags = messageFlags(operation.pointee.flags)
+        return StreamOperation.attemptSend(operation) { rest in
+            transmit(
                 state.pointee.descriptor,
                 rest.buffers.map { UnsafePointer($0) },
                 rest.count,
                 rest.bytes,
-                messageFlags(operation.pointee.flags)
+                flags
             )
-            if sent == -Int(EAGAIN) { return .blocked }
-            guard sent >= 0 else {
-                operation.pointee.status = Int32(sent)
-                return .ended
-            }
-            operation.pointee.moved += UInt64(sent)
-            operation.pointee.remaining.advance(by: sent)
         }
-        return .ended
     }
 }
