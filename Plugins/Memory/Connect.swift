@@ -33,7 +33,8 @@ enum Connect {
 
     private static func connect(_ state: UnsafeMutablePointer<SocketState>, _ endpoint: Endpoint) -> Int32 {
         let family = state.pointee.family
-        let fits = family == endpoint.family || state.pointee.isAnyFamily || (family == AF_INET6 && endpoint.family == AF_INET)
+        let fits =
+            family == endpoint.family || state.pointee.isAnyFamily || (family == AF_INET6 && endpoint.family == AF_INET)
         guard fits else { return -EAFNOSUPPORT }
         let target = endpoint.reached
         if let mailbox = state.pointee.mailbox { return mailbox.connect(to: target) }

@@ -23,14 +23,14 @@ struct Endpoint: Hashable {
     init?(_ address: UnsafePointer<lamina_address>) {
         guard address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else { return nil }
         let length = Int(address.pointee.length)
-        family = Int32(address.pointee.storage.socket.sa_family)
+        family = Int32(address.socket.pointee.sa_family)
         switch family {
         case AF_INET where length >= MemoryLayout<sockaddr_in>.size:
             port = UInt16(bigEndian: address.pointee.storage.ipv4.sin_port)
             low = UInt64(UInt32(bigEndian: address.pointee.storage.ipv4.sin_addr.s_addr))
         case AF_INET6 where length >= MemoryLayout<sockaddr_in6>.size:
             port = UInt16(bigEndian: address.pointee.storage.ipv6.sin6_port)
-            let bytes = UnsafeRawPointer(address) + Self.ipv6Offset
+            let bytes = address.bytes + Self.ipv6Offset
             high = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
             low = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
             if high == 0, low >> 32 == 0xFFFF {
@@ -38,16 +38,16 @@ struct Endpoint: Hashable {
                 low &= 0xFFFF_FFFF
             }
         case AF_UNIX where length >= 2:
-            let bytes = UnsafeRawBufferPointer(start: UnsafeRawPointer(address) + Self.pathOffset, count: length - 2)
+            let bytes = UnsafeRawBufferPointer(start: address.bytes + Self.pathOffset, count: length - 2)
             path = bytes.first == 0 ? Array(bytes) : Array(bytes.prefix { $0 != 0 })
         default:
             return nil
         }
     }
 
-    // Form, port and length of a `lamina_address` take eight bytes; the socket address follows.
-    private static let ipv6Offset = 8 + 8
-    private static let pathOffset = 8 + 2
+    /// Where an IPv6 address stands in its socket address, and a name in a Unix one.
+    static let ipv6Offset = 8
+    private static let pathOffset = 2
 
     /// Whether it stands for every address of its family.
     var isWildcard: Bool { family != AF_UNIX && high == 0 && low == 0 }
@@ -79,7 +79,7 @@ struct Endpoint: Hashable {
     func write(_ address: UnsafeMutablePointer<lamina_address>, for family: Int32) {
         address.pointee = lamina_address()
         address.pointee.form = UInt16(LAMINA_ADDRESS_SOCKET)
-        let bytes = UnsafeMutableRawPointer(address)
+        let bytes = address.bytes
         if self.family == AF_INET, family != AF_INET6 {
             address.pointee.length = UInt32(MemoryLayout<sockaddr_in>.size)
             address.pointee.storage.ipv4.sin_family = sa_family_t(AF_INET)

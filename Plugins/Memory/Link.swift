@@ -254,7 +254,9 @@ extension UnsafeMutablePointer<Link> {
         incoming.pointee.isShut = true
         incoming.pointee.discard()
         unlock()
-        wakeAll()
+        // What waits at this end is cancelled by its close.
+        end(side.other).input.wake()
+        end(side.other).output.wake()
     }
 
     private func wakeAll() {

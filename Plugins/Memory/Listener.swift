@@ -91,7 +91,9 @@ enum Accept: Acceptor {
         }
         if !state.pointee.isBound {
             guard state.pointee.family != AF_UNIX else { return -EINVAL }
-            let status = state.bind(Endpoint(family: state.pointee.family == AF_UNSPEC ? AF_INET : state.pointee.family))
+            let status = state.bind(
+                Endpoint(family: state.pointee.family == AF_UNSPEC ? AF_INET : state.pointee.family)
+            )
             guard status == 0 else { return status }
         }
         guard let listener = UnsafeMutablePointer<Listener>.make(state, backlog: backlog) else { return -ENOMEM }

@@ -43,16 +43,15 @@ enum Resolve {
             return lamina_complete(slot, request, -ENOENT, 0)
         }
         let capacity = socklen_t(MemoryLayout.size(ofValue: query.pointee.name))
+        let address = withUnsafeMutablePointer(to: &query.pointee.address) { $0 }
         withUnsafeMutableBytes(of: &query.pointee.name) { name in
             guard let name = name.baseAddress?.assumingMemoryBound(to: CChar.self) else { return }
             if isLoopback && !isNumeric {
                 strcpy(name, "localhost")
             } else {
-                let bytes = UnsafeMutableRawPointer(query) + (MemoryLayout<lamina_reverse_arguments>.offset(of: \.address) ?? 0)
-                // After form, port and length, family and port: the address in network order.
-                let offset = endpoint.family == AF_INET ? 8 + 4 : 8 + 8
-                let family = Int32(query.pointee.address.storage.socket.sa_family)
-                _ = inet_ntop(family, bytes + (family == AF_INET6 ? 8 + 8 : offset), name, capacity)
+                let family = Int32(address.socket.pointee.sa_family)
+                let offset = family == AF_INET6 ? Endpoint.ipv6Offset : 4
+                _ = inet_ntop(family, address.bytes + offset, name, capacity)
             }
         }
         return lamina_complete(slot, request, 0, 0)
@@ -65,7 +64,7 @@ enum Resolve {
         _ addresses: UnsafeMutablePointer<lamina_address>,
         capacity: Int
     ) -> Int {
-        let name = (UnsafeRawPointer(question) + 8).assumingMemoryBound(to: CChar.self)
+        let name = question.bytes.assumingMemoryBound(to: CChar.self)
         var found: [Endpoint] = []
         var ipv4 = in_addr()
         var ipv6 = in6_addr()
