@@ -2,6 +2,7 @@ import CLamina
 import CLinux
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 @Suite("A cipher that fills the plain data entries alone")
@@ -92,7 +93,7 @@ struct LayerIndicationTests {
 
     @Test("Events reach the program through the layers that watch them, and retained data goes back to its owner")
     func events() throws {
-        let scratch = try Scratch()
+        let scratch = try TemporaryDirectory()
         LayerOutput.capture()
         let label = LayerOutput.label("count")
         let chain = try chain(

@@ -3,6 +3,7 @@ import CLinux
 import Glibc
 import Lamina
 import Synchronization
+import TestSupport
 import Testing
 
 /// The products of the build, and plug-ins that the tests build themselves from the headers alone.
@@ -16,9 +17,12 @@ enum Plugin {
             let key = ([name] + compiler).joined(separator: " ")
             if let library = built[key] { return library }
             let library = "\(folder)/lib\(name)-\(built.count).so"
-            let status = try execute(
+            let status = try run(
                 compiler + ["-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-pthread"]
-                    + ["-I", "\(package)/Sources/CLamina/include", "\(package)/Tests/Fixtures/layers/\(name).c"]
+                    + [
+                        "-I", "\(PackageTree.root)/Sources/CLamina/include",
+                        "\(PackageTree.root)/Tests/Fixtures/layers/\(name).c",
+                    ]
                     + ["-o", library]
             )
             try #require(status == 0, "\(name) could not be built")
@@ -31,58 +35,17 @@ enum Plugin {
 
     /// Where the fixtures are built; removed when the process exits.
     private static let folder: String = {
-        atexit { _ = try? Plugin.execute(["rm", "-rf", Plugin.folder]) }
-        return Scratch.fresh() ?? ""
+        atexit { _ = try? run(["rm", "-rf", Plugin.folder]) }
+        let template = strdup("/tmp/lamina-layers-XXXXXX")
+        defer { free(template) }
+        return template.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? ""
     }()
-
-    /// The package's folder.
-    static let package = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-
-    /// Runs a command with its output on standard error and gives its exit status.
-    static func execute(_ arguments: [String]) throws -> Int32 {
-        let argv = arguments.map { strdup($0) }
-        defer { argv.forEach { free($0) } }
-        var process: pid_t = 0
-        try #require(posix_spawnp(&process, arguments[0], nil, nil, argv + [nil], environ) == 0)
-        var status: Int32 = 0
-        while waitpid(process, &status, 0) < 0 && errno == EINTR {}
-        return clinux_exit_code(status)
-    }
 }
 
-/// A fresh directory that is removed with what it holds at the end of its life.
-final class Scratch: Sendable {
-    let path: String
-
-    init() throws {
-        path = try #require(Self.fresh())
-    }
-
-    /// A fresh directory, nil where none could be made.
-    static func fresh() -> String? {
-        guard let template = strdup("/tmp/lamina-layers-XXXXXX") else { return nil }
-        defer { free(template) }
-        return mkdtemp(template).map { String(cString: $0) }
-    }
-
-    deinit {
-        _ = try? Plugin.execute(["rm", "-rf", path])
-    }
-
-    /// A file's text.
-    func read(_ name: String) throws -> String {
-        let descriptor = open("\(path)/\(name)", O_RDONLY | O_CLOEXEC)
-        try #require(descriptor >= 0, "\(name) is missing")
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while case let count = Glibc.read(descriptor, &chunk, chunk.count), count > 0 { bytes += chunk[..<count] }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    /// A file's lines.
+extension TemporaryDirectory {
+    /// The lines of a file in it.
     func lines(_ name: String) throws -> [String] {
-        try read(name).split(separator: "\n").map(String.init)
+        String(decoding: try readAll("\(path)/\(name)"), as: UTF8.self).split(separator: "\n").map(String.init)
     }
 }
 
@@ -141,70 +104,31 @@ extension Socket {
     func perform(
         _ body: (lamina_socket, UnsafeMutablePointer<lamina_request>) -> lamina_status
     ) throws -> (status: lamina_status, bytes: UInt64) {
-        let pending = PendingCall()
-        pending.start(on: handle, body)
-        try pending.wait()
-        return (pending.request.pointee.status, pending.request.pointee.bytes)
-    }
-}
-
-/// A call under way, with the completion routine that a C program would bring.
-final class PendingCall: @unchecked Sendable {
-    // The request is the call's until `isDone`.
-    let request = UnsafeMutablePointer<lamina_request>.allocate(capacity: 1)
-    /// How many calls had ended before this one did, and the thread on which it ended.
-    private(set) var place = -1
-    private(set) var thread: pthread_t?
-    private let completions = Atomic(0)
-    private let counter: PendingOrder?
-
-    init(countedBy counter: PendingOrder? = nil) {
-        self.counter = counter
-        request.initialize(to: lamina_request())
-    }
-
-    deinit { request.deallocate() }
-
-    /// How often it has completed.
-    var completionCount: Int { completions.load(ordering: .acquiring) }
-
-    /// Makes the call; what it returned is of no use, since a completion comes in any case.
-    @discardableResult
-    func start(
-        on handle: lamina_socket,
-        _ body: (lamina_socket, UnsafeMutablePointer<lamina_request>) -> lamina_status
-    ) -> lamina_status {
-        let context = Unmanaged.passRetained(self).toOpaque()
+        let end = Ending()
+        let request = UnsafeMutablePointer<lamina_request>.allocate(capacity: 1)
         lamina_request_prepare(
             request,
             { _, _, context in
                 guard let context else { return 0 }
-                let call = Unmanaged<PendingCall>.fromOpaque(context).takeRetainedValue()
-                call.place = call.counter?.next() ?? -1
-                call.thread = pthread_self()
-                call.completions.add(1, ordering: .acquiringAndReleasing)
+                Unmanaged<Ending>.fromOpaque(context).takeRetainedValue().hasCome.store(true, ordering: .releasing)
                 return 0
             },
-            context
+            Unmanaged.passRetained(end).toOpaque()
         )
-        return body(handle, request)
-    }
-
-    /// Waits for the completion.
-    func wait() throws {
+        _ = body(handle, request)
         let deadline = soon()
-        while completionCount == 0 {
+        while !end.hasCome.load(ordering: .acquiring) {
+            // The request stays the call's, so its memory is left to it.
             try #require(clinux_monotonic() < deadline, "the call never completed")
             sched_yield()
         }
+        defer { request.deallocate() }
+        return (request.pointee.status, request.pointee.bytes)
     }
-}
 
-/// Numbers completions.
-final class PendingOrder: Sendable {
-    private let count = Atomic(0)
-
-    func next() -> Int { count.add(1, ordering: .acquiringAndReleasing).oldValue }
+    private final class Ending: Sendable {
+        let hasCome = Atomic(false)
+    }
 }
 
 /// Runs `body` with descriptors of these byte strings.

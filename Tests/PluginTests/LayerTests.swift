@@ -2,15 +2,16 @@ import CLamina
 import CLinux
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 @Suite("Layers in C")
 struct LayerTests {
-    let scratch: Scratch
+    let scratch: TemporaryDirectory
     private let anywhere = Address(host: "127.0.0.1", port: 1)
 
     init() throws {
-        scratch = try Scratch()
+        scratch = try TemporaryDirectory()
     }
 
     private func kernel() -> (layer: String, file: String) { ("kernel", Plugin.product("Kernel")) }
@@ -25,15 +26,8 @@ struct LayerTests {
     )
     func example(compiler: [String]) throws {
         let nothing = try Plugin.build("nothing", with: compiler)
-        let source = "\(Plugin.package)/Tests/Fixtures/layers/nothing.c"
-        let stream = try #require(fopen(source, "re"))
-        defer { fclose(stream) }
-        var lines = 0
-        var next = getc(stream)
-        while next != EOF {
-            lines += next == 10 ? 1 : 0
-            next = getc(stream)
-        }
+        let source = "\(PackageTree.root)/Tests/Fixtures/layers/nothing.c"
+        let lines = try readAll(source).count { $0 == UInt8(ascii: "\n") }
         #expect(lines <= 30)
         let chain = try chain(("nothing", nothing), try fixture("echo"))
         #expect(chain.instances[0].entryNames == ["send"])
@@ -52,27 +46,19 @@ struct LayerTests {
             try socket.waiting.receive(upTo: 1, deadline: Deadline.after(seconds: 0.01))
         }
         #expect(error?.code == .timedOut)
-        let calls = (0..<3).map { _ in PendingCall() }
-        try withBuffers(["12345"]) { buffers, count in
-            for call in calls { call.start(on: socket.handle) { lamina_socket_receive($0, buffers, count, 0, $1) } }
-            try socket.waiting.send(Array("one".utf8))
-            try calls[0].wait()
-            #expect(calls[0].request.pointee.bytes == 3 && calls[1].completionCount == 0)
-            try socket.waiting.disconnect()
-            try calls[1].wait()
-            try calls[2].wait()
-        }
-        #expect(calls[1].request.pointee.status == 0 && calls[1].request.pointee.bytes == 0)
-        #expect(calls[2].request.pointee.status == 0)
+        let calls = PendingCalls()
+        for _ in 0..<3 { #expect(calls.receive(socket, 5) == LAMINA_PENDING) }
+        try socket.waiting.send(Array("one".utf8))
+        #expect(calls.endsNow.map(\.bytes) == [3])
+        try socket.waiting.disconnect()
+        #expect(calls.wait(for: 3).map(\.bytes) == [3, 0, 0])
+        #expect(calls.endsNow.allSatisfy { $0.status == 0 })
         #expect(throws: LaminaError.self) { try socket.waiting.localAddress() }
         let other = try chain.connect(to: anywhere)
-        let receive = PendingCall()
-        try withBuffers(["."]) { buffers, count in
-            receive.start(on: other.handle) { lamina_socket_receive($0, buffers, count, 0, $1) }
-            try other.waiting.close()
-            try receive.wait()
-        }
-        #expect(receive.request.pointee.status == -ECANCELED && receive.completionCount == 1)
+        let late = PendingCalls()
+        #expect(late.receive(other, 1) == LAMINA_PENDING)
+        try other.waiting.close()
+        #expect(late.wait(for: 1).map(\.status) == [-ECANCELED])
         try socket.waiting.close()
     }
 
@@ -167,25 +153,15 @@ struct LayerTests {
         for end in [socket, server, listener] { try end.waiting.close() }
     }
 
-    @Test("A kept completion comes once, in order, on the thread that kept it")
+    @Test("A kept completion comes once, in order, after its call has said that it pends")
     func keeper() throws {
         let socket = try chain(try fixture("keeper"), try fixture("echo")).connect(to: anywhere)
-        let order = PendingOrder()
-        let sends = (0..<200).map { _ in PendingCall(countedBy: order) }
-        try withBuffers(["ab"]) { buffers, count in
-            for send in sends {
-                let status = send.start(on: socket.handle) { lamina_socket_send($0, buffers, count, 0, $1) }
-                #expect(status == LAMINA_PENDING)
-            }
-            for send in sends { try send.wait() }
-        }
-        #expect(sends.map(\.place) == Array(0..<200))
-        #expect(sends.allSatisfy { $0.request.pointee.status == 0 && $0.request.pointee.bytes == 2 })
-        #expect(sends.allSatisfy { $0.request.pointee.flags & UInt32(LAMINA_REQUEST_PENDED) != 0 })
-        #expect(Set(sends.map { UInt(bitPattern: $0.thread.map { Int($0) } ?? 0) }).count == 1)
-        #expect(sends.allSatisfy { $0.thread != pthread_self() })
-        #expect(try socket.waiting.receive(upTo: 400, all: false, deadline: soon()).count == 400)
+        let calls = PendingCalls()
+        for _ in 0..<200 { #expect(calls.send(socket, [1, 2]) == LAMINA_PENDING) }
+        let ends = calls.wait(for: 200)
+        #expect(ends == (0..<200).map { PendingCalls.End(number: $0, status: 0, bytes: 2) })
+        #expect(try socket.waiting.receive(upTo: 400, deadline: soon()).count == 400)
         try socket.waiting.close()
-        #expect(sends.allSatisfy { $0.completionCount == 1 })
+        #expect(calls.endsNow.count == 200)
     }
 }

@@ -1,15 +1,16 @@
 import CLamina
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 @Suite("The layer trace")
 struct TraceTests {
-    let scratch: Scratch
+    let scratch: TemporaryDirectory
     let echo: String
 
     init() throws {
-        scratch = try Scratch()
+        scratch = try TemporaryDirectory()
         echo = try Plugin.build("echo")
     }
 
@@ -194,12 +195,8 @@ struct TraceTests {
 
 /// Compares a plug-in's manifest file with what the plug-in itself says.
 func expectManifest(of name: String) throws {
-    let file = "\(Plugin.package)/Plugins/\(name)/manifest.json"
-    let stream = try #require(fopen(file, "re"))
-    defer { fclose(stream) }
-    var bytes = [UInt8](repeating: 0, count: 1 << 16)
-    let count = fread(&bytes, 1, bytes.count, stream)
-    let written = try Manifest(parsing: Array(bytes[..<count]), file: "manifest.json")
+    let file = "\(PackageTree.root)/Plugins/\(name)/manifest.json"
+    let written = try Manifest(parsing: try readAll(file), file: "manifest.json")
     let provider = try Library.load(Plugin.product(name)).provider()
     var said = provider.manifest
     said.library = written.library
