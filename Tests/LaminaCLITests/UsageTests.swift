@@ -42,7 +42,7 @@ struct UsageTests {
         "What can't be understood is one line with the nearest word, and status 64",
         arguments: [
             (["lsit"], "\"list\""), (["instal", "x.so"], "\"install\""), (["frobnicate"], "lamina --help"),
-            (["list", "--jsn"], "'--json'"), (["show"], "lamina show --help"), (["--verison"], "'--version'"),
+            (["list", "--jsn"], "'--json'"), (["show"], "lamina show --help"), (["--frob"], "lamina --help"),
             (["install", "--directory", "/tmp", "--user", "x.so"], "--directory stands alone"),
         ]
     )
