@@ -19,6 +19,7 @@ struct DemoCommand: ParsableCommand {
 
     func run() throws {
         let plugins = try DemoPlugins()
+        defer { plugins.remove() }
         let server = try DemoServer(plugins.catalog)
         Output.redirect(to: STDOUT_FILENO)
         say(

@@ -2,7 +2,7 @@ import Glibc
 import Lamina
 
 /// Where the demo's plug-ins are: installed, or beside this executable where it was just built.
-final class DemoPlugins {
+struct DemoPlugins {
     /// A catalog that has them.
     let catalog: Catalog
     /// What a child needs in its environment to find them.
@@ -42,8 +42,9 @@ final class DemoPlugins {
         catalog = Catalog(directories: [directory])
     }
 
-    deinit {
-        for file in files.reversed() { remove(file) }
+    /// Removes what was made for this demo.
+    func remove() {
+        for file in files.reversed() { Glibc.remove(file) }
     }
 
     /// The program that comes with Lamina for machines that have no curl.
