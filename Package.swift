@@ -70,10 +70,11 @@ let package = Package(
             name: "LaminaProvider", dependencies: ["CLamina", "CLinux"],
             swiftSettings: house + [.unsafeFlags(lean)]),
         .target(
-            name: "LaminaC", dependencies: ["Lamina", "CLamina"], exclude: ["lamina.map"], swiftSettings: house,
+            name: "LaminaC", dependencies: ["Lamina", "CLamina"], exclude: ["lamina.map", "lamina.pc.in"],
+            swiftSettings: house,
             linkerSettings: [
                 exports("Sources/LaminaC/lamina.map"), shipped,
-                .unsafeFlags(["-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
+                .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
             ]),
         .target(
             name: "LaminaHost", dependencies: ["Lamina", "CLaminaRun", "CLinux"], swiftSettings: house),
@@ -107,7 +108,7 @@ let package = Package(
             name: "LaminaHostTests", dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: house),
-        .testTarget(name: "LaminaCTests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
+        .testTarget(name: "LaminaCTests", dependencies: ["CLinux", "TestSupport"], exclude: ["Fixtures"], swiftSettings: house),
         .testTarget(name: "LaminaCLITests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]
