@@ -48,7 +48,9 @@ enum Threads {
     private static func isInside(_ slot: Slot, _ thread: UnsafeMutablePointer<lamina_thread>) -> Bool {
         let marks = UnsafeMutableRawPointer(thread) + (MemoryLayout<lamina_thread>.offset(of: \.marks) ?? 0)
         for index in 0..<Int(LAMINA_MARKS) {
-            if clinux_load_pointer(marks + index * MemoryLayout<UnsafeRawPointer>.stride) == UnsafeMutableRawPointer(slot) {
+            if clinux_load_pointer(marks + index * MemoryLayout<UnsafeRawPointer>.stride)
+                == UnsafeMutableRawPointer(slot)
+            {
                 return true
             }
         }
