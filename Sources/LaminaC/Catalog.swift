@@ -39,8 +39,7 @@ final class ShownCatalog: Sendable {
         answer.version = shown.text(2)
         answer.library = entry.library == nil ? nil : shown.text(3)
         answer.reason = entry.reason == nil ? nil : shown.text(4)
-        let size = min(Int(room.pointee.size), MemoryLayout<lamina_catalog_entry>.size)
-        room.write(answer, size)
+        room.write(answer, room.pointee.size, first: 56)
     }
 }
 

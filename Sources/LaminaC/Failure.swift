@@ -30,8 +30,9 @@ func text(_ value: UnsafePointer<CChar>?, _ name: StaticString) throws(LaminaErr
 }
 
 extension UnsafeMutablePointer {
-    /// Writes as much of a struct as the program says that it has room for.
-    func write(_ value: Pointee, _ size: Int) {
+    /// Writes as much of a struct as the program has room for: `size` bytes, or with 0 those of the first version.
+    func write(_ value: Pointee, _ size: UInt32, first: Int) {
+        let size = min(size == 0 ? first : Int(size), MemoryLayout<Pointee>.size)
         withUnsafeBytes(of: value) { bytes in
             UnsafeMutableRawBufferPointer(start: self, count: size).copyMemory(from: .init(rebasing: bytes[..<size]))
         }
@@ -45,13 +46,12 @@ extension LaminaError {
     /// Writes it as far as the program's struct goes.
     func write(to room: ErrorRoom) {
         var error = lamina_error()
-        let size = min(Int(room.pointee.size), MemoryLayout<lamina_error>.size)
         error.size = room.pointee.size
         error.status = status
         error.code = UInt32(meaning.code)
         withUnsafeMutableBytes(of: &error.level) { Self.write(level ?? "", to: $0) }
         withUnsafeMutableBytes(of: &error.message) { Self.write(description, to: $0) }
-        room.write(error, size)
+        room.write(error, room.pointee.size, first: 512)
     }
 
     /// Writes as many whole characters as fit, and a NUL.

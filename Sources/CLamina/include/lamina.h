@@ -47,9 +47,9 @@ enum {
     LAMINA_ERROR_TIMED_OUT = 13,
 };
 
-/// What a failing function says about it. Begin with `lamina_error error = {sizeof error};`.
+/// What a failing function says about it. Begin with `lamina_error error = {0};`.
 typedef struct lamina_error {
-    /// sizeof(lamina_error) of the program: no byte beyond it is written.
+    /// How many bytes the program has for it, 0 for the 512 of the first version: no byte beyond is written.
     uint32_t size;
     /// What the function answered.
     lamina_status status;
@@ -61,6 +61,8 @@ typedef struct lamina_error {
     /// One line: the thing, the cause, and what to do. NUL-terminated UTF-8, cut where it is longer.
     char message[432];
 } lamina_error;
+
+LAMINA_STATIC_ASSERT(sizeof(lamina_error) == 512, "a size of 0 stands for this one");
 
 /// The library's version, e.g. "0.1.0".
 const char *lamina_version(void);
@@ -88,7 +90,7 @@ typedef struct lamina_catalog lamina_catalog;
 
 /// One provider of the catalog, or one manifest file that gives none. Strings live as long as the catalog.
 typedef struct lamina_catalog_entry {
-    /// sizeof(lamina_catalog_entry) of the program: no byte beyond it is written.
+    /// How many bytes the program has for it, 0 for the 56 of the first version: no byte beyond is written.
     uint32_t size;
     /// `LAMINA_…_PROVIDER`, 0 where the manifest can't be read.
     uint32_t kind;
@@ -106,6 +108,8 @@ typedef struct lamina_catalog_entry {
     const char *reason;
 } lamina_catalog_entry;
 
+LAMINA_STATIC_ASSERT(sizeof(lamina_catalog_entry) == 56, "a size of 0 stands for this one");
+
 /// Reads the `catalog.d` directories given, and those alone, or with `directories` null the standard ones
 /// (WSCEnumProtocols). Loads no plug-in's code. Blocks for the files.
 lamina_status lamina_catalog_open(
@@ -117,7 +121,7 @@ void lamina_catalog_close(lamina_catalog *catalog);
 /// How many entries there are.
 size_t lamina_catalog_count(const lamina_catalog *catalog);
 
-/// Writes the entry at `index`. Set `entry->size` first. The first call looks at the libraries' files and blocks for
+/// Writes the entry at `index`. Begin with `lamina_catalog_entry entry = {0};`. The first call looks at the libraries' files and blocks for
 /// them. -ERANGE: there is none.
 lamina_status lamina_catalog_entry_at(const lamina_catalog *catalog, size_t index, lamina_catalog_entry *entry);
 

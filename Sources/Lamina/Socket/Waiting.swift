@@ -304,7 +304,7 @@ final class Gate: @unchecked Sendable {
         while clinux_load_u32(&isOpen) == 0 {
             if isEngine { return -EDEADLK }
             let own = engine.isRunByProgram ? engine.descriptor : -1
-            if clinux_wait_for(-1, 0, wakeUp, own, 0) & 4 != 0 { engine.run() }
+            if clinux_wait_for(-1, 0, wakeUp, own, 0) & 4 != 0, engine.run() == 0 { sched_yield() }
         }
         return status
     }
