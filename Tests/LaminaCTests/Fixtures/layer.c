@@ -32,7 +32,7 @@ static const lamina_provider gate = {
     .summary = "Refuses port 9",
     .uuid = "6d0b54c3-63e4-4f0c-9a1b-3ff1c4c3a6d1",
     .effect = LAMINA_EFFECT_OBSERVE,
-    .categories = LAMINA_ANY_CATEGORY,
+    .categories = LAMINA_BASIC | LAMINA_LISTEN | LAMINA_CONNECTION | LAMINA_STREAM,
     .instantiate = instantiate,
 };
 
