@@ -106,7 +106,7 @@ let package = Package(
             name: "Benchmarks", dependencies: ["Lamina", "CLinux"], path: "Tests/Benchmarks", exclude: ["Fixtures"],
             swiftSettings: house),
         .executableTarget(
-            name: "HostDriver", dependencies: ["LaminaHost"], path: "Tests/HostDriver", swiftSettings: house),
+            name: "HostDriver", dependencies: ["Lamina", "LaminaHost"], path: "Tests/HostDriver", swiftSettings: house),
         .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
     ] + plugins.map(\.target) + [
         .testTarget(

@@ -75,12 +75,13 @@ int clinux_find_tcp(
     return result;
 }
 
-int clinux_peer(int descriptor, pid_t *process, uid_t *user) {
+int clinux_peer(int descriptor, pid_t *process, uid_t *user, gid_t *group) {
     struct ucred peer;
     socklen_t length = sizeof peer;
     if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return -errno;
     *process = peer.pid;
     *user = peer.uid;
+    *group = peer.gid;
     return 0;
 }
 

@@ -42,10 +42,8 @@ struct RunOptions: ParsableArguments {
 
     /// Runs the program on these layers, the first one next to it, and ends as it ends.
     func run(on layers: [LayerSpecification]) throws -> Never {
-        guard layers.isEmpty, output == nil else {
-            throw LaminaError(.notSupported, "layers", "can't be run yet")
-        }
-        var run = Run(program: command[0], arguments: Array(command.dropFirst()), effect: .none)
+        var run = Run(program: command[0], arguments: Array(command.dropFirst()), layers: layers)
+        run.output = output
         run.verbosity = quiet ? .quiet : verbose ? .verbose : .normal
         run.start().leave()
     }

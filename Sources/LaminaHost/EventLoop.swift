@@ -1,8 +1,11 @@
 import CLinux
 import Glibc
+import Lamina
+import Synchronization
 
-/// A worker's loop: descriptors, timers and what was put off, all on one thread.
-final class EventLoop {
+/// A worker's loop: descriptors, timers, the chain's engine and what was put off, all on one thread.
+final class EventLoop: @unchecked Sendable {
+    // Everything belongs to the thread that made the loop, but `entering` and the wake-up descriptor.
     /// Called with the events that came.
     typealias Handler = (UInt32) -> Void
 
@@ -17,13 +20,23 @@ final class EventLoop {
         let handler: Handler
     }
 
+    private struct Entry: @unchecked Sendable {
+        // Made on one thread, run on the loop's, and never on both.
+        let action: () -> Void
+    }
+
     private struct Timer {
         let when: Int64
         let identity: UInt64
         let action: () -> Void
     }
 
+    /// The engine that this loop runs.
+    let engine: Engine
     private let epoll: Int32
+    private let wakeUp: Int32
+    private let thread = pthread_self()
+    private let entering = Mutex<[Entry]>([])
     private var watches: [Int32: Watch] = [:]
     private var timers: [Timer] = []
     private var deferred: [() -> Void] = []
@@ -31,13 +44,36 @@ final class EventLoop {
     private var timerIdentity: UInt64 = 0
     private var stopped = false
 
-    init() throws(Errno) {
+    init() throws {
+        engine = try Engine()
         epoll = clinux_epoll_create()
-        if epoll < 0 { throw Errno.last }
+        wakeUp = clinux_eventfd()
+        if epoll < 0 || wakeUp < 0 { throw Errno.last }
+        try watch(engine.descriptor, EventLoop.readable) { [unowned self] _ in engine.run() }
+        try watch(wakeUp, EventLoop.readable) { [unowned self] _ in admit() }
     }
 
     deinit {
         close(epoll)
+        close(wakeUp)
+    }
+
+    /// Runs `action` on the loop's thread, soon. Callable on any thread.
+    func enter(_ action: @escaping () -> Void) {
+        if pthread_equal(pthread_self(), thread) != 0 { return soon(action) }
+        let entry = Entry(action: action)
+        entering.withLock { $0.append(entry) }
+        clinux_eventfd_signal(wakeUp)
+    }
+
+    private func admit() {
+        clinux_eventfd_drain(wakeUp)
+        let entries = entering.withLock { waiting in
+            let entries = waiting
+            waiting = []
+            return entries
+        }
+        for entry in entries { entry.action() }
     }
 
     /// Watches a descriptor until `forget`; a later call with the same one replaces the first.
@@ -93,6 +129,7 @@ final class EventLoop {
                 guard let watch = watches[descriptor], watch.serial == UInt32(event.identity >> 32) else { continue }
                 watch.handler(event.events)
             }
+            if let due = engine.due, due <= clinux_monotonic() { engine.run() }
             runTimers()
             let actions = deferred
             deferred.removeAll(keepingCapacity: true)
@@ -102,8 +139,8 @@ final class EventLoop {
 
     private func timeout() -> Int32 {
         if !deferred.isEmpty { return 0 }
-        guard let next = timers.first else { return -1 }
-        return Int32(clamping: max(0, (next.when - clinux_monotonic() + 999_999) / 1_000_000))
+        guard let next = [timers.first?.when, engine.due].compactMap({ $0 }).min() else { return -1 }
+        return Int32(clamping: max(0, (next - clinux_monotonic() + 999_999) / 1_000_000))
     }
 
     private func runTimers() {

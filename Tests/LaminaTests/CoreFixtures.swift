@@ -2,6 +2,7 @@ import CLamina
 import CLinux
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 /// Chains of fixtures from `Tests/Fixtures/core`, built into a directory of their own.

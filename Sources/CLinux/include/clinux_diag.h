@@ -21,8 +21,8 @@ typedef struct clinux_socket_identity {
 int clinux_find_tcp(
     const struct sockaddr *local, const struct sockaddr *remote, clinux_socket_identity *identity);
 
-/// The user and process at the other end of a Unix socket; 0 or a negative errno.
-int clinux_peer(int descriptor, pid_t *process, uid_t *user);
+/// The process at the other end of a Unix socket, with its user and group; 0 or a negative errno.
+int clinux_peer(int descriptor, pid_t *process, uid_t *user, gid_t *group);
 
 /// The types of sockets.
 enum { CLINUX_STREAM = 1, CLINUX_DATAGRAM = 2, CLINUX_RAW = 3, CLINUX_PACKETS = 5 };
