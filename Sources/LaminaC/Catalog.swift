@@ -1,4 +1,5 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 public import CLamina
 import Glibc
 import Lamina
@@ -53,7 +54,9 @@ public func lamina_catalog_open(
 ) -> lamina_status {
     answer(error) { () throws(LaminaError) in
         let room = try given(catalog, "catalog")
-        let paths = try directories.map { directories throws(LaminaError) in try texts(directories, count, "directories") }
+        let paths = try directories.map { directories throws(LaminaError) in
+            try texts(directories, count, "directories")
+        }
         let read = paths.map { Catalog(directories: $0.map { CatalogDirectory($0) }) } ?? Catalog()
         room.pointee = Handle(ShownCatalog(read)).give()
         return 0

@@ -1,4 +1,5 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 public import CLamina
 import Glibc
 import Lamina
@@ -18,7 +19,8 @@ public func lamina_wait_open(
         let chain = Handle<Chain>.of(try given(chain, "chain")).object
         let room = try given(socket, "socket")
         let category = SocketCategories(rawValue: category)
-        room.pointee = try chain.open(SocketOptions(family: family, type: type, proto: proto, category: category)).handle
+        room.pointee = try chain.open(SocketOptions(family: family, type: type, proto: proto, category: category))
+            .handle
         return 0
     }
 }

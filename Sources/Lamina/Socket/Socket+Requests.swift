@@ -20,7 +20,9 @@ extension Socket {
         guard request.pointee.frame_count > 0 else { return -EINVAL }
         let generation = handle.generation
         let column = UnsafeMutableRawPointer(handle.slot).assumingMemoryBound(to: lamina_column.self) - 1
-        guard generation % 2 == 1, column.pointee.generation == generation else { return Completion.end(request, -EBADF) }
+        guard generation % 2 == 1, column.pointee.generation == generation else {
+            return Completion.end(request, -EBADF)
+        }
         request.pointee.flags |= UInt32(LAMINA_REQUEST_PENDED)
         ColumnClosing.close(handle) { _ = Completion.end(request, $0) }
         return LAMINA_PENDING

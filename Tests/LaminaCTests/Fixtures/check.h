@@ -22,7 +22,7 @@
         }                                                                                                              \
     } while (0)
 
-static lamina_error error;
+static __thread lamina_error error;
 
 // The layer in `arguments[2]` over the base in `arguments[1]`.
 static inline lamina_chain *open_chain(char **arguments, lamina_engine *engine) {

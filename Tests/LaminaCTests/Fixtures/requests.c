@@ -67,7 +67,6 @@ int main(int count, char **arguments) {
     own = pthread_self();
     CHECK_STATUS(lamina_engine_open(&engine, &error), 0);
     lamina_chain *chain = open_chain(arguments, engine);
-    lamina_engine_close(0);
     const lamina_socket listener = open_listener(chain);
 
     operation accepting, connecting, receiving, sending, closing;
