@@ -1,8 +1,8 @@
 /// The C API for programs: what liblamina exports.
 ///
 /// A program opens a chain, opens sockets on it, and makes calls in one of two ways. `lamina_wait_…` blocks the thread
-/// until the operation has ended. `lamina_socket_…(socket, …, request)` of lamina_socket.h never blocks and ends with the
-/// request's completion routine.
+/// until the operation has ended. `lamina_socket_…(socket, …, request)` of lamina_socket.h never blocks and ends with
+/// the request's completion routine.
 ///
 /// Every function may be called on any thread and, unless it says otherwise, doesn't block. It answers 0 or something
 /// positive, or a negative `errno`; a null pointer where something is needed is answered with -EINVAL. Where a function
@@ -76,7 +76,8 @@ int64_t lamina_deadline_after_ms(int64_t milliseconds);
 /// Room for the text of any address.
 #define LAMINA_ADDRESS_TEXT 264
 
-/// Reads `127.0.0.1:80`, `[::1]:80`, `name:80` or `unix:/path`. A name is kept as it is: a level of the chain resolves it.
+/// Reads `127.0.0.1:80`, `[::1]:80`, `name:80` or `unix:/path`. A name is kept as it is: a level of the chain resolves
+/// it.
 lamina_status lamina_address_parse(const char *text, lamina_address *address, lamina_error *error);
 
 /// Writes an address as `lamina_address_parse` reads it, NUL-terminated. Answers the length without the NUL, -ENOBUFS
@@ -121,8 +122,8 @@ void lamina_catalog_close(lamina_catalog *catalog);
 /// How many entries there are.
 size_t lamina_catalog_count(const lamina_catalog *catalog);
 
-/// Writes the entry at `index`. Begin with `lamina_catalog_entry entry = {0};`. The first call looks at the libraries' files and blocks for
-/// them. -ERANGE: there is none.
+/// Writes the entry at `index`. Begin with `lamina_catalog_entry entry = {0};`. The first call looks at the libraries'
+/// files and blocks for them. -ERANGE: there is none.
 lamina_status lamina_catalog_entry_at(const lamina_catalog *catalog, size_t index, lamina_catalog_entry *entry);
 
 // Engines.
@@ -175,9 +176,9 @@ const char *lamina_chain_warning(const lamina_chain *chain, size_t index);
 lamina_status lamina_socket_open(
     lamina_chain *chain, const lamina_open_arguments *open_arguments, lamina_request *request);
 
-/// Ends the socket (close, WskCloseSocket): calls inside it return, what pends completes as cancelled, its levels close.
-/// `request` needs a completion routine, which runs when the socket is gone; null for a program that doesn't wait for
-/// that. -EBADF: it is closed already.
+/// Ends the socket (close, WskCloseSocket): calls inside it return, what pends completes as cancelled, its levels
+/// close. `request` needs a completion routine, which runs when the socket is gone; it is null for a program that
+/// doesn't wait for that. -EBADF: it is closed already.
 lamina_status lamina_socket_close(lamina_socket socket, lamina_request *request);
 
 /// Cancels a request (IoCancelIrp); legal until its completion routine is entered. 1: it has completed or will, as
