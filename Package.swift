@@ -53,6 +53,7 @@ let package = Package(
     name: "lamina",
     products: [
         .executable(name: "lamina", targets: ["LaminaCLI"]),
+        .executable(name: "lamina-fetch", targets: ["LaminaFetch"]),
         .library(name: "Lamina", targets: ["Lamina"]),
         .library(name: "LaminaProvider", targets: ["LaminaProvider"]),
         .library(name: "LaminaC", type: .dynamic, targets: ["LaminaC"]),
@@ -84,6 +85,12 @@ let package = Package(
             linkerSettings: [
                 exports("Sources/LaminaPreload/preload.map"),
                 .unsafeFlags(["-enable-experimental-feature", "Embedded"]),
+                .unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release)),
+            ]),
+        .executableTarget(
+            name: "LaminaFetch",
+            linkerSettings: [
+                .unsafeFlags(["-use-ld=lld", "-Xlinker", "--as-needed", "-enable-experimental-feature", "Embedded"]),
                 .unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release)),
             ]),
         .executableTarget(
