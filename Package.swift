@@ -75,7 +75,7 @@ let package = Package(
             swiftSettings: house,
             linkerSettings: [
                 exports("Sources/LaminaC/lamina.map"), shipped,
-                .unsafeFlags(["-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
+                .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
             ]),
         .target(
             name: "LaminaHost", dependencies: ["Lamina", "CLaminaRun", "CLinux"], swiftSettings: house),
@@ -125,7 +125,7 @@ let package = Package(
             name: "LaminaHostTests", dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: house),
-        .testTarget(name: "LaminaCTests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
+        .testTarget(name: "LaminaCTests", dependencies: ["CLinux", "TestSupport"], exclude: ["Fixtures"], swiftSettings: house),
         .testTarget(name: "LaminaCLITests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]

@@ -82,7 +82,7 @@ struct CountTests {
         }
         let line = try #require(lines.first)
         #expect(line.contains("[\(getpid())] #"))
-        #expect(line.hasSuffix(": out 5 bytes (send 1), in 5 bytes (receive 2), other 3"))
+        #expect(line.hasSuffix(": out 5 bytes (send 1), in 5 bytes (receive 2), 3 other calls"))
     }
 
     @Test("What pends is counted when it ends, and a failed open leaves no socket")

@@ -41,6 +41,8 @@ struct TraceTests {
         try socket.waiting.send(Array("GET / HTTP/1.1\r\n".utf8))
         #expect(try socket.waiting.receive(upTo: 4, deadline: soon()) == Array("GET ".utf8))
         try socket.waiting.disconnect()
+        #expect(try socket.waiting.receive(upTo: 100, deadline: soon()).count == 12)
+        #expect(try socket.waiting.receive(upTo: 4, deadline: soon()) == [])
         try socket.waiting.close()
         #expect(
             try facts() == [
@@ -49,6 +51,8 @@ struct TraceTests {
                 "send 16 bytes = 16 bytes \"GET / HT\"...",
                 "receive up to 4 bytes = 4 bytes \"GET \"",
                 "disconnect send = 0",
+                "receive up to 100 bytes = 12 bytes \"/ HTTP/1\"...",
+                "receive up to 4 bytes = 0 bytes end",
                 "close = 0",
             ]
         )
