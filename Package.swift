@@ -93,8 +93,12 @@ let package = Package(
             swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--export-dynamic"])]),
         .executableTarget(
-            name: "Benchmarks", dependencies: ["Lamina", "CLinux"], path: "Tests/Benchmarks", exclude: ["Fixtures"],
-            swiftSettings: house),
+            name: "Benchmarks",
+            dependencies: [
+                "Lamina", "CLamina", "CLinux", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Benchmarks", exclude: ["Fixtures"], swiftSettings: house,
+            linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
         .executableTarget(
             name: "HostDriver", dependencies: ["LaminaHost"], path: "Tests/HostDriver", swiftSettings: house),
         .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
