@@ -20,10 +20,11 @@ struct CallPath {
         Processors.pin(to: Processors.allowed.count - 1)
         let lines = try lines()
         let runs = lines.flatMap(\.subjects)
-        let calls: UInt64 = settings.isQuick ? 10_000 : 40_000
+        // Runs that are short against a time slice: what else runs on the machine spoils few of them.
+        let calls: UInt64 = 4_000
         let medians = try Samples.medians(
             of: runs.map { subject in { try subject.measure(calls) } },
-            rounds: settings.isQuick ? 41 : 301
+            rounds: settings.isQuick ? 51 : 501
         )
         var table = Table(
             "ns a call, by the number of layers",
@@ -157,7 +158,9 @@ private struct Figures {
 
     /// What one more layer costs.
     var perLayer: Double {
-        guard values.count == CallPath.levels.count, let first = values.first, let last = values.last else { return .nan }
+        guard values.count == CallPath.levels.count, let first = values.first, let last = values.last else {
+            return .nan
+        }
         return (last - first) / 8
     }
 

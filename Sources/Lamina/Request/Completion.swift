@@ -44,21 +44,22 @@ enum Completion {
     /// Runs the frames from the innermost up. After the last one the request is its caller's.
     static func unwind(_ request: Request) -> lamina_status {
         let thread = lamina_this_thread()
-        thread.pointee.completions += 1
-        defer { thread.pointee.completions -= 1 }
-        while request.pointee.frame_count > 0 {
-            let index = request.pointee.frame_count - 1
-            request.pointee.frame_count = index
-            let frame = lamina_request_frame(request, UInt32(index)).pointee
-            guard index > 0 else {
-                let status = request.pointee.status
-                settle(request)
-                _ = frame.function(frame.slot, request, frame.context)
-                return status
-            }
+        thread.pointee.completions &+= 1
+        defer { thread.pointee.completions &-= 1 }
+        var index = UInt32(request.pointee.frame_count)
+        while index > 0 {
+            index &-= 1
+            request.pointee.frame_count = UInt16(truncatingIfNeeded: index)
+            let frame = lamina_request_frame(request, index).pointee
             let before = request.pointee.status
-            if frame.function(frame.slot, request, frame.context) == LAMINA_MORE_PROCESSING { return LAMINA_PENDING }
-            if request.pointee.status < 0, before >= 0, request.pointee.failed_level == nil, let slot = frame.slot {
+            // Every level's frame has a slot; the application's, which is the lowest, has none.
+            guard let slot = frame.slot else {
+                settle(request)
+                _ = frame.function(nil, request, frame.context)
+                return before
+            }
+            if frame.function(slot, request, frame.context) == LAMINA_MORE_PROCESSING { return LAMINA_PENDING }
+            if request.pointee.status < 0, before >= 0, request.pointee.failed_level == nil {
                 request.pointee.failed_level = ColumnState.label(of: slot)
             }
         }

@@ -1,7 +1,14 @@
 // A layer that forwards sends, watches their completion, or leaves them to the levels below.
 #include "lamina_provider.h"
 
-static uint64_t ended_count;
+#include <stdlib.h>
+
+/// The socket's context is where its level counts the sends that ended.
+static lamina_status open_layer(
+    lamina_slot *slot, const lamina_open_arguments *open_arguments, lamina_request *request) {
+    slot->context = lamina_instance_context(slot);
+    return lamina_open(slot, open_arguments, request);
+}
 
 static lamina_status forward(
     lamina_slot *slot, const lamina_buffer *buffers, uint32_t count, uint32_t flags, lamina_request *request) {
@@ -17,7 +24,7 @@ static lamina_status ended(lamina_slot *slot, lamina_request *request, void *con
 
 static lamina_status watch(
     lamina_slot *slot, const lamina_buffer *buffers, uint32_t count, uint32_t flags, lamina_request *request) {
-    if (!lamina_push(slot, request, ended, &ended_count)) {
+    if (!lamina_push(slot, request, ended, slot->context)) {
         return lamina_complete(slot, request, -ENOMEM, 0);
     }
     return lamina_send(slot, buffers, count, flags, request);
@@ -28,15 +35,18 @@ static lamina_status bind_layer(
     return lamina_bind(slot, address, flags, request);
 }
 
-static const lamina_table forwarding = {
-    .size = sizeof(lamina_table), .version = LAMINA_ABI_VERSION, .send = forward};
-static const lamina_table watching = {.size = sizeof(lamina_table), .version = LAMINA_ABI_VERSION, .send = watch};
-static const lamina_table apart = {.size = sizeof(lamina_table), .version = LAMINA_ABI_VERSION, .bind = bind_layer};
+#define TABLE(...)                                                                                                     \
+    {.size = sizeof(lamina_table), .version = LAMINA_ABI_VERSION, .open = open_layer, __VA_ARGS__}
+
+static const lamina_table forwarding = TABLE(.send = forward);
+static const lamina_table watching = TABLE(.send = watch);
+static const lamina_table apart = TABLE(.bind = bind_layer);
 
 static lamina_status instantiate(const lamina_instance_arguments *instance_arguments, lamina_instance *instance) {
     const char *mode = instance_arguments->settings[0].text;
     instance->table = strcmp(mode, "forward") == 0 ? &forwarding : strcmp(mode, "watch") == 0 ? &watching : &apart;
-    return 0;
+    instance->context = calloc(1, sizeof(uint64_t));
+    return instance->context ? 0 : -ENOMEM;
 }
 
 static const lamina_setting_declaration settings[] = {
@@ -59,6 +69,7 @@ static const lamina_provider provider = {
     .setting_count = 1,
     .settings = settings,
     .instantiate = instantiate,
+    .destroy = free,
 };
 
 static const lamina_provider *const providers[] = {&provider};

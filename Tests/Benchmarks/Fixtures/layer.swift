@@ -1,8 +1,6 @@
 import CLamina
 import Glibc
 
-nonisolated(unsafe) private let endedCount = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
-
 @c
 private func forward(
     _ slot: UnsafeMutablePointer<lamina_slot>,
@@ -38,14 +36,14 @@ private func watch(
     return lamina_send(slot, buffers, count, flags, request)
 }
 
-/// The socket's context is where its ended sends are counted.
+/// The socket's context is where its level counts the sends that ended.
 @c
 private func openLayer(
     _ slot: UnsafeMutablePointer<lamina_slot>,
     _ arguments: UnsafePointer<lamina_open_arguments>,
     _ request: UnsafeMutablePointer<lamina_request>
 ) -> lamina_status {
-    slot.pointee.context = UnsafeMutableRawPointer(endedCount)
+    slot.pointee.context = lamina_instance_context(slot)
     return lamina_open(slot, arguments, request)
 }
 
@@ -90,7 +88,8 @@ private func instantiate(
             table.bind = bindLayer
         }
     }
-    return 0
+    instance.pointee.context = calloc(1, MemoryLayout<UInt64>.size)
+    return instance.pointee.context == nil ? -ENOMEM : 0
 }
 
 nonisolated(unsafe) private let provider = lasting(lamina_provider.self) { provider in
@@ -113,10 +112,12 @@ nonisolated(unsafe) private let provider = lasting(lamina_provider.self) { provi
         mode.help = text("what it does with a send")
     }
     provider.instantiate = instantiate
+    provider.destroy = { free($0) }
 }
 
 nonisolated(unsafe) private let providers = lasting(UnsafePointer<lamina_provider>?.self) { $0 = provider }
 
+/// The start-up symbol.
 @c(lamina_startup)
 public func startUp(
     _ arguments: UnsafePointer<lamina_startup_arguments>,
