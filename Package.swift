@@ -67,10 +67,11 @@ let package = Package(
         .target(name: "CLaminaRun"),
         .target(name: "Lamina", dependencies: ["CLamina", "CLinux"], swiftSettings: house),
         .target(
-            name: "LaminaProvider", dependencies: ["CLamina", "CLinux"],
+            name: "LaminaProvider", dependencies: ["CLamina", "CLinux"], exclude: ["Package.swift.in"],
             swiftSettings: house + [.unsafeFlags(lean)]),
         .target(
-            name: "LaminaC", dependencies: ["Lamina", "CLamina"], exclude: ["lamina.map"], swiftSettings: house,
+            name: "LaminaC", dependencies: ["Lamina", "CLamina"], exclude: ["lamina.map", "lamina.pc.in"],
+            swiftSettings: house,
             linkerSettings: [
                 exports("Sources/LaminaC/lamina.map"), shipped,
                 .unsafeFlags(["-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
@@ -90,8 +91,17 @@ let package = Package(
             dependencies: [
                 "Lamina", "LaminaHost", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            exclude: ["command.map"],
             swiftSettings: house,
-            linkerSettings: [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--export-dynamic"])]),
+            linkerSettings: [
+                .unsafeFlags(["-use-ld=lld"]),
+                .unsafeFlags(["-Xlinker", "--export-dynamic"], .when(configuration: .debug)),
+                .unsafeFlags(
+                    [
+                        "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/LaminaCLI/command.map",
+                        "-Xlinker", "--gc-sections", "-Xlinker", "-s",
+                    ], .when(configuration: .release)),
+            ]),
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
@@ -100,7 +110,7 @@ let package = Package(
             path: "Tests/Benchmarks", exclude: ["Fixtures"], swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
         .executableTarget(
-            name: "HostDriver", dependencies: ["LaminaHost"], path: "Tests/HostDriver", swiftSettings: house),
+            name: "HostDriver", dependencies: ["Lamina", "LaminaHost"], path: "Tests/HostDriver", swiftSettings: house),
         .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
     ] + plugins.map(\.target) + [
         .testTarget(

@@ -23,7 +23,7 @@
 #if defined(__x86_64__)
 #define NATIVE AUDIT_ARCH_X86_64
 #define FOREIGN AUDIT_ARCH_I386
-// socketcall, socket, socketpair, bind, connect, listen, accept4, sendto, sendmsg, sendmmsg of 32-bit x86.
+// socketcall, socket, bind, connect, listen, accept4, sendto, sendmsg, sendmmsg of 32-bit x86.
 static const unsigned foreign_calls[] = {102, 359, 361, 362, 363, 364, 369, 370, 345};
 #elif defined(__aarch64__)
 #define NATIVE AUDIT_ARCH_AARCH64

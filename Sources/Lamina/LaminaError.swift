@@ -56,7 +56,12 @@ public struct LaminaError: Error, Sendable, Equatable {
 
     /// An error about `subject`.
     public init(
-        _ code: Code, _ subject: String, _ cause: String, remedy: String = "", errno: Int32 = 0, level: String? = nil
+        _ code: Code,
+        _ subject: String,
+        _ cause: String,
+        remedy: String = "",
+        errno: Int32 = 0,
+        level: String? = nil
     ) {
         self.code = code
         self.subject = subject

@@ -1,8 +1,8 @@
 import Glibc
 import Lamina
 
-let arguments = CommandLine.arguments
-if arguments.count == 3, arguments[1] == "--probe" {
-    _exit(Probe.serve(arguments[2]))
+// A probe must come to the plug-in before anything else can fail.
+if CommandLine.arguments.count == 3, CommandLine.arguments[1] == Probe.option {
+    _exit(Probe.serve(CommandLine.arguments[2]))
 }
-print("lamina")
+LaminaCommand.start()

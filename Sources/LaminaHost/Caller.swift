@@ -1,13 +1,16 @@
 import CLaminaRun
 import CLinux
 import Glibc
+import Lamina
 
 /// One call of the preload object's: a connection over which it asks one thing and waits.
 final class Caller {
     /// The connection.
     let descriptor: Int32
-    /// The process at its other end.
+    /// The process at its other end, and whose it is.
     let process: pid_t
+    let user: uid_t
+    let group: gid_t
     /// The connect that it waits for.
     weak var passage: Passage?
     /// After this one the caller, if non-blocking, is sent on before the chain has connected.
@@ -16,9 +19,23 @@ final class Caller {
     /// Who wants to know how its own connect went.
     var directEnded: ((Int32) -> Void)?
 
-    init(descriptor: Int32, process: pid_t) {
+    init(descriptor: Int32, process: pid_t, user: uid_t, group: gid_t) {
         self.descriptor = descriptor
         self.process = process
+        self.user = user
+        self.group = group
+    }
+
+    /// The process as layers see it, asking for this name.
+    func origin(name: String?) -> OriginStorage {
+        OriginStorage(
+            process: process,
+            startTime: OriginStorage.startTime(of: process),
+            user: user,
+            group: group,
+            executable: OriginStorage.executablePath(of: process),
+            name: name
+        )
     }
 
     /// Its own connect has ended, or nobody will hear of it.
@@ -68,9 +85,6 @@ final class Caller {
         var names = lamina_run_names()
         names.status = answer.status
         names.error = answer.error
-        withUnsafeMutableBytes(of: &names.canonical) { bytes in
-            bytes.copyBytes(from: (answer.canonical ?? "").utf8.prefix(bytes.count - 1))
-        }
         withUnsafeMutableBytes(of: &names.addresses) { bytes in
             let list = bytes.bindMemory(to: lamina_run_address.self)
             for (index, address) in answer.addresses.prefix(list.count).enumerated() {

@@ -1,117 +1,182 @@
+import CLamina
+import CLinux
 import Glibc
-
-/// What a chain does to the data of its sockets, computed from its layers.
-package enum ChainEffect: UInt8, Sendable {
-    /// Control calls only: the program's own socket is connected, and there is no hop.
-    case none
-    /// It sees data calls and changes no byte.
-    case observe
-    /// It changes, buffers or invents data.
-    case transform
-}
+import Lamina
 
 /// A stream connection that a program asked for.
-package struct ConnectRequest {
+struct ConnectRequest {
     /// The address as the program gave it, in the family of its socket.
-    package let destination: Endpoint
+    let destination: Endpoint
     /// What the program's socket is bound to, if anything.
-    package let local: Endpoint?
-    /// Who asks.
-    package let process: pid_t
-    /// The name that the address was resolved from for this process, if it was.
-    package let name: String?
+    let local: Endpoint?
+    /// Who asks, and for which name.
+    let origin: OriginStorage
 }
 
 /// How a chain answers a connect.
-package enum ConnectOutcome {
+enum ConnectOutcome {
     /// With an errno.
     case refused(Int32)
     /// The program's own socket is to be connected to this address. `ended` runs once, with what came of it: 0, an
     /// errno, `EINPROGRESS` where it is still under way, `ECANCELED` where nobody knows.
     case direct(Endpoint, ended: (Int32) -> Void)
     /// The chain has connected; the program's socket is to be pumped.
-    case connected(any ChainConnection)
+    case connected(ChainConnection)
 }
 
-/// What a read or a write came to.
-package enum Transfer {
-    /// So many bytes; 0 of a receive is the end of the stream.
-    case done(Int)
-    /// The owner is told later.
-    case pending
-    /// An errno.
-    case failed(Int32)
-}
-
-/// The far end of a pumped socket: a connection through the chain. One send and one receive at a time.
-package protocol ChainConnection: AnyObject {
-    /// Who is told of what was pending.
-    var owner: (any ChainConnectionOwner)? { get set }
-    /// The address that the chain connected from, where it has one.
-    var localAddress: Endpoint? { get }
-    /// Sends some of `bytes`, which must stay valid while the send is pending.
-    func send(_ bytes: UnsafeRawBufferPointer) -> Transfer
-    /// Receives into `buffer`, which must stay valid while the receive is pending.
-    func receive(into buffer: UnsafeMutableRawBufferPointer) -> Transfer
-    /// Ends the sending direction, after everything that was sent.
-    func finishSending()
-    /// Closes, with a reset if `abort`. The owner hears no more of it, and its buffers are free when `done` runs.
-    func close(abort: Bool, done: @escaping () -> Void)
-}
-
-/// Hears of transfers that were pending.
-package protocol ChainConnectionOwner: AnyObject {
-    /// A pending send ended; never `pending`.
-    func sent(_ transfer: Transfer)
-    /// A pending receive ended; never `pending`.
-    func received(_ transfer: Transfer)
+extension ConnectOutcome: CustomStringConvertible {
+    /// What it says, for a line of its own.
+    var description: String {
+        switch self {
+        case .refused(let code): "refused (\(Errno(code).text))"
+        case .direct(let address, _): "the program's socket connects to \(address)"
+        case .connected(let connection):
+            "connected\(connection.localAddress.map { " from \($0)" } ?? "") and pumped"
+        }
+    }
 }
 
 /// A question for addresses.
-package struct NameQuestion {
-    /// The name.
-    package let name: String
+struct NameQuestion {
+    let name: String
     /// `AF_UNSPEC`, `AF_INET` or `AF_INET6`.
-    package let family: Int32
+    let family: Int32
     /// `AI_…` of getaddrinfo.
-    package let flags: Int32
+    let flags: Int32
 }
 
 /// The answer to a question for addresses.
-package struct NameAnswer {
+struct NameAnswer {
     /// 0 or an `EAI_…` code.
-    package var status: Int32 = 0
+    var status: Int32 = 0
     /// With `EAI_SYSTEM`: which.
-    package var error: Int32 = 0
-    /// The canonical name, if it is known.
-    package var canonical: String?
+    var error: Int32 = 0
     /// The addresses, best first; their ports mean nothing.
-    package var addresses: [Endpoint] = []
-
-    /// An answer that isn't one yet.
-    package init() {}
-}
-
-/// Takes back what was asked.
-package protocol Cancellable: AnyObject {
-    /// The completion does not run any more.
-    func cancel()
+    var addresses: [Endpoint] = []
 }
 
 /// A loaded chain, in the worker. Everything runs on the thread of the worker's loop.
-package protocol ChainRunner: AnyObject {
-    /// What the chain as a whole does to data.
-    var effect: ChainEffect { get }
-    /// Whether this connection passes by every layer that is bound to data, so that the outcome is `refused` or
-    /// `direct`.
-    func isDirect(_ request: ConnectRequest) -> Bool
+final class ChainRunner {
+    /// The sockets that are open on the chain.
+    let sockets = OpenSockets()
+    private let chain: Chain
+    private let loop: EventLoop
+
+    /// Loads the layers and makes the chain, with the run's own layer over the base. Blocks, and runs the libraries'
+    /// start-up code.
+    init(
+        layers: [LayerSpecification],
+        base: LayerSpecification,
+        catalog: Catalog,
+        loop: EventLoop
+    ) throws(LaminaError) {
+        func provider(_ layer: LayerSpecification) throws(LaminaError) -> Provider {
+            if layer.isPath { return try Library.load(layer.name).provider() }
+            return try Library.load(try catalog.entry(named: layer.name)).provider(named: layer.name)
+        }
+        var parts: [(layer: LayerSpecification, provider: Provider)] = []
+        for layer in layers { parts.append((layer, try provider(layer))) }
+        parts.append((LayerSpecification(name: RunLayer.label), try RunLayer.provider()))
+        parts.append((base, try provider(base)))
+        chain = try Chain(parts, engine: loop.engine)
+        self.loop = loop
+    }
+
+    /// What is unusual about the order of the layers, one line each.
+    var warnings: [String] { chain.warnings }
+
+    /// Whether no layer that sees data is bound to this connection, so that the program's own socket can be connected.
+    func isDirect(_ request: ConnectRequest) -> Bool {
+        let subject = ConditionSubject(
+            address: Address(request.destination.unmapped.lamina).network,
+            port: request.destination.port,
+            name: request.origin.name,
+            program: request.origin.executable
+        )
+        return !chain.instances.dropLast().contains { $0.effect != .none && $0.conditions.apply(to: subject) }
+    }
+
     /// Connects through the chain, or decides; `completion` runs once, before or after the return.
     func connect(
         _ request: ConnectRequest,
+        isDirect: Bool,
         completion: @escaping (ConnectOutcome) -> Void
-    ) -> any Cancellable
-    /// Resolves through the chain.
-    func resolve(_ question: NameQuestion, completion: @escaping (NameAnswer) -> Void)
-    /// Ends the chain's instances, when every connection is closed.
-    func close()
+    ) -> ChainDial {
+        let dial = ChainDial(chain, loop, sockets, request, isDirect: isDirect, completion: completion)
+        dial.start()
+        return dial
+    }
+
+    /// Resolves through the chain; `completion` runs once, before or after the return.
+    func resolve(_ question: NameQuestion, completion: @escaping (NameAnswer) -> Void) {
+        NameLookup(question).run(chain, ChainOperation(loop), completion)
+    }
+}
+
+/// Counts a chain's sockets, on the thread of the worker's loop.
+final class OpenSockets {
+    private(set) var count = 0
+    /// Runs when the last one has closed.
+    var emptied: (() -> Void)?
+
+    func opened() {
+        count += 1
+    }
+
+    func closed() {
+        count -= 1
+        if count == 0 { emptied?() }
+    }
+}
+
+/// One question under way, with the memory that its answer is written to.
+private final class NameLookup {
+    private let question: NameQuestion
+    private let name: UnsafeMutablePointer<CChar>?
+    private let addresses = UnsafeMutableBufferPointer<lamina_address>.allocate(capacity: 64)
+    private let query = UnsafeMutablePointer<lamina_resolve_arguments>.allocate(capacity: 1)
+
+    init(_ question: NameQuestion) {
+        self.question = question
+        name = strdup(question.name)
+        addresses.initialize(repeating: lamina_address())
+        memset(query, 0, MemoryLayout<lamina_resolve_arguments>.size)
+    }
+
+    deinit {
+        free(name)
+        addresses.deallocate()
+        query.deallocate()
+    }
+
+    func run(_ chain: Chain, _ operation: ChainOperation, _ completion: @escaping (NameAnswer) -> Void) {
+        guard let name, let base = addresses.baseAddress else { return completion(NameAnswer(status: EAI_MEMORY)) }
+        // IPv4 addresses serve an IPv6 question too where they may be mapped.
+        let isMapping = question.family == AF_INET6 && question.flags & AI_V4MAPPED != 0
+        query.pointee.size = UInt32(MemoryLayout<lamina_resolve_arguments>.size)
+        query.pointee.family = isMapping ? AF_UNSPEC : question.family
+        query.pointee.name = UnsafePointer(name)
+        query.pointee.capacity = UInt32(addresses.count)
+        query.pointee.addresses = base
+        operation.run({ chain.resolve(query, request: $0) }) { [self] status, _ in
+            completion(answer(status, isMapping: isMapping))
+        }
+    }
+
+    private func answer(_ status: lamina_status, isMapping: Bool) -> NameAnswer {
+        var answer = NameAnswer()
+        switch -status {
+        case 0: break
+        case ENOENT: answer.status = EAI_NONAME
+        case EHOSTUNREACH, ETIMEDOUT, EAGAIN: answer.status = EAI_AGAIN
+        case ENOMEM: answer.status = EAI_MEMORY
+        case EAFNOSUPPORT: answer.status = EAI_FAMILY
+        default: (answer.status, answer.error) = (EAI_SYSTEM, -status)
+        }
+        guard status >= 0 else { return answer }
+        answer.addresses = addresses.prefix(Int(query.pointee.count)).compactMap { Endpoint($0) }
+        let six = answer.addresses.filter { $0.family == AF_INET6 }
+        if isMapping && question.flags & AI_ALL == 0 && !six.isEmpty { answer.addresses = six }
+        return answer
+    }
 }

@@ -1,19 +1,20 @@
-package import CLaminaRun
+import CLamina
+import CLaminaRun
 import CLinux
 import Glibc
 
 /// An IPv4 or IPv6 socket address.
-package struct Endpoint {
+struct Endpoint {
     /// The address as the run's messages carry it.
-    package var raw: lamina_run_address
+    var raw: lamina_run_address
 
     /// Takes an address out of a message.
-    package init(_ raw: lamina_run_address) {
+    init(_ raw: lamina_run_address) {
         self.raw = raw
     }
 
     /// Copies a socket address; nil where its family isn't IPv4 or IPv6, or bytes are missing.
-    package init?(_ address: UnsafePointer<sockaddr>, length: socklen_t) {
+    init?(_ address: UnsafePointer<sockaddr>, length: socklen_t) {
         guard Int(length) >= MemoryLayout<sa_family_t>.size else { return nil }
         let least: Int
         switch Int32(address.pointee.sa_family) {
@@ -31,7 +32,7 @@ package struct Endpoint {
     }
 
     /// The loopback address of a family, with a port.
-    package static func loopback(_ family: Int32, port: UInt16) -> Endpoint {
+    static func loopback(_ family: Int32, port: UInt16) -> Endpoint {
         var raw = lamina_run_address()
         if family == AF_INET6 {
             raw.storage.ipv6.sin6_family = sa_family_t(AF_INET6)
@@ -47,21 +48,45 @@ package struct Endpoint {
         return Endpoint(raw)
     }
 
+    /// Takes a socket address as the chain's calls carry it; nil where it is none, or of another family.
+    init?(_ address: lamina_address) {
+        guard Int32(address.form) == LAMINA_ADDRESS_SOCKET else { return nil }
+        let found = withUnsafePointer(to: address.storage) { storage in
+            storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { Endpoint($0, length: address.length) }
+        }
+        guard let found else { return nil }
+        self = found
+    }
+
+    /// The address as the chain's calls carry it.
+    var lamina: lamina_address {
+        var address = lamina_address()
+        address.form = UInt16(LAMINA_ADDRESS_SOCKET)
+        address.length = raw.length
+        withUnsafeMutableBytes(of: &address.storage) { storage in
+            withUnsafeBytes(of: raw.storage) { storage.copyMemory(from: $0) }
+        }
+        return address
+    }
+
     /// `AF_INET` or `AF_INET6`; `AF_UNSPEC` where there is no address.
-    package var family: Int32 { raw.length == 0 ? AF_UNSPEC : Int32(raw.storage.any.sa_family) }
+    var family: Int32 { raw.length == 0 ? AF_UNSPEC : Int32(raw.storage.any.sa_family) }
 
     /// The port, in host byte order.
-    package var port: UInt16 { UInt16(bigEndian: raw.storage.ipv4.sin_port) }
+    var port: UInt16 {
+        get { UInt16(bigEndian: raw.storage.ipv4.sin_port) }
+        set { raw.storage.ipv4.sin_port = newValue.bigEndian }
+    }
 
     /// Whether it is an IPv4 address in IPv6 form.
-    package var isMapped: Bool {
+    var isMapped: Bool {
         guard family == AF_INET6 else { return false }
         let words = raw.storage.ipv6.sin6_addr.__in6_u.__u6_addr32
         return words.0 == 0 && words.1 == 0 && words.2 == UInt32(0xffff).bigEndian
     }
 
     /// Whether it is a loopback address.
-    package var isLoopback: Bool {
+    var isLoopback: Bool {
         if family == AF_INET { return UInt32(bigEndian: raw.storage.ipv4.sin_addr.s_addr) >> 24 == 127 }
         guard family == AF_INET6 else { return false }
         let words = raw.storage.ipv6.sin6_addr.__in6_u.__u6_addr32
@@ -69,7 +94,7 @@ package struct Endpoint {
     }
 
     /// The same address in IPv6 form, as an IPv6 socket sees it.
-    package var mapped: Endpoint {
+    var mapped: Endpoint {
         guard family == AF_INET else { return self }
         var six = lamina_run_address()
         six.storage.ipv6.sin6_family = sa_family_t(AF_INET6)
@@ -82,7 +107,7 @@ package struct Endpoint {
     }
 
     /// The same address in IPv4 form, where it has one.
-    package var unmapped: Endpoint {
+    var unmapped: Endpoint {
         guard isMapped else { return self }
         var four = lamina_run_address()
         four.storage.ipv4.sin_family = sa_family_t(AF_INET)
@@ -93,17 +118,17 @@ package struct Endpoint {
     }
 
     /// Lends the address in the form of the socket calls.
-    package func withSocketAddress<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
+    func withSocketAddress<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
         withUnsafePointer(to: raw.storage) { storage in
             storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(raw.length)) }
         }
     }
 
     /// The form of getsockname and getpeername.
-    package typealias NameCall = (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    typealias NameCall = (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
 
     /// What `call` (getsockname, getpeername) says of a descriptor.
-    package static func name(of descriptor: Int32, _ call: NameCall) -> Endpoint? {
+    static func name(of descriptor: Int32, _ call: NameCall) -> Endpoint? {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return withUnsafeMutablePointer(to: &storage) { pointer in
@@ -116,7 +141,7 @@ package struct Endpoint {
 
 extension Endpoint: CustomStringConvertible {
     /// `192.0.2.1:80` or `[2001:db8::1]:80`.
-    package var description: String {
+    var description: String {
         let plain = unmapped
         switch plain.family {
         case AF_INET: return "\(text(plain.raw.storage.ipv4.sin_addr, AF_INET)):\(plain.port)"

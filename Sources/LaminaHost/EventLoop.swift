@@ -1,20 +1,28 @@
 import CLinux
 import Glibc
+import Lamina
+import Synchronization
 
-/// A worker's loop: descriptors, timers and what was put off, all on one thread.
-final class EventLoop {
-    /// Called with the `CLINUX_…` events that came.
+/// A worker's loop: descriptors, timers, the chain's engine and what was put off, all on one thread.
+final class EventLoop: @unchecked Sendable {
+    // Everything belongs to the thread that made the loop, but `entering` and the wake-up descriptor.
+    /// Called with the events that came.
     typealias Handler = (UInt32) -> Void
 
-    static let readable = UInt32(CLINUX_READABLE)
-    static let writable = UInt32(CLINUX_WRITABLE)
-    static let failed = UInt32(CLINUX_ERROR)
-    static let peerFinished = UInt32(CLINUX_PEER_FINISHED)
-    static let edgeTriggered = UInt32(truncatingIfNeeded: CLINUX_EDGE_TRIGGERED)
+    static let readable = UInt32(clinux_epoll_in)
+    static let writable = UInt32(clinux_epoll_out)
+    static let failed = UInt32(clinux_epoll_error)
+    static let peerFinished = UInt32(clinux_epoll_peer_finished)
+    static let edgeTriggered: UInt32 = 1 << 31
 
     private struct Watch {
         let serial: UInt32
         let handler: Handler
+    }
+
+    private struct Entry: @unchecked Sendable {
+        // Made on one thread, run on the loop's, and never on both.
+        let action: () -> Void
     }
 
     private struct Timer {
@@ -23,7 +31,12 @@ final class EventLoop {
         let action: () -> Void
     }
 
+    /// The engine that this loop runs.
+    let engine: Engine
     private let epoll: Int32
+    private let wakeUp: Int32
+    private let thread = pthread_self()
+    private let entering = Mutex<[Entry]>([])
     private var watches: [Int32: Watch] = [:]
     private var timers: [Timer] = []
     private var deferred: [() -> Void] = []
@@ -31,13 +44,36 @@ final class EventLoop {
     private var timerIdentity: UInt64 = 0
     private var stopped = false
 
-    init() throws(Errno) {
-        epoll = clinux_epoll_open()
-        if epoll < 0 { throw Errno(-epoll) }
+    init() throws {
+        engine = try Engine()
+        epoll = clinux_epoll_create()
+        wakeUp = clinux_eventfd()
+        if epoll < 0 || wakeUp < 0 { throw Errno.last }
+        try watch(engine.descriptor, EventLoop.readable) { [unowned self] _ in engine.run() }
+        try watch(wakeUp, EventLoop.readable) { [unowned self] _ in admit() }
     }
 
     deinit {
         close(epoll)
+        close(wakeUp)
+    }
+
+    /// Runs `action` on the loop's thread, soon. Callable on any thread.
+    func enter(_ action: @escaping () -> Void) {
+        if pthread_equal(pthread_self(), thread) != 0 { return soon(action) }
+        let entry = Entry(action: action)
+        entering.withLock { $0.append(entry) }
+        clinux_eventfd_signal(wakeUp)
+    }
+
+    private func admit() {
+        clinux_eventfd_drain(wakeUp)
+        let entries = entering.withLock { waiting in
+            let entries = waiting
+            waiting = []
+            return entries
+        }
+        for entry in entries { entry.action() }
     }
 
     /// Watches a descriptor until `forget`; a later call with the same one replaces the first.
@@ -45,7 +81,8 @@ final class EventLoop {
         serial &+= 1
         watches[descriptor] = Watch(serial: serial, handler: handler)
         let word = UInt64(serial) << 32 | UInt64(UInt32(bitPattern: descriptor))
-        let status = clinux_epoll_watch(epoll, descriptor, events, word)
+        var status = clinux_epoll_add(epoll, descriptor, events, word)
+        if status == -EEXIST { status = clinux_epoll_change(epoll, descriptor, events, word) }
         if status < 0 {
             watches[descriptor] = nil
             throw Errno(-status)
@@ -54,14 +91,14 @@ final class EventLoop {
 
     /// Stops watching. No handler of this descriptor runs any more, also not for events that have come already.
     func forget(_ descriptor: Int32) {
-        if watches.removeValue(forKey: descriptor) != nil { clinux_epoll_forget(epoll, descriptor) }
+        if watches.removeValue(forKey: descriptor) != nil { clinux_epoll_remove(epoll, descriptor) }
     }
 
     /// Runs `action` once, after `milliseconds`.
     @discardableResult
     func after(milliseconds: Int64, _ action: @escaping () -> Void) -> UInt64 {
         timerIdentity += 1
-        let timer = Timer(when: now() + milliseconds * 1_000_000, identity: timerIdentity, action: action)
+        let timer = Timer(when: clinux_monotonic() + milliseconds * 1_000_000, identity: timerIdentity, action: action)
         let place = timers.firstIndex { $0.when > timer.when } ?? timers.endIndex
         timers.insert(timer, at: place)
         return timerIdentity
@@ -84,14 +121,15 @@ final class EventLoop {
 
     /// Serves until `stop`.
     func run() {
-        var events = [clinux_event](repeating: clinux_event(), count: 64)
+        var events = [clinux_epoll_event](repeating: clinux_epoll_event(), count: 64)
         while !stopped {
-            let count = clinux_epoll_await(epoll, &events, Int32(events.count), timeout())
+            let count = clinux_epoll_wait(epoll, &events, Int32(events.count), timeout())
             for event in events.prefix(Int(max(count, 0))) {
-                let descriptor = Int32(truncatingIfNeeded: event.word)
-                guard let watch = watches[descriptor], watch.serial == UInt32(event.word >> 32) else { continue }
+                let descriptor = Int32(truncatingIfNeeded: event.identity)
+                guard let watch = watches[descriptor], watch.serial == UInt32(event.identity >> 32) else { continue }
                 watch.handler(event.events)
             }
+            if let due = engine.due, due <= clinux_monotonic() { engine.run() }
             runTimers()
             let actions = deferred
             deferred.removeAll(keepingCapacity: true)
@@ -101,22 +139,16 @@ final class EventLoop {
 
     private func timeout() -> Int32 {
         if !deferred.isEmpty { return 0 }
-        guard let next = timers.first else { return -1 }
-        return Int32(clamping: max(0, (next.when - now() + 999_999) / 1_000_000))
+        guard let next = [timers.first?.when, engine.due].compactMap({ $0 }).min() else { return -1 }
+        return Int32(clamping: max(0, (next - clinux_monotonic() + 999_999) / 1_000_000))
     }
 
     private func runTimers() {
-        let time = now()
+        let time = clinux_monotonic()
         while let next = timers.first, next.when <= time {
             timers.removeFirst()
             next.action()
         }
-    }
-
-    private func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }
 

@@ -5,8 +5,8 @@ import Glibc
 final class Passage {
     /// How far the chain has come.
     enum Far {
-        case dialing((any Cancellable)?)
-        case connected(any ChainConnection)
+        case dialing(ChainDial?)
+        case connected(ChainConnection)
         case pumped(Pump)
         case failed(Int32)
         case ended

@@ -37,7 +37,7 @@ final class Pump {
 
     private let loop: EventLoop
     private let near: Int32
-    private let far: any ChainConnection
+    private let far: ChainConnection
     private let closed: (Int32) -> Void
     private var up = Lane()
     private var down = Lane()
@@ -47,7 +47,7 @@ final class Pump {
     private var isDraining = false
 
     /// Takes over `near` and `far`. `closed` runs once, with the errno that ended the connection, 0 for none.
-    init(loop: EventLoop, near: Int32, far: any ChainConnection, closed: @escaping (Int32) -> Void) {
+    init(loop: EventLoop, near: Int32, far: ChainConnection, closed: @escaping (Int32) -> Void) {
         self.loop = loop
         self.near = near
         self.far = far

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import Lamina
+public import Lamina
 
 /// An unmodified program on a chain: what `lamina run` does.
 ///
@@ -17,6 +17,14 @@ public struct Run {
         /// What happens to each connection as well.
         case verbose
 
+        var level: Output.Level {
+            switch self {
+            case .quiet: .error
+            case .normal: .notice
+            case .verbose: .debug
+            }
+        }
+
         /// Less is smaller.
         public static func < (left: Verbosity, right: Verbosity) -> Bool { left.rawValue < right.rawValue }
     }
@@ -29,22 +37,29 @@ public struct Run {
     public var verbosity = Verbosity.normal
     /// The preload object's file; nil: the one that was installed with this executable.
     public var preloadObject: String?
-    /// The layers, as the user named them, for messages.
-    var layers: [String]
-    /// Loads the chain; called in a worker process, which has one thread.
-    var chain: (EventLoop) throws -> any ChainRunner
+    /// The layers, the first one next to the program. Each is required.
+    public var layers: [LayerSpecification]
+    /// What they stand on.
+    public var base = LayerSpecification(
+        name: "kernel",
+        settings: [LayerSpecification.Setting(key: "nodelay", values: [.bare("yes")])]
+    )
+    /// Where the layers' names are looked up.
+    public var catalog: Catalog
+    /// The file that layers write their lines to, made anew; nil: standard error.
+    public var output: String?
 
-    /// A run whose chain `chain` makes, in each worker.
-    init(
+    /// A run of a program on these layers.
+    public init(
         program: String,
-        arguments: [String],
-        layers: [String],
-        chain: @escaping (EventLoop) throws -> any ChainRunner
+        arguments: [String] = [],
+        layers: [LayerSpecification],
+        catalog: Catalog = Catalog()
     ) {
         self.program = program
         self.arguments = arguments
         self.layers = layers
-        self.chain = chain
+        self.catalog = catalog
     }
 
     /// Runs the program to its end, and until no process that it started is left.

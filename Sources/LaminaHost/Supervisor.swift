@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Lamina
 
 /// The process behind `lamina run`: starts worker and program, serves the guard, and ends as the program ended. It
 /// loads no plug-in and has one thread.
@@ -13,6 +14,7 @@ struct Supervisor {
     private let launch: Launch
     private let signals: Signals
     private let rendezvous: Rendezvous
+    private let output: Int32?
     private var worker: WorkerProcess?
     private var workersLeft = Supervisor.workers
     private var program: pid_t = -1
@@ -26,14 +28,22 @@ struct Supervisor {
         if Process.isUnderRun {
             throw LaunchFailure.refused("this process is in a run already; one run can't stand inside another")
         }
+        WorkerProcess.reserveStreams()
         self.run = run
         launch = try Launch(run)
+        output = try run.output.map(Supervisor.openOutput)
         do throws(Errno) {
             signals = try Signals()
             rendezvous = try Rendezvous()
         } catch {
             throw LaunchFailure.refused("a run needs loopback sockets and a signal descriptor: \(error.text)")
         }
+    }
+
+    private static func openOutput(_ path: String) throws(LaunchFailure) -> Int32 {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o666)
+        if descriptor < 0 { throw .refused("\(path): it can't be written (\(Errno.last.text)); name another file") }
+        return descriptor
     }
 
     /// Runs the program to its end.
@@ -54,7 +64,7 @@ struct Supervisor {
     /// Starts a worker and waits until its chain is loaded.
     private mutating func startWorker() throws {
         do {
-            let worker = try WorkerProcess(run, rendezvous: rendezvous)
+            let worker = try WorkerProcess(run, rendezvous: rendezvous, output: output)
             self.worker = worker
             try awaitReport(worker)
         } catch let error as Errno {
@@ -141,7 +151,9 @@ struct Supervisor {
         }
     }
 
-    private var layers: String { run.layers.isEmpty ? "a chain without layers" : run.layers.joined(separator: ", ") }
+    private var layers: String {
+        run.layers.isEmpty ? "a chain without layers" : run.layers.map(\.label).joined(separator: ", ")
+    }
 
     // MARK: - The program
 

@@ -1,6 +1,7 @@
 import CLaminaRun
 import CLinux
 import Glibc
+import Lamina
 
 /// The process that runs a chain: answers the preload object's questions, accepts the program's sockets and pumps.
 final class Worker {
@@ -13,8 +14,7 @@ final class Worker {
 
     private let loop: EventLoop
     private let rendezvous: Rendezvous
-    private let runner: any ChainRunner
-    private let say: (Run.Verbosity, String) -> Void
+    private let runner: ChainRunner
     private var callers: [Int32: Caller] = [:]
     private var passages = Passages()
     private var names = ResolvedNames()
@@ -25,13 +25,11 @@ final class Worker {
         loop: EventLoop,
         rendezvous: Rendezvous,
         control: Int32,
-        runner: any ChainRunner,
-        say: @escaping (Run.Verbosity, String) -> Void
+        runner: ChainRunner
     ) throws(Errno) {
         self.loop = loop
         self.rendezvous = rendezvous
         self.runner = runner
-        self.say = say
         let readable = EventLoop.readable
         try loop.watch(rendezvous.questions, readable) { [unowned self] _ in admitCallers() }
         for listener in [rendezvous.listener4, rendezvous.listener6] where listener >= 0 {
@@ -42,6 +40,7 @@ final class Worker {
             drain()
         }
         sweep()
+        runner.sockets.emptied = { [unowned self] in stopIfDrained() }
     }
 
     /// Gives up programs that were sent on and have not come: they ended in between.
@@ -63,11 +62,12 @@ final class Worker {
             if descriptor < 0 { return }
             var process: pid_t = 0
             var user: uid_t = 0
-            guard clinux_peer(descriptor, &process, &user) == 0, user == getuid() || getuid() == 0 else {
+            var group: gid_t = 0
+            guard clinux_peer(descriptor, &process, &user, &group) == 0, user == getuid() || getuid() == 0 else {
                 close(descriptor)
                 continue
             }
-            let caller = Caller(descriptor: descriptor, process: process)
+            let caller = Caller(descriptor: descriptor, process: process, user: user, group: group)
             callers[descriptor] = caller
             do {
                 try loop.watch(descriptor, EventLoop.readable) { [unowned self] _ in hear(caller) }
@@ -127,8 +127,7 @@ final class Worker {
         let question = ConnectRequest(
             destination: destination,
             local: request.local.length == 0 ? nil : Endpoint(request.local),
-            process: request.process,
-            name: names.name(for: destination, process: request.process)
+            origin: caller.origin(name: names.name(for: destination, process: caller.process))
         )
         let isDirect = runner.isDirect(question)
         let meeting = rendezvous.address(for: destination, ipv6Only: request.ipv6_only != 0)
@@ -138,7 +137,7 @@ final class Worker {
         passage.caller = caller
         caller.passage = passage
         passages.insert(passage)
-        let dial = runner.connect(question) { [weak self, weak passage] outcome in
+        let dial = runner.connect(question, isDirect: isDirect) { [weak self, weak passage] outcome in
             guard let self, let passage else { return }
             settle(passage, outcome)
         }
@@ -163,6 +162,7 @@ final class Worker {
             if case .connected(let connection) = outcome { connection.close(abort: true) {} }
             return
         }
+        Output.log(.debug, "", "\(passage.destination): \(outcome)")
         let caller = passage.caller
         passage.caller = nil
         if let timer = caller?.patience { loop.cancel(timer: timer) }
@@ -233,7 +233,7 @@ final class Worker {
             // A worker that dies resets, and a refused socket is reset, because closing does so from now on.
             clinux_reset_on_close(near, 1)
             guard let passage = passage(of: near, peer: peer), passage.isExpected else {
-                say(.verbose, "a connection to the worker that no program of this run asked for was reset")
+                Output.log(.debug, "", "a connection to the worker that no program of this run asked for was reset")
                 close(near)
                 continue
             }
@@ -308,8 +308,9 @@ final class Worker {
             }
         }
         loop.after(milliseconds: Worker.drainTime) { [unowned self] in
-            say(
-                .normal,
+            Output.log(
+                .notice,
+                "",
                 "\(passages.active.count) connection(s) of the program were cut off: their peers take no more data"
             )
             loop.stop()
@@ -324,6 +325,6 @@ final class Worker {
     }
 
     private func stopIfDrained() {
-        if isDraining && passages.active.isEmpty { loop.stop() }
+        if isDraining && passages.active.isEmpty && runner.sockets.count == 0 { loop.stop() }
     }
 }

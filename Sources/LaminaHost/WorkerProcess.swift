@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Lamina
 
 /// A worker, seen from its supervisor.
 struct WorkerProcess {
@@ -10,20 +11,20 @@ struct WorkerProcess {
 
     /// What a worker reports when its chain is loaded, or isn't.
     enum Report {
-        case ready(ChainEffect)
+        case ready
         case failed(String)
         /// It has gone without a word.
         case silent
     }
 
     /// Forks a worker that loads the run's chain and serves on `rendezvous`. For a process with one thread.
-    init(_ run: Run, rendezvous: Rendezvous) throws(Errno) {
+    init(_ run: Run, rendezvous: Rendezvous, output: Int32?) throws(Errno) {
         var ends: [Int32] = [-1, -1]
         let paired = clinux_socket_pair(&ends)
         if paired < 0 { throw Errno(-paired) }
         let supervisor = getpid()
         let process = clinux_fork()
-        if process == 0 { WorkerProcess.live(run, rendezvous: rendezvous, control: ends[1], supervisor: supervisor) }
+        if process == 0 { WorkerProcess.live(run, rendezvous, control: ends[1], output: output, supervisor) }
         close(ends[1])
         if process < 0 {
             close(ends[0])
@@ -38,7 +39,7 @@ struct WorkerProcess {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = clinux_receive(control, &bytes, bytes.count)
         guard count > 0 else { return .silent }
-        if bytes[0] == 1 { return .ready(ChainEffect(rawValue: bytes[1]) ?? .transform) }
+        if bytes[0] == 1 { return .ready }
         return .failed(String(decoding: bytes[1..<count], as: UTF8.self))
     }
 
@@ -47,7 +48,13 @@ struct WorkerProcess {
     }
 
     /// The worker's life: from the fork to its end.
-    private static func live(_ run: Run, rendezvous: Rendezvous, control: Int32, supervisor: pid_t) -> Never {
+    private static func live(
+        _ run: Run,
+        _ rendezvous: Rendezvous,
+        control: Int32,
+        output: Int32?,
+        _ supervisor: pid_t
+    ) -> Never {
         if clinux_die_with(supervisor) < 0 { clinux_leave(125) }
         // What the terminal or a shell sends to the whole job is the program's.
         for number in [SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE] {
@@ -59,24 +66,39 @@ struct WorkerProcess {
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)
         detachStreams()
-        let kept = (rendezvous.descriptors + [control]).sorted()
+        let kept = (rendezvous.descriptors + [control] + [output].compactMap { $0 }).sorted()
         clinux_close_except(kept, Int32(kept.count))
+        if let output { Output.redirect(to: output) }
+        Output.show(run.verbosity.level)
         do {
-            let loop = try EventLoop()
-            let runner = try run.chain(loop)
-            let worker = try Worker(loop: loop, rendezvous: rendezvous, control: control, runner: runner) {
-                level,
-                message in
-                if run.verbosity >= level { say(message) }
-            }
-            send([1, runner.effect.rawValue], to: control)
-            withExtendedLifetime(worker) { loop.run() }
-            runner.close()
+            try serve(run, rendezvous: rendezvous, control: control)
         } catch {
             send([0] + Array("\(error)".utf8), to: control)
             clinux_leave(125)
         }
         clinux_leave(0)
+    }
+
+    /// Loads the chain and serves until the supervisor closes `control`. When it returns, the chain is gone, and its
+    /// levels have said what they had to say.
+    private static func serve(_ run: Run, rendezvous: Rendezvous, control: Int32) throws {
+        let loop = try EventLoop()
+        let runner = try ChainRunner(layers: run.layers, base: run.base, catalog: run.catalog, loop: loop)
+        for warning in runner.warnings { Output.log(.warning, "", warning) }
+        let worker = try Worker(loop: loop, rendezvous: rendezvous, control: control, runner: runner)
+        send([1], to: control)
+        withExtendedLifetime(worker) { loop.run() }
+    }
+
+    /// Fills the places of standard streams that this process was started without, so that no other descriptor lands
+    /// there. The program does not inherit them.
+    static func reserveStreams() {
+        while case let null = open("/dev/null", O_RDWR | O_CLOEXEC), null >= 0 {
+            if null > STDERR_FILENO {
+                close(null)
+                return
+            }
+        }
     }
 
     /// The program's input and output are nobody else's.

@@ -1,8 +1,22 @@
 import Glibc
+import Lamina
 import LaminaHost
 
-// `HostDriver none|observe|transform PROGRAM ARGUMENTS…`: a run, as the command line starts it.
-let words = CommandLine.arguments
-let effects: [String: ChainEffect] = ["none": .none, "observe": .observe, "transform": .transform]
-guard words.count > 2, let effect = effects[words[1]] else { exit(125) }
-Run(program: words[2], arguments: Array(words.dropFirst(3)), effect: effect).start().leave()
+// `HostDriver [LAYER…] -- PROGRAM ARGUMENTS…`: a run over the kernel base beside this executable.
+let words = CommandLine.arguments.dropFirst()
+let layers = words.prefix { $0 != "--" }
+let command = words.dropFirst(layers.count + 1)
+guard let program = command.first else { exit(125) }
+do {
+    var run = Run(
+        program: program,
+        arguments: Array(command.dropFirst()),
+        layers: try layers.map { try LayerSpecification(parsing: $0) }
+    )
+    let directory = (OriginStorage.executablePath(of: getpid()) ?? "").split(separator: "/").dropLast()
+    run.base.name = "/" + directory.joined(separator: "/") + "/libLaminaKernel.so"
+    run.start().leave()
+} catch {
+    Output.log(.error, "", "\(error)")
+    exit(125)
+}

@@ -3,13 +3,13 @@ import Testing
 
 @Suite("Connections of an unmodified program")
 struct ConnectTests {
-    static let effects = ["none", "observe"]
+    static let effects = HostFixtures.Effect.allCases
 
     @Test(
         "A blocking connect reaches the server, and getpeername answers the address that was asked for",
         arguments: effects
     )
-    func blocking(effect: String) throws {
+    func blocking(effect: HostFixtures.Effect) throws {
         let server = try TestServer()
         defer { server.stop() }
         let ending = try HostFixtures.run(effect, [HostFixtures.client, "connect", "127.0.0.1", "\(server.port)"])
@@ -21,7 +21,7 @@ struct ConnectTests {
     }
 
     @Test("IPv6 is carried like IPv4", arguments: effects)
-    func ipv6(effect: String) throws {
+    func ipv6(effect: HostFixtures.Effect) throws {
         let server = try TestServer(family: AF_INET6)
         defer { server.stop() }
         let ending = try HostFixtures.run(effect, [HostFixtures.client, "connect", "::1", "\(server.port)"])
@@ -30,7 +30,7 @@ struct ConnectTests {
     }
 
     @Test("An IPv6 socket reaches an IPv4 server by its mapped address", arguments: effects)
-    func mapped(effect: String) throws {
+    func mapped(effect: HostFixtures.Effect) throws {
         let server = try TestServer()
         defer { server.stop() }
         let ending = try HostFixtures.run(
@@ -45,7 +45,7 @@ struct ConnectTests {
         "A refused connect fails with the kernel's own errno, and the same socket can be connected afterwards",
         arguments: effects
     )
-    func refused(effect: String) throws {
+    func refused(effect: HostFixtures.Effect) throws {
         let dead = try SilentPort(refuses: true)
         let server = try TestServer()
         defer { server.stop() }
@@ -60,7 +60,7 @@ struct ConnectTests {
         "A non-blocking connect keeps the epoll registration, flags and options that the socket had",
         arguments: effects
     )
-    func nonblocking(effect: String) throws {
+    func nonblocking(effect: HostFixtures.Effect) throws {
         let server = try TestServer()
         defer { server.stop() }
         let ending = try HostFixtures.run(effect, [HostFixtures.client, "nonblocking", "127.0.0.1", "\(server.port)"])
@@ -76,7 +76,7 @@ struct ConnectTests {
     func slow() throws {
         let silent = try SilentPort(refuses: false)
         let native = try Child([HostFixtures.client, "slow", "127.0.0.1", "\(silent.port)"]).end()
-        let ending = try HostFixtures.run("observe", [HostFixtures.client, "slow", "127.0.0.1", "\(silent.port)"])
+        let ending = try HostFixtures.run(.observe, [HostFixtures.client, "slow", "127.0.0.1", "\(silent.port)"])
         #expect(ending.lines == ["timeout \(EINPROGRESS)", "signal \(EINTR)", "nonblocking \(EINPROGRESS)"])
         #expect(ending.lines == native.lines)
         #expect(ending.errors == "")
@@ -85,14 +85,17 @@ struct ConnectTests {
     @Test("A non-blocking connect that fails late has the chain's errno in SO_ERROR")
     func late() throws {
         let silent = try SilentPort(refuses: false)
-        let child = try HostFixtures.start("observe", [HostFixtures.client, "late", "127.0.0.1", "\(silent.port)"])
+        let child = try HostFixtures.start(
+            [HostFixtures.passing],
+            [HostFixtures.client, "late", "127.0.0.1", "\(silent.port)"]
+        )
         try child.await("connect \(EINPROGRESS)")
         silent.stop()
         #expect(child.end().lines == ["connect \(EINPROGRESS)", "failed 1", "error \(ECONNREFUSED)"])
     }
 
     @Test("Children by fork, vfork and exec are on the chain too", arguments: effects)
-    func children(effect: String) throws {
+    func children(effect: HostFixtures.Effect) throws {
         let server = try TestServer()
         defer { server.stop() }
         let ending = try HostFixtures.run(effect, [HostFixtures.client, "children", "127.0.0.1", "\(server.port)"])
@@ -101,7 +104,7 @@ struct ConnectTests {
     }
 
     @Test("Names are resolved by the worker, and libc frees the answer", arguments: effects)
-    func names(effect: String) throws {
+    func names(effect: HostFixtures.Effect) throws {
         let native = try Child([HostFixtures.client, "names", "localhost", "80"]).end()
         let ending = try HostFixtures.run(effect, [HostFixtures.client, "names", "localhost", "80"])
         #expect(ending.lines.contains("address 127.0.0.1 80"))
@@ -115,16 +118,16 @@ struct ConnectTests {
 
     @Test("gethostbyname is answered by the worker")
     func hosts() throws {
-        let ending = try HostFixtures.run("observe", [HostFixtures.client, "host", "localhost"])
+        let ending = try HostFixtures.run(.observe, [HostFixtures.client, "host", "localhost"])
         #expect(ending.lines == ["host localhost 127.0.0.1"])
         #expect(ending.errors == "")
-        let unknown = try HostFixtures.run("observe", [HostFixtures.client, "host", "nosuch.invalid"])
+        let unknown = try HostFixtures.run(.observe, [HostFixtures.client, "host", "nosuch.invalid"])
         #expect(unknown.lines == ["host error \(HOST_NOT_FOUND)"])
         #expect(unknown.errors == "")
     }
 
     @Test("Unix sockets are left alone", arguments: effects)
-    func unix(effect: String) throws {
+    func unix(effect: HostFixtures.Effect) throws {
         let path = HostFixtures.path("local-\(effect)")
         let ending = try HostFixtures.run(effect, [HostFixtures.client, "local", path])
         #expect(ending.lines == ["connect 0", "read local"])

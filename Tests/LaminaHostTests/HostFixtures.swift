@@ -20,8 +20,13 @@ enum HostFixtures {
     }()
 
     /// The client, linked to libc and without it.
-    static let client = compile("client", [])
-    static let staticClient = compile("client", ["-static"])
+    static let client = program("client", [])
+    static let staticClient = program("client-static", ["-static"])
+
+    /// A layer that passes data on, so that sockets are pumped.
+    static let passing = layer("nothing")
+    /// A layer that connects elsewhere and touches no data; wants `port`.
+    static let redirect = layer("redirect")
 
     private static let directory: String = {
         var template = Array("/tmp/lamina-host-XXXXXX".utf8CString)
@@ -31,27 +36,48 @@ enum HostFixtures {
     /// A path that nothing else uses.
     static func path(_ name: String) -> String { "\(directory)/\(name)" }
 
-    private static func compile(_ name: String, _ options: [String]) -> String {
-        let folder = #filePath.prefix { _ in true }.split(separator: "/").dropLast().joined(separator: "/")
-        let program = path(name + options.joined())
+    private static func program(_ name: String, _ options: [String]) -> String {
+        compile("\(tests)/LaminaHostTests/Fixtures/client.c", to: name, options)
+    }
+
+    private static func layer(_ name: String) -> String {
+        let headers = "\(tests)/../Sources/CLamina/include"
+        return compile("\(tests)/Fixtures/layers/\(name).c", to: "\(name).so", ["-shared", "-fPIC", "-I", headers])
+    }
+
+    /// The folder of all tests.
+    private static var tests: String { "/" + "\(#filePath)".split(separator: "/").dropLast(2).joined(separator: "/") }
+
+    private static func compile(_ source: String, to name: String, _ options: [String]) -> String {
+        let made = path(name)
         do {
-            let source = "/\(folder)/Fixtures/\(name).c"
-            let compiler = try Child(["/usr/bin/cc", "-O1", "-w", "-o", program, source] + options)
-            let ending = compiler.end()
+            let ending = try Child(["/usr/bin/cc", "-O1", "-w", "-o", made, source] + options).end()
             #expect(ending.code == 0, "\(ending.errors)")
         } catch {
             Issue.record(error)
         }
-        return program
+        return made
     }
 
-    /// Starts a program in a run.
-    static func start(_ effect: String, _ program: [String], environment: [String] = []) throws -> Child {
-        try Child(["\(products)/HostDriver", effect] + program, environment: environment)
+    /// The layers of a run: none, or what they do to data.
+    enum Effect: CaseIterable {
+        case none, observe
+
+        var layers: [String] { self == .none ? [] : [HostFixtures.passing] }
     }
 
-    /// Runs a program in a run, to its end.
-    static func run(_ effect: String, _ program: [String], environment: [String] = []) throws -> Child.Ending {
-        try start(effect, program, environment: environment).end()
+    /// Starts a program in a run on these layers.
+    static func start(_ layers: [String], _ program: [String], environment: [String] = []) throws -> Child {
+        try Child(["\(products)/HostDriver"] + layers + ["--"] + program, environment: environment)
+    }
+
+    /// Runs a program on these layers, to its end.
+    static func run(_ layers: [String], _ program: [String], environment: [String] = []) throws -> Child.Ending {
+        try start(layers, program, environment: environment).end()
+    }
+
+    /// Runs a program on layers of this effect, to its end.
+    static func run(_ effect: Effect, _ program: [String], environment: [String] = []) throws -> Child.Ending {
+        try run(effect.layers, program, environment: environment)
     }
 }

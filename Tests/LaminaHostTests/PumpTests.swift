@@ -3,8 +3,8 @@ import Testing
 
 @Suite("The pump")
 struct PumpTests {
-    @Test("100 MB arrive byte for byte", arguments: ["none", "transform"])
-    func bulk(effect: String) throws {
+    @Test("100 MB arrive byte for byte", arguments: HostFixtures.Effect.allCases)
+    func bulk(effect: HostFixtures.Effect) throws {
         let server = try TestServer()
         defer { server.stop() }
         let count = 100_000_000
@@ -22,7 +22,7 @@ struct PumpTests {
         defer { server.stop() }
         let count = 20_000_000
         let ending = try HostFixtures.run(
-            "transform",
+            .observe,
             [HostFixtures.client, "leave", "127.0.0.1", "\(server.port)", "\(count)"]
         )
         #expect(ending.code == 0)
@@ -31,8 +31,8 @@ struct PumpTests {
         #expect(server.sinks == [count])
     }
 
-    @Test("A reset by the peer is a reset for the program", arguments: ["none", "transform"])
-    func reset(effect: String) throws {
+    @Test("A reset by the peer is a reset for the program", arguments: HostFixtures.Effect.allCases)
+    func reset(effect: HostFixtures.Effect) throws {
         let server = try TestServer()
         defer { server.stop() }
         let ending = try HostFixtures.run(
@@ -47,7 +47,7 @@ struct PumpTests {
         let server = try TestServer()
         defer { server.stop() }
         let child = try HostFixtures.start(
-            "transform",
+            [HostFixtures.passing],
             [HostFixtures.client, "hold", "127.0.0.1", "\(server.port)"]
         )
         try child.await("held")
@@ -66,7 +66,7 @@ struct PumpTests {
         let server = try TestServer()
         defer { server.stop() }
         let child = try HostFixtures.start(
-            "transform",
+            [HostFixtures.passing],
             [HostFixtures.client, "hold", "127.0.0.1", "\(server.port)"]
         )
         try child.await("held")

@@ -5,14 +5,17 @@ import Testing
 struct RefusalTests {
     @Test("UDP to other than a name server here, servers, raw sockets and io_uring are refused, each with a sentence")
     func calls() throws {
-        let ending = try HostFixtures.run("none", [HostFixtures.client, "refused"])
+        let ending = try HostFixtures.run(.none, [HostFixtures.client, "refused"])
         #expect(
-            ending.lines == [
+            Array(ending.lines.prefix(11)) == [
                 "send-to \(ENETUNREACH)", "send-message \(ENETUNREACH)", "send-messages \(ENETUNREACH)",
                 "connect \(ENETUNREACH)", "name-server 0", "bind 0", "listen \(EACCES)", "raw \(EPERM)",
                 "packet \(EPERM)", "mptcp \(EPROTONOSUPPORT)", "io_uring \(ENOSYS)",
             ]
         )
+        #if arch(x86_64)
+            #expect(ending.lines.dropFirst(11) == ["i386 \(EPERM)", "x32 \(ENOSYS)"])
+        #endif
         let sentences = ending.errors.split(separator: "\n")
         #expect(
             sentences.allSatisfy { $0.hasPrefix("lamina: \(HostFixtures.client) (pid ") && $0.hasSuffix("; refused") }
@@ -24,7 +27,7 @@ struct RefusalTests {
 
     @Test("A statically linked program is refused before it starts")
     func staticProgram() throws {
-        let ending = try HostFixtures.run("none", [HostFixtures.staticClient, "refused"])
+        let ending = try HostFixtures.run(.none, [HostFixtures.staticClient, "refused"])
         #expect(ending.code == 125)
         #expect(ending.output == "")
         #expect(ending.errors.split(separator: "\n").count == 1)
@@ -38,7 +41,7 @@ struct RefusalTests {
         let text = Array("#!\(HostFixtures.staticClient) refused\n".utf8)
         #expect(write(descriptor, text, text.count) == text.count)
         close(descriptor)
-        let ending = try HostFixtures.run("none", [script])
+        let ending = try HostFixtures.run(.none, [script])
         #expect(ending.code == 125)
         #expect(ending.errors.contains("\(HostFixtures.staticClient): it is statically linked"))
     }
@@ -48,7 +51,7 @@ struct RefusalTests {
         let server = try TestServer()
         defer { server.stop() }
         let line = "\(HostFixtures.staticClient) connect 127.0.0.1 \(server.port)"
-        let ending = try HostFixtures.run("none", ["/bin/sh", "-c", "\(line); \(line)"])
+        let ending = try HostFixtures.run(.none, ["/bin/sh", "-c", "\(line); \(line)"])
         #expect(ending.lines == ["connect \(EACCES)", "connect \(EACCES)"])
         #expect(ending.errors.split(separator: "\n").count == 1)
         #expect(ending.errors.contains("it connects to 127.0.0.1:\(server.port) by a system call of its own"))
@@ -59,7 +62,7 @@ struct RefusalTests {
         let server = try TestServer()
         defer { server.stop() }
         let ending = try HostFixtures.run(
-            "none",
+            .none,
             ["/usr/bin/env", "-i", HostFixtures.client, "connect", "127.0.0.1", "\(server.port)"]
         )
         #expect(ending.lines == ["connect \(EACCES)"])
@@ -68,7 +71,7 @@ struct RefusalTests {
     @Test("A run inside a run is refused")
     func nested() throws {
         let driver = "\(HostFixtures.products)/HostDriver"
-        let ending = try HostFixtures.run("none", [driver, "none", "/bin/true"])
+        let ending = try HostFixtures.run(.none, [driver, "--", "/bin/true"])
         #expect(ending.code == 125)
         #expect(ending.errors.contains("one run can't stand inside another"))
     }
@@ -79,7 +82,7 @@ struct RefusalTests {
         let program = HostFixtures.path("setuid")
         #expect(try Child(["/bin/cp", HostFixtures.client, program]).end().code == 0)
         #expect(chown(program, 65534, 65534) == 0 && chmod(program, 0o4755) == 0)
-        let ending = try HostFixtures.run("none", [program, "refused"])
+        let ending = try HostFixtures.run(.none, [program, "refused"])
         #expect(ending.code == 125)
         #expect(ending.errors.contains("(setuid)"))
     }

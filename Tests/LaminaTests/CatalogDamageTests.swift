@@ -1,5 +1,6 @@
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 /// Damaged input, made from sound input by the same numbers in every run.

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 @Suite("Installing")

@@ -1,5 +1,6 @@
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 @Suite("The catalog")

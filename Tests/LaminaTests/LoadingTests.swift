@@ -2,6 +2,7 @@ import CLamina
 import CLinux
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 /// The slot of a chain's own column that an instance gets, in memory that lives as long as the test.
@@ -213,15 +214,4 @@ struct LoadingTests {
         #expect(library.providers.map(\.name) == ["fixture"])
         #expect(throws: LaminaError.self) { try library.provider(named: "fixtur") }
     }
-}
-
-/// A file's bytes.
-func readAll(_ path: String) throws -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    try #require(descriptor >= 0)
-    defer { close(descriptor) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while case let count = read(descriptor, &chunk, chunk.count), count > 0 { bytes += chunk[..<count] }
-    return bytes
 }

@@ -327,7 +327,8 @@ LAMINA_INLINE lamina_status lamina_complete(
     lamina_slot *slot, lamina_request *request, lamina_status status, uint64_t bytes) {
     request->status = status;
     request->bytes = bytes;
-    if (LAMINA_LIKELY(request->frame_count == 0 && status >= 0 && request->state == 0)) {
+    const uint32_t state = __atomic_load_n(&request->state, __ATOMIC_RELAXED);
+    if (LAMINA_LIKELY(request->frame_count == 0 && status >= 0 && state == 0)) {
         return status;
     }
     return slot->column->upcalls->complete(slot, request);

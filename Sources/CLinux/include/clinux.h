@@ -3,8 +3,8 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include "clinux_diag.h"
 #include "clinux_error.h"
-#include "clinux_event.h"
 #include "clinux_event.h"
 #include "clinux_file.h"
 #include "clinux_loader.h"

@@ -10,7 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { clinux_epoll_in = EPOLLIN, clinux_epoll_out = EPOLLOUT, clinux_epoll_one_shot = EPOLLONESHOT };
+enum {
+    clinux_epoll_in = EPOLLIN,
+    clinux_epoll_out = EPOLLOUT,
+    clinux_epoll_error = EPOLLERR,
+    clinux_epoll_peer_finished = EPOLLRDHUP,
+    clinux_epoll_one_shot = EPOLLONESHOT,
+};
 
 static inline int clinux_epoll_create(void) {
     return epoll_create1(EPOLL_CLOEXEC);

@@ -58,7 +58,12 @@ enum Adapters {
 
     /// connect-with-data as connect, then send, through whichever of the two the layer has.
     private static let connectWithData: lamina_connect_with_data_function = {
-        slot, address, buffers, count, flags, request in
+        slot,
+        address,
+        buffers,
+        count,
+        flags,
+        request in
         let own = table(slot)
         let destination = address.pointee
         let data = (0..<Int(count)).map { buffers[$0] }

@@ -43,7 +43,8 @@ public final class Chain: @unchecked Sendable {
     }
 
     /// Makes a chain of providers that are loaded already, the base last.
-    public init(_ parts: [(layer: LayerSpecification, provider: Provider)], engine: Engine = .shared) throws(LaminaError)
+    public init(_ parts: [(layer: LayerSpecification, provider: Provider)], engine: Engine = .shared)
+        throws(LaminaError)
     {
         try Self.check(parts)
         warnings = try ChainOrder(keeping: parts.map(\.provider.manifest)).warnings

@@ -13,20 +13,26 @@ struct Level {
     let indications: UnsafePointer<lamina_indications>?
     let kind: ProviderKind
     let categories: UInt32
-    /// The classes for which it stands in every entry.
-    let triggers: UInt32
+    /// What filling its entries and indications links it for, with the categories that have them.
+    private let filled: [(triggers: UInt32, categories: UInt32)]
+    private let transforms: Bool
 
     init(_ instance: Instance) {
         table = instance.table
         indications = instance.indications
         kind = instance.provider.manifest.kind
         categories = instance.provider.manifest.categories.rawValue
-        var triggers: UInt32 = 0
-        for entry in Entry.all where entry.function(in: instance.table) != nil { triggers |= entry.triggers }
-        for event in Entry.indications where event.function(in: instance.indications) != nil {
-            triggers |= event.triggers
-        }
-        self.triggers = triggers
+        let entries = Entry.all.filter { $0.function(in: instance.table) != nil }
+        let events = Entry.indications.filter { $0.function(in: instance.indications) != nil }
+        transforms = instance.effect == .transform
+        filled = (entries + events).map { ($0.triggers, $0.categories) }
+    }
+
+    /// The classes for which it stands in every entry that sockets of a category have: those of the entries that it
+    /// fills for the category, so that a layer which sees the destination of a datagram isn't linked for what a
+    /// connection sends. A level that transforms data lets none of a class pass by, whatever the category.
+    func triggers(in category: UInt32) -> UInt32 {
+        filled.reduce(0) { transforms || $1.categories & category != 0 ? $0 | $1.triggers : $0 }
     }
 }
 

@@ -43,11 +43,11 @@ struct LinkCompiler {
         case .layered: break
         }
         if entry.number == Int(LAMINA_ENTRY_ENABLE_INDICATIONS),
-            level.triggers & UInt32(LAMINA_CLASS_DATA_IN) != 0
+            level.triggers(in: category) & UInt32(LAMINA_CLASS_DATA_IN) != 0
         {
             return Adapters.enableIndications
         }
-        guard entry.classes & level.triggers & dataClasses != 0 else { return nil }
+        guard entry.classes & level.triggers(in: category) & dataClasses != 0 else { return nil }
         return Adapters.function(for: entry, table: level.table) ?? lamina_unsupported_entry(UInt32(entry.number))
     }
 
@@ -55,7 +55,7 @@ struct LinkCompiler {
     func next(_ event: Entry, above level: Int) -> (lamina_any_function, Int) {
         for target in stride(from: level - 1, to: 0, by: -1) where isActive(target) {
             if let own = event.function(in: levels[target - 1].indications) { return (own, target) }
-            if event.classes & levels[target - 1].triggers & dataClasses != 0 {
+            if event.classes & levels[target - 1].triggers(in: category) & dataClasses != 0 {
                 return (lamina_refused_indication(UInt32(event.number)), target)
             }
         }

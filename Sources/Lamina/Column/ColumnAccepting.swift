@@ -4,28 +4,31 @@ import Glibc
 /// Columns that come from below: of accepted connections, and of terminating levels. The upcalls for both.
 enum ColumnAccepting {
     /// `accept_column`.
-    static let column:
-        @convention(c) (Slot, Int32, Int32, Int32, UnsafeMutablePointer<Slot?>) -> lamina_status = {
-            listener, family, type, proto, base in
-            let parent = ColumnState.of(listener)
-            guard
-                let state = ColumnState(
-                    chain: parent.chain,
-                    start: parent.start,
-                    category: UInt32(LAMINA_CONNECTION),
-                    family: family,
-                    type: type,
-                    proto: proto,
-                    origin: parent.origin.inbound
-                )
-            else { return -ENOMEM }
-            state.column.pointee.above = parent.column.pointee.above
-            // The base stands open; the rest comes with `accept_ready`.
-            state.link(1 << UInt64(state.levelCount), waits: false)
-            state.opened = state.active
-            base.pointee = state.base
-            return 0
-        }
+    static let column: @convention(c) (Slot, Int32, Int32, Int32, UnsafeMutablePointer<Slot?>) -> lamina_status = {
+        listener,
+        family,
+        type,
+        proto,
+        base in
+        let parent = ColumnState.of(listener)
+        guard
+            let state = ColumnState(
+                chain: parent.chain,
+                start: parent.start,
+                category: UInt32(LAMINA_CONNECTION),
+                family: family,
+                type: type,
+                proto: proto,
+                origin: parent.origin.inbound
+            )
+        else { return -ENOMEM }
+        state.column.pointee.above = parent.column.pointee.above
+        // The base stands open; the rest comes with `accept_ready`.
+        state.link(1 << UInt64(state.levelCount), waits: false)
+        state.opened = state.active
+        base.pointee = state.base
+        return 0
+    }
 
     /// `accept_ready`.
     static let ready:

@@ -24,7 +24,12 @@ enum ColumnBinding {
     }
 
     private static let connectWithData: lamina_connect_with_data_function = {
-        slot, address, buffers, count, flags, request in
+        slot,
+        address,
+        buffers,
+        count,
+        flags,
+        request in
         let destination = address.pointee
         let data = (0..<Int(count)).map { buffers[$0] }
         return bind(slot, to: destination, .out, request) {

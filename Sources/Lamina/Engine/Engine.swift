@@ -55,6 +55,9 @@ public final class Engine: @unchecked Sendable {
         close(wakeUp)
     }
 
+    /// When `run` has something to do though `descriptor` isn't readable: nanoseconds of CLOCK_MONOTONIC, nil for never.
+    public var due: Int64? { state.withLock { $0.timers.first } }
+
     /// Whether the program runs it.
     var isRunByProgram: Bool { !ownThread }
 

@@ -56,7 +56,8 @@ struct TimerQueue {
         var parent = 0
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].when < heap[least].when {
+            for child in [2 * parent + 1, 2 * parent + 2]
+            where child < heap.count && heap[child].when < heap[least].when {
                 least = child
             }
             guard least != parent else { return }

@@ -26,19 +26,17 @@ extension Provider {
         made.size = UInt32(MemoryLayout<lamina_instance>.size)
         made.effect = descriptor.pointee.effect
         let (status, reason) = withReason { reason, capacity in
-            label.withCString { label in
-                var arguments = lamina_instance_arguments(
-                    size: UInt32(MemoryLayout<lamina_instance_arguments>.size),
-                    setting_count: UInt32(storage.settings.count),
-                    settings: UnsafePointer(storage.settings.baseAddress),
-                    label: label,
-                    upcalls: Library.upcalls,
-                    slot: slot,
-                    reason: reason,
-                    reason_capacity: capacity
-                )
-                return descriptor.pointee.instantiate(&arguments, &made)
-            }
+            var arguments = lamina_instance_arguments(
+                size: UInt32(MemoryLayout<lamina_instance_arguments>.size),
+                setting_count: UInt32(storage.settings.count),
+                settings: UnsafePointer(storage.settings.baseAddress),
+                label: Labels.text(label),
+                upcalls: Library.upcalls,
+                slot: slot,
+                reason: reason,
+                reason_capacity: capacity
+            )
+            return descriptor.pointee.instantiate(&arguments, &made)
         }
         guard status == 0 else {
             let cause = reason ?? "\(name) can't be made: \(String(cString: strerror(-status)))"

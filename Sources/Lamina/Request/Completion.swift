@@ -77,7 +77,7 @@ enum Completion {
 
     /// Ends what the framework keeps about a request.
     private static func settle(_ request: Request) {
-        let state = request.pointee.state
+        let state = clinux_load_u32(&request.pointee.state)
         if state & UInt32(LAMINA_STATE_TIMED) != 0, let engine = request.pointee.framework.1 {
             Unmanaged<Engine>.fromOpaque(engine).takeUnretainedValue().forgetDeadline(of: request)
         }
@@ -100,7 +100,7 @@ enum Completion {
     }
 
     private static func count(_ slot: Slot, _ request: Request) {
-        guard request.pointee.state & UInt32(LAMINA_STATE_COUNTED) == 0 else { return }
+        guard clinux_load_u32(&request.pointee.state) & UInt32(LAMINA_STATE_COUNTED) == 0 else { return }
         let column = slot.pointee.column
         request.pointee.framework.0 = UnsafeMutableRawPointer(column)
         _ = clinux_add_u32(&column.pointee.pending, 1)
@@ -126,7 +126,7 @@ enum Completion {
         if slot.pointee.level != column.pointee.levels {
             request.pointee.flags &= ~UInt32(LAMINA_REQUEST_WAITED)
         }
-        if request.pointee.deadline != 0, !isWaited, request.pointee.state & UInt32(LAMINA_STATE_TIMED) == 0 {
+        if request.pointee.deadline != 0, !isWaited, clinux_load_u32(&request.pointee.state) & UInt32(LAMINA_STATE_TIMED) == 0 {
             let engine = ColumnState.engine(of: slot)
             request.pointee.framework.1 = Unmanaged.passUnretained(engine).toOpaque()
             _ = clinux_set_bits_u32(&request.pointee.state, UInt32(LAMINA_STATE_TIMED))

@@ -29,7 +29,12 @@ public struct Address: Sendable, Hashable {
             return
         }
         func invalid(_ cause: String) -> LaminaError {
-            LaminaError(.invalidArgument, "address \"\(text)\"", cause, remedy: "write HOST:PORT, [IPV6]:PORT or unix:/PATH")
+            LaminaError(
+                .invalidArgument,
+                "address \"\(text)\"",
+                cause,
+                remedy: "write HOST:PORT, [IPV6]:PORT or unix:/PATH"
+            )
         }
         guard let colon = text.lastIndex(of: ":") else { throw invalid("has no port") }
         guard let port = UInt16(text[text.index(after: colon)...]) else { throw invalid("has no port from 0 to 65535") }
@@ -51,15 +56,17 @@ public struct Address: Sendable, Hashable {
             switch Int32(address.storage.socket.sa_family) {
             case AF_INET where length >= MemoryLayout<sockaddr_in>.size:
                 let port = UInt16(bigEndian: address.storage.ipv4.sin_port)
-                form = NetworkAddress(family: .ipv4, bytes: Array(bytes[4..<8])).map {
-                    .network($0, port: port, scope: 0)
-                } ?? .none
+                form =
+                    NetworkAddress(family: .ipv4, bytes: Array(bytes[4..<8])).map {
+                        .network($0, port: port, scope: 0)
+                    } ?? .none
             case AF_INET6 where length >= MemoryLayout<sockaddr_in6>.size:
                 let port = UInt16(bigEndian: address.storage.ipv6.sin6_port)
                 let scope = address.storage.ipv6.sin6_scope_id
-                form = NetworkAddress(family: .ipv6, bytes: Array(bytes[8..<24])).map {
-                    .network($0, port: port, scope: scope)
-                } ?? .none
+                form =
+                    NetworkAddress(family: .ipv6, bytes: Array(bytes[8..<24])).map {
+                        .network($0, port: port, scope: scope)
+                    } ?? .none
             case AF_UNIX:
                 let path = bytes.dropFirst(2)
                 form = .unix(path.first == 0 ? Array(path) : Array(path.prefix { $0 != 0 }))

@@ -1,5 +1,5 @@
 public import CLamina
-public import Glibc
+import Glibc
 
 extension lamina_socket: @retroactive @unchecked Sendable {
     // A pair of numbers; what they name is safe from any thread.
@@ -65,18 +65,21 @@ public struct SocketOptions: Sendable {
         self.origin = origin
     }
 
+    /// The family that options have unless they say otherwise.
+    public static var ipv4: Int32 { AF_INET }
+
     /// A socket that connects (WSK_FLAG_CONNECTION_SOCKET).
-    public static func connection(_ family: Int32 = AF_INET) -> SocketOptions {
+    public static func connection(_ family: Int32 = SocketOptions.ipv4) -> SocketOptions {
         SocketOptions(family: family, type: Int32(SOCK_STREAM.rawValue), category: .connection)
     }
 
     /// A socket that takes connections (WSK_FLAG_LISTEN_SOCKET).
-    public static func listen(_ family: Int32 = AF_INET) -> SocketOptions {
+    public static func listen(_ family: Int32 = SocketOptions.ipv4) -> SocketOptions {
         SocketOptions(family: family, type: Int32(SOCK_STREAM.rawValue), category: .listen)
     }
 
     /// A socket of datagrams (WSK_FLAG_DATAGRAM_SOCKET).
-    public static func datagram(_ family: Int32 = AF_INET) -> SocketOptions {
+    public static func datagram(_ family: Int32 = SocketOptions.ipv4) -> SocketOptions {
         SocketOptions(family: family, type: Int32(SOCK_DGRAM.rawValue), category: .datagram)
     }
 

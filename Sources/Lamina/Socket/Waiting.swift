@@ -87,7 +87,11 @@ public struct Waiting: Sendable {
     public func receive(upTo count: Int, all: Bool = false, deadline: Int64 = 0) throws(LaminaError) -> [UInt8] {
         let room = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 16)
         defer { room.deallocate() }
-        let received = try receive(into: UnsafeMutableRawBufferPointer(rebasing: room[..<count]), all: all, deadline: deadline)
+        let received = try receive(
+            into: UnsafeMutableRawBufferPointer(rebasing: room[..<count]),
+            all: all,
+            deadline: deadline
+        )
         return Array(room[..<received])
     }
 

@@ -49,6 +49,10 @@ static lamina_status instantiate(const lamina_instance_arguments *instance_argum
     return instance->context ? 0 : -ENOMEM;
 }
 
+static void destroy(void *context) {
+    free(context);
+}
+
 static const lamina_setting_declaration settings[] = {
     {.name = "mode",
         .type = LAMINA_SETTING_CHOICE,
@@ -69,7 +73,7 @@ static const lamina_provider provider = {
     .setting_count = 1,
     .settings = settings,
     .instantiate = instantiate,
-    .destroy = free,
+    .destroy = destroy,
 };
 
 static const lamina_provider *const providers[] = {&provider};

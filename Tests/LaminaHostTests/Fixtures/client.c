@@ -251,6 +251,13 @@ static int mode_refused(char **v) {
     printf("packet %d\n", socket(AF_PACKET, SOCK_RAW, 0) < 0 ? errno : 0);
     printf("mptcp %d\n", socket(AF_INET, SOCK_STREAM, 262) < 0 ? errno : 0);
     printf("io_uring %d\n", syscall(425, 4, 0) < 0 ? errno : 0);
+#if defined(__x86_64__)
+    // socket(AF_INET, SOCK_STREAM, 0) by the gates of 32-bit x86 and of x32.
+    long result = 359;
+    __asm__ volatile("int $0x80" : "+a"(result) : "b"(2L), "c"(1L), "d"(0L) : "memory", "r8", "r9", "r10", "r11");
+    printf("i386 %ld\n", -(long)(int)result);
+    printf("x32 %d\n", syscall(0x40000000 | SYS_socket, AF_INET, SOCK_STREAM, 0) < 0 ? errno : 0);
+#endif
     return 0;
 }
 

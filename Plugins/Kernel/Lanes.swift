@@ -1,0 +1,132 @@
+import CLamina
+import CLinux
+import Glibc
+import LaminaProvider
+
+/// What waits, and what makes it go on: the engine's watch of the descriptor, or a waiting thread that polls it.
+enum Lanes {
+    nonisolated(unsafe) static let actions: UnsafePointer<LaneActions> = LaneActions(
+        attempt: attempt,
+        arm: { $0.state.arm($0) },
+        dispose: { Connect.dispose($0) },
+        finish: { Lifetime.finish($0.assumingMemoryBound(to: SocketState.self)) }
+    ).immortal
+
+    private static func attempt(_ operation: UnsafeMutablePointer<Operation>) -> Outcome {
+        let state = operation.pointee.lane.state
+        switch Int(operation.pointee.kind) {
+        case LAMINA_ENTRY_SEND: return Stream.attemptSend(operation, state)
+        case LAMINA_ENTRY_RECEIVE: return Stream.attemptReceive(operation, state)
+        case LAMINA_ENTRY_SEND_MESSAGES: return Datagram.attemptSend(operation, state)
+        case LAMINA_ENTRY_RECEIVE_FROM, LAMINA_ENTRY_RECEIVE_MESSAGES:
+            return Datagram.attemptReceive(operation, state)
+        case LAMINA_ENTRY_CONNECT: return Connect.attempt(operation, state)
+        case LAMINA_ENTRY_ACCEPT: return Accepting<Accept>.attempt(operation)
+        case LAMINA_ENTRY_DISCONNECT: return Disconnect.attempt(operation, state)
+        default:
+            operation.pointee.status = -EOPNOTSUPP
+            return .ended
+        }
+    }
+
+    /// Lets a waiting thread poll for the operation itself, if one waits.
+    static func drive(
+        _ operation: UnsafeMutablePointer<Operation>?,
+        _ state: UnsafeMutablePointer<SocketState>,
+        _ events: Int32
+    ) -> UnsafeMutablePointer<Operation>? {
+        guard let operation else { return nil }
+        let request = operation.pointee.request
+        guard request.pointee.flags & UInt32(LAMINA_REQUEST_WAITED) != 0, state.pointee.descriptor >= 0 else {
+            return operation
+        }
+        operation.pointee.isDriven = true
+        request.pointee.wait.descriptor = state.pointee.descriptor
+        request.pointee.wait.events = UInt32(events)
+        request.pointee.wait.slot = operation.pointee.slot
+        if events == POLLIN {
+            request.pointee.wait.drive = { $0.state?.input.wake() }
+        } else {
+            request.pointee.wait.drive = { $0.state?.output.wake() }
+        }
+        return operation
+    }
+
+    static let readable: UInt32 = 0x001
+    static let writable: UInt32 = 0x004
+    static let broken: UInt32 = 0x008 | 0x010
+}
+
+extension UnsafeMutablePointer<Lane> {
+    var state: UnsafeMutablePointer<SocketState> {
+        pointee.group.pointee.owner.assumingMemoryBound(to: SocketState.self)
+    }
+}
+
+extension UnsafeMutablePointer<SocketState> {
+    /// Sees to it that somebody wakes `lane`. Under the lock.
+    func arm(_ lane: UnsafeMutablePointer<Lane>) -> Int32 {
+        guard lane.needsEngine else { return 0 }
+        if lane == output, let wakes = Connect.armOtherwise(lane) { return wakes }
+        return watchDescriptor()
+    }
+
+    /// Watches for what the lanes wait for. Under the lock.
+    private func watchDescriptor() -> Int32 {
+        var wanted = pointee.armed
+        if input.needsEngine { wanted |= Lanes.readable }
+        if output.needsEngine, !Connect.isWaitingOtherwise(output) { wanted |= Lanes.writable }
+        guard wanted != pointee.armed else { return 0 }
+        let slot = pointee.slot
+        let status: Int32
+        if pointee.isWatched {
+            status = slot.upcalls.rearm(slot, watch, wanted)
+        } else {
+            pointee.watch = lamina_watch(of: self, descriptor: pointee.descriptor)
+            status = slot.upcalls.watch(slot, watch, wanted)
+            pointee.isWatched = status == 0
+        }
+        if status == 0 { pointee.armed = wanted }
+        return status
+    }
+
+    private var watch: UnsafeMutablePointer<lamina_watch> { withUnsafeMutablePointer(to: &pointee.watch) { $0 } }
+
+    /// The engine saw `events`; the watch is disarmed.
+    fileprivate func ready(_ events: UInt32) {
+        group.lock()
+        guard group.pinLocked() else { return group.unlock() }
+        pointee.armed = 0
+        let isReadable = events & (Lanes.readable | Lanes.broken) != 0
+        let isWritable = events & (Lanes.writable | Lanes.broken) != 0
+        // The direction that isn't ready goes on waiting; the other arms again when it blocks.
+        let status = isReadable && isWritable ? 0 : watchDescriptor()
+        group.unlock()
+        if isReadable || status < 0 { input.wake() }
+        if isWritable || status < 0 { output.wake() }
+        group.release()
+    }
+
+    /// Takes the descriptor out of the engine. Not under the lock.
+    func stopWatching() {
+        guard pointee.isWatched else { return }
+        pointee.slot.upcalls.unwatch(pointee.slot, watch)
+        pointee.isWatched = false
+        pointee.armed = 0
+    }
+}
+
+extension lamina_watch {
+    /// A watch of a socket's descriptor, which nobody watches yet.
+    init(of state: UnsafeMutablePointer<SocketState>, descriptor: Int32) {
+        self.init(
+            size: UInt32(MemoryLayout<lamina_watch>.size),
+            descriptor: descriptor,
+            function: { watch, events in
+                watch.pointee.context?.assumingMemoryBound(to: SocketState.self).ready(events)
+            },
+            context: UnsafeMutableRawPointer(state),
+            framework: (nil, nil, nil, nil)
+        )
+    }
+}

@@ -1,0 +1,170 @@
+import CLamina
+import CLinux
+import Glibc
+import LaminaProvider
+
+extension Stream {
+    @inline(__always)
+    static func receive(
+        _ slot: Slot,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ count: UInt32,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> lamina_status {
+        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
+        let total = byteCount(buffers, count)
+        guard flags == 0, total > 0, state.input.enter() else {
+            return slowReceive(slot, state, buffers, count, flags, request)
+        }
+        let received = take(state.pointee.descriptor, buffers, Int(count), total, 0)
+        if received > 0 { return state.input.leave(slot, request, 0, UInt64(received)) }
+        return emptyReceive(slot, state, buffers, count, flags, request, received)
+    }
+
+    /// One system call, again where a signal interrupted it.
+    @inline(__always)
+    static func take(
+        _ descriptor: Int32,
+        _ buffers: UnsafePointer<lamina_buffer>?,
+        _ count: Int,
+        _ total: Int,
+        _ flags: Int32
+    ) -> Int {
+        guard let buffers else { return 0 }
+        var received: Int
+        repeat {
+            if count == 1 {
+                received = clinux_raw_receive(descriptor, buffers.pointee.base, total, flags)
+            } else {
+                var message = header(buffers, count)
+                received = clinux_raw_receive_message(descriptor, &message, flags)
+            }
+        } while received == -Int(EINTR)
+        return received
+    }
+
+    /// The receive has flags or no room, or must wait for its turn.
+    @inline(never)
+    private static func slowReceive(
+        _ slot: Slot,
+        _ state: UnsafeMutablePointer<SocketState>,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ count: UInt32,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> lamina_status {
+        let total = byteCount(buffers, count)
+        guard StreamOperation.isReceive(flags, total) else { return lamina_complete(slot, request, -EINVAL, 0) }
+        if total == 0, flags & UInt32(LAMINA_RECEIVE_DRAIN) == 0 { return lamina_complete(slot, request, 0, 0) }
+        let lane = state.input
+        guard lane.enter() else {
+            if request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0 {
+                return lamina_complete(slot, request, -EAGAIN, 0)
+            }
+            return lane.submit(
+                make(slot, state, buffers, count, flags, request),
+                slot,
+                request,
+                isInside: false
+            )
+        }
+        let isTry = request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0
+        if isTry, !hasAll(state, buffers, count, flags, total) { return lane.leave(slot, request, -EAGAIN, 0) }
+        guard let operation = make(slot, state, buffers, count, flags, request) else {
+            return lane.leave(slot, request, -ENOMEM, 0)
+        }
+        if attemptReceive(operation, state) == .blocked {
+            return lane.submit(operation, slot, request, isInside: true)
+        }
+        let (status, moved) = (operation.pointee.status, operation.pointee.moved)
+        operation.discard()
+        return lane.leave(slot, request, status, moved)
+    }
+
+    private static func make(
+        _ slot: Slot,
+        _ state: UnsafeMutablePointer<SocketState>,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ count: UInt32,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> UnsafeMutablePointer<Operation>? {
+        let operation = UnsafeMutablePointer<Operation>.make(
+            LAMINA_ENTRY_RECEIVE,
+            state.input,
+            slot,
+            request,
+            buffers: buffers,
+            count: count,
+            flags: flags
+        )
+        return Lanes.drive(operation, state, POLLIN)
+    }
+
+    /// Whether a receive that only tries can end at once: one that waits for all needs all, or the stream's end.
+    private static func hasAll(
+        _ state: UnsafeMutablePointer<SocketState>,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ count: UInt32,
+        _ flags: UInt32,
+        _ total: Int
+    ) -> Bool {
+        let descriptor = state.pointee.descriptor
+        if flags & UInt32(LAMINA_RECEIVE_WAIT_ALL | LAMINA_RECEIVE_DRAIN) == 0 { return true }
+        let ended = Int16(0x2000)  // POLLRDHUP
+        if clinux_raw_poll_now(descriptor, ended) & Int32(ended | Int16(POLLHUP) | Int16(POLLERR)) != 0 { return true }
+        return total > 0 && take(descriptor, buffers, Int(count), total, peek) == total
+    }
+
+    /// The first attempt, inside the lane, brought nothing: 0, or a negative errno.
+    @inline(never)
+    private static func emptyReceive(
+        _ slot: Slot,
+        _ state: UnsafeMutablePointer<SocketState>,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ count: UInt32,
+        _ flags: UInt32,
+        _ request: Request,
+        _ received: Int
+    ) -> lamina_status {
+        let lane = state.input
+        guard received == -Int(EAGAIN) else {
+            return lane.leave(slot, request, state.endStatus(received), 0)
+        }
+        if request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0 { return lane.leave(slot, request, -EAGAIN, 0) }
+        return lane.submit(make(slot, state, buffers, count, flags, request), slot, request, isInside: true)
+    }
+
+    /// Receives for an operation.
+    static func attemptReceive(
+        _ operation: UnsafeMutablePointer<Operation>,
+        _ state: UnsafeMutablePointer<SocketState>
+    ) -> Outcome {
+        let flags = operation.pointee.flags
+        var messageFlags: Int32 = 0
+        if flags & UInt32(LAMINA_RECEIVE_URGENT) != 0 { messageFlags |= urgent }
+        if flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 { messageFlags |= peek }
+        return StreamOperation.attemptReceive(operation, end: { state.endStatus($0) }) { rest in
+            take(state.pointee.descriptor, rest.buffers.map { UnsafePointer($0) }, rest.count, rest.bytes, messageFlags)
+        }
+    }
+}
+
+extension UnsafeMutablePointer<SocketState> {
+    /// What a receive ends with that got `received`, 0 or a negative errno. The kernel tells an error once and a
+    /// graceful end afterwards; here it stays an error.
+    func endStatus(_ received: Int) -> Int32 {
+        switch Int32(received) {
+        case 0:
+            return pointee.broken
+        case -ECONNRESET, -ETIMEDOUT, -EPIPE, -EHOSTUNREACH, -ENETUNREACH, -ECONNABORTED:
+            if pointee.broken == 0 { pointee.broken = Int32(received) }
+            return Int32(received)
+        case -ENOTCONN where pointee.broken != 0:
+            return pointee.broken
+        default:
+            return Int32(received)
+        }
+    }
+}

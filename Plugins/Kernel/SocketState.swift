@@ -1,0 +1,160 @@
+import CLamina
+import CLinux
+import Glibc
+import LaminaProvider
+
+/// What the base keeps of one socket, in raw memory behind its slot's context.
+///
+/// The memory of a closed socket is kept for the next one, so that a waiting thread that wakes too late finds a state
+/// where nothing waits.
+struct SocketState {
+    /// -1 until an address says which family a socket of any family has.
+    var descriptor: Int32 = -1
+    var family: Int32 = 0
+    var type: Int32 = 0
+    var transport: Int32 = 0
+    /// The error that ended the connection: the kernel tells it once, every later receive must hear it.
+    var broken: Int32 = 0
+    /// The events that the engine watches for now; under the group's lock.
+    var armed: UInt32 = 0
+    var isAnyFamily = false
+    var isBound = false
+    var isWithoutDelay = false
+    /// Whether the engine knows the descriptor.
+    var isWatched = false
+    var closing = Handshake()
+    var closeRequest: UnsafeMutablePointer<lamina_request>?
+    var nextFree: UnsafeMutablePointer<SocketState>?
+    var slot: UnsafeMutablePointer<lamina_slot>
+    var watch: lamina_watch
+    var group: LaneGroup
+    /// Receives and accepts.
+    var input: Lane
+    /// Sends, connects and graceful disconnects.
+    var output: Lane
+}
+
+typealias Slot = UnsafeMutablePointer<lamina_slot>
+typealias Request = UnsafeMutablePointer<lamina_request>
+
+extension Slot {
+    /// The state of this slot's socket.
+    @inline(__always)
+    var state: UnsafeMutablePointer<SocketState>? { pointee.context?.assumingMemoryBound(to: SocketState.self) }
+
+    var upcalls: lamina_upcalls { pointee.column.pointee.upcalls.pointee }
+}
+
+extension UnsafeMutablePointer<SocketState> {
+    @inline(__always)
+    var input: UnsafeMutablePointer<Lane> { withUnsafeMutablePointer(to: &pointee.input) { $0 } }
+
+    @inline(__always)
+    var output: UnsafeMutablePointer<Lane> { withUnsafeMutablePointer(to: &pointee.output) { $0 } }
+
+    var group: UnsafeMutablePointer<LaneGroup> { withUnsafeMutablePointer(to: &pointee.group) { $0 } }
+
+    /// A state for a new socket. Nil: no memory.
+    static func make(_ slot: Slot, descriptor: Int32, family: Int32, type: Int32, transport: Int32) -> Self? {
+        guard let state = StatePool.take(slot) else { return nil }
+        state.pointee.descriptor = descriptor
+        state.pointee.family = family
+        state.pointee.type = type
+        state.pointee.transport = transport
+        return state
+    }
+
+    /// Forgets the last socket, in place: a late `wake` may be looking at the lanes.
+    func restart(_ slot: Slot) {
+        pointee.slot = slot
+        pointee.broken = 0
+        pointee.armed = 0
+        pointee.isAnyFamily = false
+        pointee.isBound = false
+        pointee.isWithoutDelay = false
+        pointee.isWatched = false
+        pointee.closing = Handshake()
+        pointee.closeRequest = nil
+        pointee.nextFree = nil
+        pointee.input.restart()
+        pointee.output.restart()
+        group.restart()
+    }
+
+    /// Settings that the instance wants on every socket.
+    func applySettings() {
+        guard let context = lamina_instance_context(pointee.slot) else { return }
+        if context.assumingMemoryBound(to: InstanceState.self).pointee.isWithoutDelay { sendWithoutDelay() }
+    }
+
+    /// Switches Nagle's algorithm off, where there is one.
+    func sendWithoutDelay() {
+        guard !pointee.isWithoutDelay, pointee.family != AF_UNIX, pointee.type == streamType else { return }
+        var on: Int32 = 1
+        let length = socklen_t(MemoryLayout<Int32>.size)
+        pointee.isWithoutDelay =
+            clinux_raw_set_option(pointee.descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, length) == 0
+    }
+
+    /// Gives a socket of any family the descriptor that `family` needs. 0 or a negative errno.
+    func adopt(family: Int32) -> Int32 {
+        guard pointee.isAnyFamily, pointee.descriptor < 0 || (family != pointee.family && !pointee.isBound) else {
+            return 0
+        }
+        let descriptor = clinux_raw_socket(family, pointee.type, pointee.transport)
+        guard descriptor >= 0 else { return descriptor }
+        stopWatching()
+        if pointee.descriptor >= 0 { _ = clinux_raw_close(pointee.descriptor) }
+        pointee.descriptor = descriptor
+        pointee.family = family
+        pointee.isWithoutDelay = false
+        applySettings()
+        return 0
+    }
+}
+
+let streamType = Int32(SOCK_STREAM.rawValue)
+let datagramType = Int32(SOCK_DGRAM.rawValue)
+
+/// The memory of states that are not in use; it is never given back, so a state stays a state.
+enum StatePool {
+    // Both are guarded by the mutex.
+    nonisolated(unsafe) private static var free: UnsafeMutablePointer<SocketState>?
+    nonisolated(unsafe) private static let mutex: UnsafeMutablePointer<pthread_mutex_t> = {
+        let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+        pthread_mutex_init(mutex, nil)
+        return mutex
+    }()
+
+    static func take(_ slot: Slot) -> UnsafeMutablePointer<SocketState>? {
+        pthread_mutex_lock(mutex)
+        let recycled = free
+        free = recycled?.pointee.nextFree
+        pthread_mutex_unlock(mutex)
+        if let recycled {
+            recycled.restart(slot)
+            return recycled
+        }
+        guard let memory = malloc(MemoryLayout<SocketState>.size) else { return nil }
+        let state = memory.bindMemory(to: SocketState.self, capacity: 1)
+        let group = state.group
+        state.initialize(
+            to: SocketState(
+                slot: slot,
+                watch: lamina_watch(of: state, descriptor: -1),
+                group: LaneGroup(Lanes.actions, owner: memory),
+                input: Lane(group: group),
+                output: Lane(group: group)
+            )
+        )
+        group.start()
+        return state
+    }
+
+    static func give(_ state: UnsafeMutablePointer<SocketState>) {
+        pthread_mutex_lock(mutex)
+        state.pointee.nextFree = free
+        free = state
+        pthread_mutex_unlock(mutex)
+    }
+}

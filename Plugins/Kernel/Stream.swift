@@ -1,0 +1,144 @@
+import CLamina
+import CLinux
+import Glibc
+import LaminaProvider
+
+/// Send and receive on a connection.
+enum Stream {
+    static let noSignal = Int32(MSG_NOSIGNAL)
+    static let urgent = Int32(MSG_OOB)
+    static let peek = Int32(MSG_PEEK)
+    /// The most buffers that one system call takes.
+    static let longestVector = 1024
+
+    @inline(__always)
+    static func send(
+        _ slot: Slot,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ count: UInt32,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> lamina_status {
+        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
+        guard flags == 0, state.output.enter() else { return slowSend(slot, state, buffers, count, flags, request) }
+        let total = byteCount(buffers, count)
+        let sent = transmit(state.pointee.descriptor, buffers, Int(count), total, 0)
+        if sent == total { return state.output.leave(slot, request, 0, UInt64(total)) }
+        return interruptedSend(slot, state, buffers, count, flags, request, sent)
+    }
+
+    /// One system call, again where a signal interrupted it.
+    @inline(__always)
+    static func transmit(
+        _ descriptor: Int32,
+        _ buffers: UnsafePointer<lamina_buffer>?,
+        _ count: Int,
+        _ total: Int,
+        _ flags: Int32
+    ) -> Int {
+        guard let buffers, total > 0 else { return 0 }
+        var sent: Int
+        repeat {
+            if count == 1 {
+                sent = clinux_raw_send(descriptor, buffers.pointee.base, total, flags | noSignal)
+            } else {
+                var message = header(buffers, count)
+                sent = clinux_raw_send_message(descriptor, &message, flags | noSignal)
+            }
+        } while sent == -Int(EINTR)
+        return sent
+    }
+
+    /// `struct iovec` and `lamina_buffer` have one layout.
+    @inline(__always)
+    static func header(_ buffers: UnsafePointer<lamina_buffer>?, _ count: Int) -> msghdr {
+        var message = msghdr()
+        message.msg_iov = UnsafeMutableRawPointer(mutating: buffers)?.assumingMemoryBound(to: iovec.self)
+        message.msg_iovlen = min(count, longestVector)
+        return message
+    }
+
+    /// The send has flags, or must wait for its turn.
+    @inline(never)
+    private static func slowSend(
+        _ slot: Slot,
+        _ state: UnsafeMutablePointer<SocketState>,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ count: UInt32,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> lamina_status {
+        guard flags & ~UInt32(LAMINA_SEND_URGENT | LAMINA_SEND_NO_DELAY) == 0 else {
+            return lamina_complete(slot, request, -EINVAL, 0)
+        }
+        if flags & UInt32(LAMINA_SEND_NO_DELAY) != 0 { state.sendWithoutDelay() }
+        let lane = state.output
+        guard lane.enter() else {
+            let operation = UnsafeMutablePointer<Operation>.make(
+                LAMINA_ENTRY_SEND,
+                lane,
+                slot,
+                request,
+                buffers: buffers,
+                count: count,
+                flags: flags
+            )
+            return lane.submit(Lanes.drive(operation, state, POLLOUT), slot, request, isInside: false)
+        }
+        let total = byteCount(buffers, count)
+        let sent = transmit(state.pointee.descriptor, buffers, Int(count), total, messageFlags(flags))
+        if sent == total { return lane.leave(slot, request, 0, UInt64(total)) }
+        return interruptedSend(slot, state, buffers, count, flags, request, sent)
+    }
+
+    private static func messageFlags(_ flags: UInt32) -> Int32 {
+        flags & UInt32(LAMINA_SEND_URGENT) != 0 ? urgent : 0
+    }
+
+    /// The first attempt, inside the lane, didn't send everything: `sent` bytes, or a negative errno.
+    @inline(never)
+    private static func interruptedSend(
+        _ slot: Slot,
+        _ state: UnsafeMutablePointer<SocketState>,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ count: UInt32,
+        _ flags: UInt32,
+        _ request: Request,
+        _ sent: Int
+    ) -> lamina_status {
+        let lane = state.output
+        if sent < 0, sent != -Int(EAGAIN) { return lane.leave(slot, request, Int32(sent), 0) }
+        let moved = max(sent, 0)
+        if request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0 {
+            return lane.leave(slot, request, moved > 0 ? 0 : -EAGAIN, UInt64(moved))
+        }
+        let operation = UnsafeMutablePointer<Operation>.make(
+            LAMINA_ENTRY_SEND,
+            lane,
+            slot,
+            request,
+            buffers: buffers,
+            count: count,
+            flags: flags,
+            moved: moved
+        )
+        return lane.submit(Lanes.drive(operation, state, POLLOUT), slot, request, isInside: true)
+    }
+
+    /// Sends what is left of an operation.
+    static func attemptSend(
+        _ operation: UnsafeMutablePointer<Operation>,
+        _ state: UnsafeMutablePointer<SocketState>
+    ) -> Outcome {
+        let flags = messageFlags(operation.pointee.flags)
+        return StreamOperation.attemptSend(operation) { rest in
+            transmit(
+                state.pointee.descriptor,
+                rest.buffers.map { UnsafePointer($0) },
+                rest.count,
+                rest.bytes,
+                flags
+            )
+        }
+    }
+}

@@ -1,0 +1,12 @@
+import ArgumentParser
+
+/// `lamina demo`.
+struct DemoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo",
+        abstract: "See what layers see, in ten seconds."
+    )
+
+    func run() {
+    }
+}

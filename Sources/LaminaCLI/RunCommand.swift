@@ -1,0 +1,37 @@
+import ArgumentParser
+import Lamina
+
+/// `lamina run`: an unmodified program on a chain of layers.
+struct RunCommand: ParsableCommand {
+    static let name = "run"
+
+    static let configuration = CommandConfiguration(
+        commandName: name,
+        abstract: "Run a program through layers.",
+        discussion: """
+            The first layer stands next to the program. A layer is NAME[=LABEL][:key=value,…]; a NAME with a / is a \
+            plug-in's file, which need not be installed. The program's streams, signals and exit status are as without \
+            lamina; 125 means that lamina failed or refused, 126 and 127 that the program can't be started.
+
+            Examples:
+              lamina run --layer trace --layer count -- curl https://example.org
+              lamina run --layer trace:when=[port=443] -- git fetch
+              lamina run --layer ./libMine.so:limit=1mbit -- wget URL
+            """
+    )
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("A layer, from the program down; may be repeated.", valueName: "name[=label][:key=value,…]"),
+        completion: LayerCompletion.kind
+    )
+    var layer: [String] = []
+
+    @OptionGroup var options: RunOptions
+
+    func run() throws {
+        var layers: [LayerSpecification] = []
+        for text in layer { layers.append(try LayerSpecification(parsing: text)) }
+        try options.run(on: layers)
+    }
+}

@@ -1,0 +1,107 @@
+import CLamina
+import Glibc
+import Lamina
+
+/// What a read or a write came to.
+enum Transfer {
+    /// So many bytes; 0 of a receive is the end of the stream.
+    case done(Int)
+    /// The owner is told later.
+    case pending
+    /// An errno.
+    case failed(Int32)
+
+    init(_ end: (status: lamina_status, bytes: Int)) {
+        self = end.status < 0 ? .failed(-end.status) : .done(end.bytes)
+    }
+}
+
+/// Hears of transfers that were pending.
+protocol ChainConnectionOwner: AnyObject {
+    /// A pending send ended; never `pending`.
+    func sent(_ transfer: Transfer)
+    /// A pending receive ended; never `pending`.
+    func received(_ transfer: Transfer)
+}
+
+/// The far end of a pumped socket: a connection through the chain. One send and one receive at a time, all on the
+/// thread of the worker's loop.
+final class ChainConnection: @unchecked Sendable {
+    /// Who is told of what was pending; nobody once it is closed.
+    weak var owner: (any ChainConnectionOwner)?
+    /// The address that the chain connected from, where it has one.
+    let localAddress: Endpoint?
+
+    private let handle: lamina_socket
+    private let chain: Chain
+    private let loop: EventLoop
+    private let sockets: OpenSockets
+    private let sending: ChainOperation
+    private let receiving: ChainOperation
+    private let ending: ChainOperation
+
+    /// Takes over a connected socket.
+    init(_ handle: lamina_socket, _ chain: Chain, _ loop: EventLoop, _ sockets: OpenSockets, localAddress: Endpoint?) {
+        self.handle = handle
+        self.chain = chain
+        self.loop = loop
+        self.sockets = sockets
+        self.localAddress = localAddress
+        sending = ChainOperation(loop)
+        receiving = ChainOperation(loop)
+        ending = ChainOperation(loop)
+    }
+
+    /// Sends `bytes`, which must stay valid while the send is pending.
+    func send(_ bytes: UnsafeRawBufferPointer) -> Transfer {
+        var buffer = lamina_buffer(base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), length: bytes.count)
+        let end = sending.start({ lamina_socket_send(handle, &buffer, 1, 0, $0) }) { [self] status, bytes in
+            owner?.sent(Transfer((status, bytes)))
+        }
+        return end.map(Transfer.init) ?? .pending
+    }
+
+    /// Receives into `bytes`, which must stay valid while the receive is pending.
+    func receive(into bytes: UnsafeMutableRawBufferPointer) -> Transfer {
+        var buffer = lamina_buffer(base: bytes.baseAddress, length: bytes.count)
+        let end = receiving.start({ lamina_socket_receive(handle, &buffer, 1, 0, $0) }) { [self] status, bytes in
+            owner?.received(Transfer((status, bytes)))
+        }
+        return end.map(Transfer.init) ?? .pending
+    }
+
+    /// Ends the sending direction. Call it when no send is pending.
+    func finishSending() {
+        ending.run({ lamina_socket_disconnect(handle, nil, 0, 0, $0) }) { [self] status, _ in
+            if status < 0 { owner?.sent(.failed(-status)) }
+        }
+    }
+
+    /// Closes, with a reset if `abort`. The owner hears no more of it; its buffers are free when `done` runs.
+    func close(abort: Bool, done: @escaping () -> Void) {
+        owner = nil
+        let end = End(loop) { [sockets] in
+            done()
+            sockets.closed()
+        }
+        guard abort else { return chain.close(handle) { _ in end.run() } }
+        let reset = ChainOperation(loop)
+        reset.run({ lamina_socket_disconnect(handle, nil, 0, UInt32(LAMINA_DISCONNECT_ABORTIVE), $0) }) { [self] _, _ in
+            chain.close(handle) { _ in end.run() }
+        }
+    }
+
+    /// What runs on the loop's thread when the socket has closed.
+    private final class End: @unchecked Sendable {
+        // Made on the loop's thread, and its action runs there.
+        private let loop: EventLoop
+        private let action: () -> Void
+
+        init(_ loop: EventLoop, _ action: @escaping () -> Void) {
+            self.loop = loop
+            self.action = action
+        }
+
+        func run() { loop.enter(action) }
+    }
+}

@@ -1,0 +1,55 @@
+import CLinux
+import Glibc
+import Lamina
+
+/// The base providers under test, loaded from the files that the build made.
+enum BaseProvider: String, CaseIterable, Sendable, CustomStringConvertible {
+    case kernel = "libLaminaKernel.so"
+    case memory = "libLaminaMemory.so"
+
+    var description: String { self == .kernel ? "kernel" : "memory" }
+
+    /// A chain of the base alone, with settings such as `nodelay`.
+    func chain(_ settings: String = "") throws -> Chain {
+        let name = settings.isEmpty ? description : "\(description):\(settings)"
+        let provider = try Library.load("\(Self.folder)/\(rawValue)").provider()
+        return try Chain([(try LayerSpecification(parsing: name), provider)])
+    }
+
+    /// Where the build puts products: beside the test's own image.
+    private static let folder: String = {
+        var path = "/proc/self/exe"
+        if let maps = fopen("/proc/self/maps", "r") {
+            defer { fclose(maps) }
+            var line = [CChar](repeating: 0, count: 4096)
+            while fgets(&line, Int32(line.count), maps) != nil {
+                let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+                guard text.contains(".xctest"), let slash = text.firstIndex(of: "/") else { continue }
+                path = String(text[slash...].dropLast())
+                break
+            }
+        }
+        return path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    }()
+}
+
+/// Two connected stream sockets, and the listener that took the connection.
+struct Pair {
+    let listener: Socket
+    let client: Socket
+    let server: Socket
+
+    init(_ chain: Chain, on address: Address = Address(host: "127.0.0.1", port: 0)) throws {
+        listener = try chain.listen(on: address)
+        let client = try chain.connect(to: try listener.waiting.localAddress())
+        self.client = client
+        server = try listener.waiting.accept(deadline: soon())
+    }
+
+    func close() throws {
+        for socket in [client, server, listener] { try socket.waiting.close() }
+    }
+}
+
+/// A deadline that only a hang reaches.
+func soon() -> Int64 { Deadline.after(seconds: 20) }

@@ -1,0 +1,152 @@
+import CLinux
+import Glibc
+import Lamina
+
+/// A child process with its streams on pipes, in a process group of its own.
+public final class Child {
+    /// Its process and process group.
+    public let process: Int32
+    private var input: Int32
+    private var streams: [Int32]
+    private var texts = [[UInt8](), [UInt8]()]
+
+    /// How it ended and what it wrote.
+    public struct Ending {
+        private let status: Int32
+        /// What it wrote to standard output.
+        public let output: String
+        /// What it wrote to standard error.
+        public let errors: String
+
+        fileprivate init(status: Int32, output: [UInt8], errors: [UInt8]) {
+            self.status = status
+            self.output = String(decoding: output, as: UTF8.self)
+            self.errors = String(decoding: errors, as: UTF8.self)
+        }
+
+        /// Its exit code, nil if a signal ended it.
+        public var code: Int32? { clinux_exit_code(status) < 0 ? nil : clinux_exit_code(status) }
+        /// The signal that ended it.
+        public var signal: Int32? { clinux_kill_signal(status) < 0 ? nil : clinux_kill_signal(status) }
+        /// The lines of its standard output.
+        public var lines: [String] { output.split(separator: "\n").map(String.init) }
+    }
+
+    /// Starts a program, found in PATH. `environment` is added to this process's own, or is all that it gets.
+    public init(_ arguments: [String], environment: [String] = [], alone: Bool = false) throws {
+        var ends: [[Int32]] = []
+        for _ in 0..<3 {
+            var pair: [Int32] = [-1, -1]
+            guard clinux_pipe(&pair) == 0 else { throw LaminaError(.system, "pipe", "can't be made", errno: errno) }
+            ends.append(pair)
+        }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        posix_spawn_file_actions_adddup2(&actions, ends[0][0], 0)
+        posix_spawn_file_actions_adddup2(&actions, ends[1][1], 1)
+        posix_spawn_file_actions_adddup2(&actions, ends[2][1], 2)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        // The threads of a test block signals.
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
+        posix_spawnattr_setpgroup(&attributes, 0)
+        let variables = alone ? environment : Self.merged(environment)
+        let argv = arguments.map { strdup($0) } + [nil]
+        let envp = variables.map { strdup($0) } + [nil]
+        var process: pid_t = -1
+        let status = posix_spawnp(&process, arguments[0], &actions, &attributes, argv, envp)
+        posix_spawn_file_actions_destroy(&actions)
+        posix_spawnattr_destroy(&attributes)
+        for pointer in argv + envp { free(pointer) }
+        close(ends[0][0])
+        close(ends[1][1])
+        close(ends[2][1])
+        self.process = process
+        input = ends[0][1]
+        streams = [ends[1][0], ends[2][0]]
+        guard status == 0 else {
+            throw LaminaError(.system, arguments[0], String(cString: strerror(status)), errno: status)
+        }
+    }
+
+    /// Runs a program to its end.
+    public static func run(_ arguments: [String], environment: [String] = [], alone: Bool = false) throws -> Ending {
+        try Child(arguments, environment: environment, alone: alone).end()
+    }
+
+    /// This process's environment with other values for some of its variables.
+    private static func merged(_ changes: [String]) -> [String] {
+        let names = changes.map { String($0.prefix { $0 != "=" }) + "=" }
+        var kept: [String] = []
+        var next = environ
+        while let entry = next.pointee {
+            let text = String(cString: entry)
+            if !names.contains(where: text.hasPrefix) { kept.append(text) }
+            next += 1
+        }
+        return kept + changes
+    }
+
+    /// Writes to its standard input.
+    public func write(_ text: String) {
+        _ = Glibc.write(input, Array(text.utf8), text.utf8.count)
+    }
+
+    /// Closes its standard input.
+    public func closeInput() {
+        if input >= 0 { close(input) }
+        input = -1
+    }
+
+    /// Reads until `line` has been written to standard output.
+    public func await(_ line: String) throws {
+        while !text(0).split(separator: "\n").contains(Substring(line)) { try readMore(for: line) }
+    }
+
+    /// Reads until `text` stands on standard error.
+    public func awaitError(_ text: String) throws {
+        while !self.text(1).contains(text) { try readMore(for: text) }
+    }
+
+    /// Closes its standard input and waits for its end; a child that is silent for a minute is killed.
+    public func end() -> Ending {
+        closeInput()
+        while readSome() {}
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+        return Ending(status: status, output: texts[0], errors: texts[1])
+    }
+
+    /// Whether a process of its group is left.
+    public var leavesProcesses: Bool { kill(-process, 0) == 0 }
+
+    private func text(_ stream: Int) -> String { String(decoding: texts[stream], as: UTF8.self) }
+
+    private func readMore(for text: String) throws(LaminaError) {
+        if readSome() { return }
+        throw LaminaError(.notFound, "\"\(text)\"", "was never written; standard error: \(self.text(1))")
+    }
+
+    private func readSome() -> Bool {
+        if streams.allSatisfy({ $0 < 0 }) { return false }
+        var waiting = streams.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        if poll(&waiting, 2, 60_000) == 0 {
+            kill(-process, SIGKILL)
+            return false
+        }
+        for index in 0..<2 where waiting[index].revents != 0 {
+            var bytes = [UInt8](repeating: 0, count: 65536)
+            let count = read(streams[index], &bytes, bytes.count)
+            if count > 0 {
+                texts[index] += bytes.prefix(count)
+            } else {
+                close(streams[index])
+                streams[index] = -1
+            }
+        }
+        return true
+    }
+}

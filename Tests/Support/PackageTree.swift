@@ -1,0 +1,20 @@
+import Glibc
+import Lamina
+
+/// Where the tests find what they test.
+public enum PackageTree {
+    /// The package's folder.
+    public static let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+
+    /// The prefix that `install.sh --prefix .build/lamina` filled; `LAMINA_PREFIX` names another one.
+    public static let prefix = getenv("LAMINA_PREFIX").map { String(cString: $0) } ?? "\(root)/.build/lamina"
+
+    /// A file of the installed tree; throws where nothing is installed.
+    public static func installed(_ name: String) throws -> String {
+        let path = "\(prefix)/\(name)"
+        guard access(path, F_OK) == 0 else {
+            throw LaminaError(.notFound, path, "is missing", remedy: "./install.sh --prefix .build/lamina")
+        }
+        return path
+    }
+}
