@@ -8,12 +8,12 @@ struct CallPath {
 
     private let settings: MeasurementSettings
     private let fixtures: Fixtures
-    private let caller: LoadedLibrary
+    private let callers: [LoadedLibrary]
 
     init(_ settings: MeasurementSettings) throws {
         self.settings = settings
         fixtures = try Fixtures()
-        caller = try LoadedLibrary(fixtures.caller)
+        callers = try fixtures.callers.map { try LoadedLibrary($0) }
     }
 
     func run() throws -> [Table] {
@@ -22,10 +22,14 @@ struct CallPath {
         let runs = lines.flatMap(\.subjects)
         // Runs that are short against a time slice: what else runs on the machine spoils few of them.
         let calls: UInt64 = 4_000
-        let medians = try Samples.medians(
-            of: runs.map { subject in { try subject.measure(calls) } },
-            rounds: settings.isQuick ? 51 : 501
+        let copies = callers.indices
+        let all = try Samples.medians(
+            of: runs.flatMap { subject in copies.map { copy in { try subject.measure(calls, copy) } } },
+            rounds: settings.isQuick ? 21 : 151
         )
+        let medians = runs.indices.map { run in
+            Samples(copies.map { all[run * copies.count + $0] }).median
+        }
         var table = Table(
             "ns a call, by the number of layers",
             columns: Self.levels.map(String.init) + ["a layer", "of a pointer"],
@@ -54,12 +58,12 @@ struct CallPath {
             for mode in LayerMode.allCases {
                 let chains = try Self.levels.map { try OpenChain(Array(files.prefix($0)), mode, base: fixtures.base) }
                 for (symbol, from) in [("measure_slot", "no mark"), ("measure_socket", "")] {
-                    let measure = try caller.symbol(symbol, as: Measure.self)
+                    let loops = try loops(symbol)
                     let name = "Lamina: \(language) layers that \(mode.text)\(from.isEmpty ? "" : ", \(from)")"
                     lines.append(
                         Line(
                             name: name,
-                            subjects: chains.map { Subject(measure, $0.slot, $0.socket.handle.generation) },
+                            subjects: chains.map { Subject(loops, $0.slot, $0.socket.handle.generation) },
                             chains: from.isEmpty ? chains : []
                         )
                     )
@@ -76,19 +80,23 @@ struct CallPath {
         let chain = try OpenChain([], .forward, base: fixtures.base)
         let link = UnsafeMutablePointer<lamina_direct_link>.allocate(capacity: 1)
         link.initialize(to: lamina_direct_link(function: function, slot: chain.base))
-        let measure = try caller.symbol("measure_pointer", as: Measure.self)
-        return Line(name: "a pointer into the base's file", subjects: [Subject(measure, link, 0)], chains: [chain])
+        let loops = try loops("measure_pointer")
+        return Line(name: "a pointer into the base's file", subjects: [Subject(loops, link, 0)], chains: [chain])
+    }
+
+    private func loops(_ symbol: String) throws -> [Measure] {
+        try callers.map { try $0.symbol(symbol, as: Measure.self) }
     }
 
     private func plain(_ shape: String, _ name: String, kind: Int32) throws -> Line {
         typealias Make = @convention(c) (Int32, UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
         let makers = try fixtures.plain.map { try LoadedLibrary($0).symbol("\(shape)_make", as: Make.self) }
-        let measure = try caller.symbol("measure_\(shape)", as: Measure.self)
+        let loops = try loops("measure_\(shape)")
         let subjects = try Self.levels.map { count in
             var object = makers[0](0, nil)
             for make in makers.dropFirst().prefix(count) { object = make(kind, object) }
             guard let object else { throw BenchmarkError("no memory for an object") }
-            return Subject(measure, object, 0)
+            return Subject(loops, object, 0)
         }
         return Line(name: name, subjects: subjects, chains: [])
     }
@@ -120,19 +128,19 @@ private typealias Measure = @convention(c) (UnsafeRawPointer, UInt64, UInt64) ->
 
 /// One loop over one chain.
 private struct Subject {
-    private let loop: Measure
+    private let loops: [Measure]
     private let object: UnsafeRawPointer
     private let number: UInt64
 
-    init(_ loop: @escaping Measure, _ object: UnsafeRawPointer, _ number: UInt64) {
-        self.loop = loop
+    init(_ loops: [Measure], _ object: UnsafeRawPointer, _ number: UInt64) {
+        self.loops = loops
         self.object = object
         self.number = number
     }
 
-    /// Nanoseconds a call.
-    func measure(_ calls: UInt64) throws -> Double {
-        let elapsed = loop(object, number, calls)
+    /// Nanoseconds a call, in this copy of the loop.
+    func measure(_ calls: UInt64, _ copy: Int) throws -> Double {
+        let elapsed = loops[copy](object, number, calls)
         guard elapsed >= 0 else { throw BenchmarkError("a call that is measured failed") }
         return Double(elapsed) / Double(calls)
     }

@@ -12,8 +12,8 @@ final class Fixtures {
     let swiftLayers: [String]
     /// Nine files of the plain C chains' functions, the first for the base.
     let plain: [String]
-    /// The loops.
-    let caller: String
+    /// The loops, each copy at another offset.
+    let callers: [String]
 
     /// Builds them. Throws what the compiler couldn't do.
     init() throws {
@@ -25,7 +25,7 @@ final class Fixtures {
         let builder = Builder(directory: directory, sources: Self.sources, headers: Self.headers)
         do {
             base = try builder.library("base", offset: 0)
-            caller = try builder.library("caller", offset: 9)
+            callers = try (9..<(9 + 5)).map { try builder.library("caller", offset: $0) }
             cLayers = try (1...8).map { try builder.library("layer", offset: $0) }
             plain = try (0...8).map { try builder.library("plain", offset: $0) }
             let object = try builder.swiftObject("layer")

@@ -2,7 +2,11 @@ import CLinux
 
 /// Figures of one thing, from many short runs.
 struct Samples {
-    private var values: [Double] = []
+    private var values: [Double]
+
+    init(_ values: [Double] = []) {
+        self.values = values
+    }
 
     mutating func add(_ value: Double) {
         values.append(value)

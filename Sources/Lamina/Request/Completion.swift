@@ -9,19 +9,25 @@ enum Completion {
 
     /// `complete`: see `lamina_upcalls`.
     static let complete: @convention(c) (Slot, Request) -> lamina_status = { slot, request in
-        if request.pointee.status < 0, request.pointee.failed_level == nil {
-            request.pointee.failed_level = ColumnState.label(of: slot)
+        if request.pointee.status < 0 { nameLevel(of: slot, in: request) }
+        if request.pointee.frame_count > 0, request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) == 0,
+            lamina_this_thread().pointee.completions >= depthLimit
+                || clinux_load_u32(&slot.pointee.column.pointee.deferred) > 0,
+            leaveToEngine(slot, request)
+        {
+            return LAMINA_PENDING
         }
-        if request.pointee.frame_count > 0, request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) == 0 {
-            let column = slot.pointee.column
-            if lamina_this_thread().pointee.completions >= depthLimit || clinux_load_u32(&column.pointee.deferred) > 0 {
-                if leaveToEngine(slot, request) { return LAMINA_PENDING }
-            }
-        }
-        return unwind(request)
+        return runFrames(of: request)
+    }
+
+    /// Notes which level failed, unless one below has been noted.
+    @inline(never)
+    private static func nameLevel(of slot: Slot?, in request: Request) {
+        if let slot, request.pointee.failed_level == nil { request.pointee.failed_level = ColumnState.label(of: slot) }
     }
 
     /// Hands the completion to the socket's engine, behind those that wait there already.
+    @inline(never)
     private static func leaveToEngine(_ slot: Slot, _ request: Request) -> Bool {
         let column = slot.pointee.column
         markPending(slot, request)
@@ -43,29 +49,49 @@ enum Completion {
 
     /// Runs the frames from the innermost up. After the last one the request is its caller's.
     static func unwind(_ request: Request) -> lamina_status {
+        runFrames(of: request)
+    }
+
+    @inline(__always)
+    private static func runFrames(of request: Request) -> lamina_status {
         let thread = lamina_this_thread()
         thread.pointee.completions &+= 1
         defer { thread.pointee.completions &-= 1 }
-        var index = UInt32(request.pointee.frame_count)
-        while index > 0 {
-            index &-= 1
-            request.pointee.frame_count = UInt16(truncatingIfNeeded: index)
-            let frame = lamina_request_frame(request, index).pointee
-            let before = request.pointee.status
-            // Every level's frame has a slot; the application's, which is the lowest, has none.
-            guard let slot = frame.slot else {
+        var status = request.pointee.status
+        var count = UInt32(request.pointee.frame_count)
+        while count > UInt32(LAMINA_INLINE_FRAMES) {
+            count &-= 1
+            guard run(count, of: request, &status) else { return LAMINA_PENDING }
+        }
+        while count > 1 {
+            count &-= 1
+            guard run(count, of: request, &status) else { return LAMINA_PENDING }
+        }
+        if count == 1 {
+            let frame = request.pointee.frames.0
+            // The application's frame is the lowest, and has no slot.
+            if frame.slot == nil {
+                request.pointee.frame_count = 0
                 settle(request)
                 _ = frame.function(nil, request, frame.context)
-                return before
+                return status
             }
-            if frame.function(slot, request, frame.context) == LAMINA_MORE_PROCESSING { return LAMINA_PENDING }
-            if request.pointee.status < 0, before >= 0, request.pointee.failed_level == nil {
-                request.pointee.failed_level = ColumnState.label(of: slot)
-            }
+            guard run(0, of: request, &status) else { return LAMINA_PENDING }
         }
-        let status = request.pointee.status
         settle(request)
         return status
+    }
+
+    /// Runs one level's frame; false where it keeps the request. `status` is the request's, before and after.
+    @inline(__always)
+    private static func run(_ index: UInt32, of request: Request, _ status: inout lamina_status) -> Bool {
+        request.pointee.frame_count = UInt16(truncatingIfNeeded: index)
+        let frame = lamina_request_frame(request, index).pointee
+        if frame.function(frame.slot, request, frame.context) == LAMINA_MORE_PROCESSING { return false }
+        let before = status
+        status = request.pointee.status
+        if status < 0 { nameLevel(of: before < 0 ? nil : frame.slot, in: request) }
+        return true
     }
 
     /// Ends a request that no level of a column has, with all the frames that it has by now.
@@ -76,8 +102,14 @@ enum Completion {
     }
 
     /// Ends what the framework keeps about a request.
+    @inline(__always)
     private static func settle(_ request: Request) {
-        let state = clinux_load_u32(&request.pointee.state)
+        if request.pointee.state != 0 || request.pointee.spill != nil { forget(request) }
+    }
+
+    @inline(never)
+    private static func forget(_ request: Request) {
+        let state = request.pointee.state
         if state & UInt32(LAMINA_STATE_TIMED) != 0, let engine = request.pointee.framework.1 {
             Unmanaged<Engine>.fromOpaque(engine).takeUnretainedValue().forgetDeadline(of: request)
         }
