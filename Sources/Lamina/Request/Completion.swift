@@ -104,12 +104,12 @@ enum Completion {
     /// Ends what the framework keeps about a request.
     @inline(__always)
     private static func settle(_ request: Request) {
-        if request.pointee.state != 0 || request.pointee.spill != nil { forget(request) }
+        if clinux_load_u32(&request.pointee.state) != 0 || request.pointee.spill != nil { forget(request) }
     }
 
     @inline(never)
     private static func forget(_ request: Request) {
-        let state = request.pointee.state
+        let state = clinux_load_u32(&request.pointee.state)
         if state & UInt32(LAMINA_STATE_TIMED) != 0, let engine = request.pointee.framework.1 {
             Unmanaged<Engine>.fromOpaque(engine).takeUnretainedValue().forgetDeadline(of: request)
         }
@@ -158,7 +158,8 @@ enum Completion {
         if slot.pointee.level != column.pointee.levels {
             request.pointee.flags &= ~UInt32(LAMINA_REQUEST_WAITED)
         }
-        if request.pointee.deadline != 0, !isWaited, clinux_load_u32(&request.pointee.state) & UInt32(LAMINA_STATE_TIMED) == 0 {
+        let state = clinux_load_u32(&request.pointee.state)
+        if request.pointee.deadline != 0, !isWaited, state & UInt32(LAMINA_STATE_TIMED) == 0 {
             let engine = ColumnState.engine(of: slot)
             request.pointee.framework.1 = Unmanaged.passUnretained(engine).toOpaque()
             _ = clinux_set_bits_u32(&request.pointee.state, UInt32(LAMINA_STATE_TIMED))
