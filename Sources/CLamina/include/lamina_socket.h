@@ -117,8 +117,9 @@ LAMINA_INLINE lamina_status lamina_refuse(lamina_request *request, lamina_status
 
 LAMINA_NONNULL_END
 
-// `lamina_socket_NAME(socket, …, request)` for each entry: the entry's caller with slot 0 of the socket. What is
-// seldom needed stands in a function of its own: a call from inside a call, a thread's first call, a stale handle.
+// `lamina_socket_NAME(socket, …, request)` for each entry that a program calls: the entry's caller with slot 0 of the
+// socket. What is seldom needed stands in a function of its own: a call from inside a call, a thread's first call, a
+// stale handle.
 
 #define LAMINA_PARAMETERS_OF(...) LAMINA_PARAMETERS_WITHOUT_SLOT(__VA_ARGS__)
 #define LAMINA_PARAMETERS_WITHOUT_SLOT(slot, ...) lamina_socket socket, __VA_ARGS__
@@ -144,6 +145,7 @@ LAMINA_NONNULL_END
         return status;                                                                                                 \
     }
 #define LAMINA_CHAIN_ENTRY(entry, NAME, classes, triggers, categories, parameters, arguments)
+#define LAMINA_LIFETIME_ENTRY(entry, NAME, classes, triggers, categories, parameters, arguments)
 #include "lamina_entries.def"
 
 LAMINA_C_END
