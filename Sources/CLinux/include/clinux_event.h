@@ -1,4 +1,4 @@
-/// Waiting for descriptors and for time: epoll, eventfd, poll, the monotonic clock.
+/// Waiting for descriptors and for time: epoll, eventfd, timerfd, poll, the monotonic clock.
 #ifndef CLINUX_EVENT_H
 #define CLINUX_EVENT_H
 
@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +38,18 @@ static inline void clinux_eventfd_drain(int descriptor) {
     uint64_t count;
     while (read(descriptor, &count, sizeof count) < 0 && errno == EINTR) {
     }
+}
+
+/// A timer that is readable once its time has come.
+static inline int clinux_timerfd(void) {
+    return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+}
+
+/// Sets a timer to `when` nanoseconds of CLOCK_MONOTONIC; what has passed is due at once.
+static inline void clinux_timerfd_set(int descriptor, int64_t when) {
+    const int64_t due = when > 0 ? when : 1;
+    const struct itimerspec time = {{0, 0}, {due / 1000000000, due % 1000000000}};
+    timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &time, 0);
 }
 
 /// Adds a descriptor. 0 or a negative errno.
