@@ -1,3 +1,4 @@
+import CLamina
 import CLaminaRun
 import CLinux
 import Glibc

@@ -15,9 +15,38 @@ struct ConnectTests {
         let ending = try HostFixtures.run(effect, [HostFixtures.client, "connect", "127.0.0.1", "\(server.port)"])
         #expect(ending.lines.first == "connect 0")
         #expect(ending.lines.contains("peer 127.0.0.1 \(server.port)"))
+        // Without a layer on its data, the program's socket is connected to the server itself.
+        #expect(ending.lines.contains("kernel \(server.port)") == (effect == .none))
         #expect(ending.lines.last?.hasPrefix("read 5 ") == true)
         #expect(ending.errors == "")
         #expect(ending.code == 0)
+    }
+
+    @Test("A connection that the layer's condition leaves out has no hop")
+    func condition() throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let client = [HostFixtures.client, "connect", "127.0.0.1", "\(server.port)"]
+        let left = try HostFixtures.run(["\(HostFixtures.passing):except=[port=\(server.port)]"], client)
+        #expect(left.lines.contains("kernel \(server.port)"))
+        let taken = try HostFixtures.run(["\(HostFixtures.passing):when=[port=\(server.port)]"], client)
+        #expect(!taken.lines.contains("kernel \(server.port)"))
+        #expect(taken.lines.contains("peer 127.0.0.1 \(server.port)"))
+    }
+
+    @Test("A layer without data redirects the program's own socket, or a pumped one")
+    func redirected() throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let dead = try SilentPort(refuses: true)
+        let client = [HostFixtures.client, "connect", "127.0.0.1", "\(dead.port)"]
+        let redirect = "\(HostFixtures.redirect):port=\(server.port)"
+        let direct = try HostFixtures.run([redirect], client)
+        #expect(direct.lines.contains("kernel \(server.port)"))
+        #expect(direct.lines.last?.hasPrefix("read 5 ") == true)
+        let pumped = try HostFixtures.run([redirect, HostFixtures.passing], client)
+        #expect(pumped.lines.contains("peer 127.0.0.1 \(dead.port)"))
+        #expect(pumped.lines.last?.hasPrefix("read 5 ") == true)
     }
 
     @Test("IPv6 is carried like IPv4", arguments: effects)

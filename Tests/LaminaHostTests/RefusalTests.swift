@@ -68,6 +68,20 @@ struct RefusalTests {
         #expect(ending.lines == ["connect \(EACCES)"])
     }
 
+    @Test(
+        "A layer that can't be loaded ends the run before its program starts",
+        arguments: [
+            "/nonexistent/libLayer.so", "/etc/passwd", "no-such-layer",
+        ]
+    )
+    func missingLayer(layer: String) throws {
+        let ending = try HostFixtures.run([layer], ["/bin/echo", "started"])
+        #expect(ending.code == 125)
+        #expect(ending.output == "")
+        #expect(ending.errors.hasPrefix("lamina: ") && ending.errors.contains(layer))
+        #expect(ending.errors.split(separator: "\n").count == 1, "\(ending.errors)")
+    }
+
     @Test("A run inside a run is refused")
     func nested() throws {
         let driver = "\(HostFixtures.products)/HostDriver"

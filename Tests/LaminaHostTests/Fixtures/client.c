@@ -88,6 +88,10 @@ static int mode_connect(char **v) {
     printf("connect %d\n", error);
     if (error) return 1;
     print_name("peer", getpeername, fd);
+    struct sockaddr_in6 kernels;
+    socklen_t length = sizeof kernels;
+    syscall(SYS_getpeername, fd, &kernels, &length);
+    printf("kernel %d\n", ntohs(kernels.sin6_port));
     command(fd, "echo\nhello");
     shutdown(fd, SHUT_WR);
     drain(fd, "read");
