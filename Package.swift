@@ -112,7 +112,8 @@ let package = Package(
         .testTarget(
             name: "LaminaTests", dependencies: ["Lamina", "CLamina", "CLinux", "TestSupport"], swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
-        .testTarget(name: "PluginTests", dependencies: ["Lamina", "CLinux", "TestSupport"], swiftSettings: house),
+        .testTarget(
+            name: "PluginTests", dependencies: ["Lamina", "CLamina", "CLinux", "TestSupport"], swiftSettings: house),
         .testTarget(
             name: "LaminaHostTests", dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
             exclude: ["Fixtures"],

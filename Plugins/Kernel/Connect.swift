@@ -125,15 +125,11 @@ enum Connect {
         _ plan: UnsafeMutablePointer<ConnectPlan>,
         _ state: UnsafeMutablePointer<SocketState>
     ) -> Int32 {
-        let adopted = state.adopt(family: Int32(address.pointee.storage.socket.sa_family))
+        let adopted = state.adopt(family: Int32(address.socket.pointee.sa_family))
         guard adopted == 0 else { return adopted }
         var status: Int32
         repeat {
-            status = clinux_raw_connect(
-                state.pointee.descriptor,
-                &address.pointee.storage.socket,
-                address.pointee.length
-            )
+            status = clinux_raw_connect(state.pointee.descriptor, address.socket, address.pointee.length)
         } while status == -EINTR
         return status == -EISCONN && plan.pointee.isStarted ? 0 : status
     }

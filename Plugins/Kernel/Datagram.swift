@@ -101,16 +101,13 @@ enum Datagram {
         if let address = message.pointee.address {
             // Names are resolved by whoever opens a conversation, not for each datagram.
             guard address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else { return -EAFNOSUPPORT }
-            header.msg_name = UnsafeMutableRawPointer(address) + storageOffset
+            header.msg_name = address.bytes
             header.msg_namelen = address.pointee.length
         }
         header.msg_control = message.pointee.control
         header.msg_controllen = message.pointee.control_length
         return nil
     }
-
-    /// Where an address's bytes stand: after form, port and length.
-    private static var storageOffset: Int { 8 }
 
     static func attemptSend(
         _ operation: UnsafeMutablePointer<Operation>,
@@ -215,8 +212,8 @@ enum Datagram {
     ) -> Int {
         var header = Stream.header(buffers, Int(message.pointee.buffer_count))
         if let address = message.pointee.address {
-            header.msg_name = UnsafeMutableRawPointer(address) + storageOffset
-            header.msg_namelen = socklen_t(MemoryLayout<lamina_address>.size - storageOffset)
+            header.msg_name = address.bytes
+            header.msg_namelen = UnsafeMutablePointer<lamina_address>.capacity
         }
         header.msg_control = message.pointee.control
         header.msg_controllen = message.pointee.control == nil ? 0 : message.pointee.control_length

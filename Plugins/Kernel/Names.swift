@@ -15,10 +15,9 @@ enum Names {
         guard flags == 0, address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else {
             return lamina_complete(slot, request, -EINVAL, 0)
         }
-        var copy = address.pointee
-        var status = state.adopt(family: Int32(copy.storage.socket.sa_family))
+        var status = state.adopt(family: Int32(address.socket.pointee.sa_family))
         if status == 0 {
-            status = clinux_raw_bind(state.pointee.descriptor, &copy.storage.socket, copy.length)
+            status = clinux_raw_bind(state.pointee.descriptor, address.socket, address.pointee.length)
         }
         if status == 0 { state.pointee.isBound = true }
         return lamina_complete(slot, request, status, 0)
@@ -56,8 +55,8 @@ enum Names {
         _ address: UnsafeMutablePointer<lamina_address>,
         _ ask: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
     ) -> Int32 {
-        var length = socklen_t(MemoryLayout.size(ofValue: address.pointee.storage))
-        let status = ask(&address.pointee.storage.socket, &length)
+        var length = UnsafeMutablePointer<lamina_address>.capacity
+        let status = ask(address.socket, &length)
         address.finish(status == 0 ? length : 0)
         return status
     }
@@ -68,6 +67,6 @@ extension UnsafeMutablePointer<lamina_address> {
     func finish(_ length: socklen_t) {
         pointee.form = UInt16(length > 0 ? LAMINA_ADDRESS_SOCKET : LAMINA_ADDRESS_NONE)
         pointee.port = 0
-        pointee.length = min(length, socklen_t(MemoryLayout.size(ofValue: pointee.storage)))
+        pointee.length = min(length, Self.capacity)
     }
 }

@@ -46,6 +46,10 @@ extension UnsafeMutablePointer<ResolveJob> {
         return job
     }
 
+    private var question: UnsafeMutablePointer<lamina_address> {
+        withUnsafeMutablePointer(to: &pointee.question) { $0 }
+    }
+
     var hasFinished: Bool { clinux_load_u32(&pointee.isFinished) != 0 }
 
     /// Gives back the job and its answer.
@@ -83,9 +87,7 @@ extension UnsafeMutablePointer<ResolveJob> {
         // An IPv6 socket reaches IPv4 hosts by mapped addresses.
         hints.ai_flags = flags | (pointee.family == AF_INET6 ? AI_V4MAPPED : 0)
         var found: UnsafeMutablePointer<addrinfo>?
-        let result = withUnsafePointer(to: &pointee.question.storage.name) { name in
-            name.withMemoryRebound(to: CChar.self, capacity: 256) { getaddrinfo($0, nil, &hints, &found) }
-        }
+        let result = getaddrinfo(question.bytes.assumingMemoryBound(to: CChar.self), nil, &hints, &found)
         guard result == 0 else {
             pointee.status = Self.status(of: result)
             return
@@ -116,9 +118,9 @@ extension UnsafeMutablePointer<ResolveJob> {
 
     private func write(_ found: addrinfo, to address: UnsafeMutablePointer<lamina_address>) {
         guard let socket = found.ai_addr else { return }
-        let length = min(Int(found.ai_addrlen), MemoryLayout.size(ofValue: address.pointee.storage))
-        memcpy(&address.pointee.storage, socket, length)
-        address.finish(socklen_t(length))
+        let length = min(found.ai_addrlen, UnsafeMutablePointer<lamina_address>.capacity)
+        memcpy(address.bytes, socket, Int(length))
+        address.finish(length)
         let port = pointee.question.port.bigEndian
         if found.ai_family == AF_INET { address.pointee.storage.ipv4.sin_port = port }
         if found.ai_family == AF_INET6 { address.pointee.storage.ipv6.sin6_port = port }
@@ -131,7 +133,7 @@ extension UnsafeMutablePointer<ResolveJob> {
         }
         let name = memory.bindMemory(to: CChar.self, capacity: 256)
         let result = getnameinfo(
-            &pointee.question.storage.socket,
+            question.socket,
             pointee.question.length,
             name,
             256,

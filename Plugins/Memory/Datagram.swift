@@ -1,0 +1,192 @@
+import CLamina
+import Glibc
+import LaminaProvider
+
+/// Sends and receives datagrams. A send never pends: as with UDP, what finds no room is lost.
+enum Datagram {
+    /// The longest datagram: UDP's over IPv4.
+    private static let longest = 65507
+
+    static func sendTo(
+        _ slot: Slot,
+        _ message: UnsafePointer<lamina_message>,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> lamina_status {
+        guard flags == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        let sent = send(slot, message)
+        return lamina_complete(slot, request, Int32(min(sent, 0)), UInt64(max(sent, 0)))
+    }
+
+    static func sendMessages(
+        _ slot: Slot,
+        _ messages: UnsafeMutablePointer<lamina_message>,
+        _ count: UInt32,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> lamina_status {
+        guard flags == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        var total: UInt64 = 0
+        for index in 0..<Int(count) {
+            let sent = send(slot, messages + index)
+            guard sent >= 0 else { return lamina_complete(slot, request, Int32(sent), total) }
+            messages[index].bytes = UInt64(sent)
+            total += UInt64(sent)
+        }
+        return lamina_complete(slot, request, 0, total)
+    }
+
+    /// One datagram: its bytes, or a negative errno.
+    private static func send(_ slot: Slot, _ message: UnsafePointer<lamina_message>) -> Int {
+        guard let state = slot.state, let mailbox = state.pointee.mailbox else { return -Int(EBADF) }
+        let length = byteCount(message.pointee.buffers, message.pointee.buffer_count)
+        guard length <= longest else { return -Int(EMSGSIZE) }
+        var target = mailbox.remote
+        if let address = message.pointee.address, address.pointee.form != UInt16(LAMINA_ADDRESS_NONE) {
+            guard let endpoint = Endpoint(address) else { return -Int(EINVAL) }
+            target = endpoint.reached
+        }
+        guard target.family != 0 else { return -Int(EDESTADDRREQ) }
+        let status = mailbox.bindSomewhere(toReach: target)
+        guard status == 0 else { return Int(status) }
+        var sender = state.pointee.local
+        if sender.isWildcard {
+            let port = sender.port
+            sender = target.source
+            sender.port = port
+        }
+        let receiver: UnsafeMutablePointer<Mailbox>? = state.network.reach(target, isDatagram: true) { occupant in
+            guard case .mailbox(let mailbox) = occupant else { return nil }
+            mailbox.retain()
+            return mailbox
+        }
+        guard let receiver else {
+            // The kernel hears of it later, and tells only a connected socket; here it is known at once.
+            let isTold = target.family == AF_UNIX || message.pointee.address == nil
+            return isTold ? -Int(ECONNREFUSED) : length
+        }
+        defer { receiver.release() }
+        guard let letter = UnsafeMutablePointer<Letter>.make(message, length, from: sender) else { return -Int(ENOMEM) }
+        receiver.put(letter)
+        return length
+    }
+
+    static func receiveFrom(
+        _ slot: Slot,
+        _ message: UnsafeMutablePointer<lamina_message>,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> lamina_status {
+        receive(slot, message, 1, LAMINA_ENTRY_RECEIVE_FROM, flags, request)
+    }
+
+    static func receiveMessages(
+        _ slot: Slot,
+        _ messages: UnsafeMutablePointer<lamina_message>,
+        _ count: UInt32,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> lamina_status {
+        guard count > 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        return receive(slot, messages, Int(count), LAMINA_ENTRY_RECEIVE_MESSAGES, flags, request)
+    }
+
+    private static func receive(
+        _ slot: Slot,
+        _ messages: UnsafeMutablePointer<lamina_message>,
+        _ count: Int,
+        _ kind: Int,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> lamina_status {
+        guard let state = slot.state, let mailbox = state.pointee.mailbox else {
+            return lamina_complete(slot, request, -EBADF, 0)
+        }
+        guard flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        let lane = mailbox.input
+        if kind == LAMINA_ENTRY_RECEIVE_FROM, lane.enter() {
+            if let received = receiveOne(mailbox, messages.pointee.buffers, messages, flags) {
+                return lane.leave(slot, request, 0, UInt64(received))
+            }
+            return lane.submit(
+                make(lane, slot, messages, count, kind, flags, request),
+                slot,
+                request,
+                isInside: true
+            )
+        }
+        guard let operation = make(lane, slot, messages, count, kind, flags, request) else {
+            return lamina_complete(slot, request, -ENOMEM, 0)
+        }
+        guard lane.enter() else { return lane.submit(operation, slot, request, isInside: false) }
+        guard attempt(operation) == .ended else { return lane.submit(operation, slot, request, isInside: true) }
+        let (status, moved) = (operation.pointee.status, operation.pointee.moved)
+        operation.discard()
+        return lane.leave(slot, request, status, moved)
+    }
+
+    private static func make(
+        _ lane: UnsafeMutablePointer<Lane>,
+        _ slot: Slot,
+        _ messages: UnsafeMutablePointer<lamina_message>,
+        _ count: Int,
+        _ kind: Int,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> UnsafeMutablePointer<Operation>? {
+        UnsafeMutablePointer<Operation>.make(
+            kind,
+            lane,
+            slot,
+            request,
+            messages: messages,
+            results: messages,
+            count: count,
+            flags: flags,
+            isSend: false
+        )
+    }
+
+    /// Receives what is there, up to the operation's messages: at least one.
+    static func attempt(_ operation: UnsafeMutablePointer<Operation>) -> Outcome {
+        guard let state = operation.pointee.slot.state, let mailbox = state.pointee.mailbox,
+            let messages = operation.pointee.messages, let results = operation.pointee.results
+        else { return .ended }
+        let isOne = operation.pointee.kind == UInt32(LAMINA_ENTRY_RECEIVE_FROM)
+        let isPeek = operation.pointee.flags & UInt32(LAMINA_RECEIVE_PEEK) != 0
+        while operation.pointee.messagesDone < operation.pointee.messageCount {
+            let done = operation.pointee.messagesDone
+            let received = receiveOne(mailbox, messages[done].buffers, results + done, operation.pointee.flags)
+            guard let received else { return done > 0 ? .ended : .blocked }
+            operation.pointee.messagesDone += 1
+            operation.pointee.moved += isOne ? UInt64(received) : 1
+            if isPeek { break }
+        }
+        return .ended
+    }
+
+    /// One datagram into `message`, with buffers of the operation's own: the bytes, or nil if none is there.
+    private static func receiveOne(
+        _ mailbox: UnsafeMutablePointer<Mailbox>,
+        _ buffers: UnsafePointer<lamina_buffer>?,
+        _ message: UnsafeMutablePointer<lamina_message>,
+        _ flags: UInt32
+    ) -> Int? {
+        guard let letter = mailbox.take() else { return nil }
+        var moved = 0
+        for index in 0..<Int(message.pointee.buffer_count) {
+            guard let buffer = buffers?[index], let base = buffer.base else { continue }
+            let chunk = min(buffer.length, letter.pointee.length - moved)
+            memcpy(base, letter.bytes + moved, chunk)
+            moved += chunk
+        }
+        if let address = message.pointee.address {
+            letter.pointee.sender.write(address, for: mailbox.pointee.state.pointee.family)
+        }
+        message.pointee.control_length = 0
+        message.pointee.flags = moved < letter.pointee.length ? UInt32(LAMINA_MESSAGE_TRUNCATED) : 0
+        message.pointee.bytes = UInt64(moved)
+        if flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 { mailbox.putBack(letter) } else { letter.discard() }
+        return moved
+    }
+}

@@ -1,0 +1,29 @@
+import CLamina
+import Glibc
+import LaminaProvider
+
+/// What waits goes on when the other side does something, on its thread: nothing needs the engine.
+enum Lanes {
+    nonisolated(unsafe) static let ofEnds = LaneActions(
+        attempt: { Stream.attempt($0) },
+        arm: { _ in 0 },
+        dispose: { _ in },
+        finish: { owner in
+            if let state = owner.assumingMemoryBound(to: End.self).pointee.state { Lifetime.finish(state) }
+        }
+    ).immortal
+
+    nonisolated(unsafe) static let ofListeners = LaneActions(
+        attempt: { Accepting<Accept>.attempt($0) },
+        arm: { _ in 0 },
+        dispose: { _ in },
+        finish: { owner in Lifetime.finish(owner.assumingMemoryBound(to: Listener.self).pointee.state) }
+    ).immortal
+
+    nonisolated(unsafe) static let ofMailboxes = LaneActions(
+        attempt: { Datagram.attempt($0) },
+        arm: { _ in 0 },
+        dispose: { _ in },
+        finish: { owner in Lifetime.finish(owner.assumingMemoryBound(to: Mailbox.self).pointee.state) }
+    ).immortal
+}

@@ -1,0 +1,294 @@
+import CLamina
+import CLinux
+import Glibc
+import LaminaProvider
+
+/// The bytes under way in one direction.
+struct Pipe {
+    private var base: UnsafeMutableRawPointer?
+    var capacity: Int
+    private var head = 0
+    private(set) var count = 0
+    /// The writer has ended its direction.
+    var isEnded = false
+    /// The reader takes no more.
+    var isShut = false
+
+    init(capacity: Int) {
+        self.capacity = capacity
+    }
+
+    /// Copies in what there is room for. Nil: no memory.
+    mutating func put(_ buffers: UnsafePointer<lamina_buffer>, _ number: Int) -> Int? {
+        if base == nil { base = malloc(capacity) }
+        guard let base else { return nil }
+        var moved = 0
+        for index in 0..<number {
+            guard var source = buffers[index].base else { continue }
+            var rest = min(buffers[index].length, capacity - count)
+            while rest > 0 {
+                let tail = (head + count) % capacity
+                let chunk = min(rest, capacity - tail)
+                memcpy(base + tail, source, chunk)
+                source += chunk
+                rest -= chunk
+                count += chunk
+                moved += chunk
+            }
+        }
+        return moved
+    }
+
+    /// Copies out what is there and fits; `keeps`: leaves it there.
+    mutating func take(_ buffers: UnsafePointer<lamina_buffer>, _ number: Int, keeps: Bool) -> Int {
+        guard let base else { return 0 }
+        var moved = 0
+        for index in 0..<number {
+            guard var target = buffers[index].base else { continue }
+            var rest = min(buffers[index].length, count - moved)
+            while rest > 0 {
+                let from = (head + moved) % capacity
+                let chunk = min(rest, capacity - from)
+                memcpy(target, base + from, chunk)
+                target += chunk
+                rest -= chunk
+                moved += chunk
+            }
+        }
+        if !keeps {
+            head = (head + moved) % capacity
+            count -= moved
+            // An empty buffer is used from its start again, so that few pages stay touched.
+            if count == 0 { head = 0 }
+        }
+        return moved
+    }
+
+    /// Holds up to `room` bytes from now on, if nothing was ever put in.
+    mutating func resize(_ room: Int) {
+        if base == nil { capacity = room }
+    }
+
+    mutating func discard() {
+        free(base)
+        base = nil
+        (head, count) = (0, 0)
+    }
+}
+
+/// One end of a connection: its lanes, and what it has been told.
+struct End {
+    var group: LaneGroup
+    var input: Lane
+    var output: Lane
+    /// What ended the connection for this end: -ECONNRESET and the like, or 0.
+    var failure: Int32 = 0
+    /// The socket that has this end; nil until it was accepted.
+    var state: UnsafeMutablePointer<SocketState>?
+}
+
+/// A connection: two ends and two pipes under one lock. It goes when both ends have.
+struct Link {
+    var mutex = pthread_mutex_t()
+    var references: UInt32 = 2
+    var clientName: Endpoint
+    var serverName: Endpoint
+    var client: End
+    var server: End
+    /// From the client to the server.
+    var request: Pipe
+    /// From the server to the client.
+    var response: Pipe
+    /// The next in its listener's queue.
+    var next: UnsafeMutablePointer<Link>?
+}
+
+/// Which end of a link.
+enum Side {
+    case client, server
+
+    @inline(__always)
+    var other: Side { self == .client ? .server : .client }
+}
+
+extension UnsafeMutablePointer<Link> {
+    /// A new connection. Nil: no memory.
+    static func make(client: Endpoint, server: Endpoint, clientRoom: Int, serverRoom: Int) -> Self? {
+        guard let memory = malloc(MemoryLayout<Link>.size) else { return nil }
+        let link = memory.bindMemory(to: Link.self, capacity: 1)
+        let (clientEnd, serverEnd) = (link.end(.client), link.end(.server))
+        link.initialize(
+            to: Link(
+                clientName: client,
+                serverName: server,
+                client: .new(at: clientEnd),
+                server: .new(at: serverEnd),
+                request: Pipe(capacity: serverRoom),
+                response: Pipe(capacity: clientRoom)
+            )
+        )
+        pthread_mutex_init(&link.pointee.mutex, nil)
+        clientEnd.group.start()
+        serverEnd.group.start()
+        return link
+    }
+
+    @inline(__always)
+    func end(_ side: Side) -> UnsafeMutablePointer<End> {
+        side == .client
+            ? withUnsafeMutablePointer(to: &pointee.client) { $0 }
+            : withUnsafeMutablePointer(to: &pointee.server) { $0 }
+    }
+
+    /// The pipe that `side` writes.
+    @inline(__always)
+    func outgoing(_ side: Side) -> UnsafeMutablePointer<Pipe> {
+        side == .client
+            ? withUnsafeMutablePointer(to: &pointee.request) { $0 }
+            : withUnsafeMutablePointer(to: &pointee.response) { $0 }
+    }
+
+    @inline(__always)
+    func lock() { pthread_mutex_lock(&pointee.mutex) }
+
+    @inline(__always)
+    func unlock() { pthread_mutex_unlock(&pointee.mutex) }
+
+    /// Gives one reference back; the last frees the link.
+    func release() {
+        guard clinux_add_u32(&pointee.references, -1) == 0 else { return }
+        pthread_mutex_destroy(&pointee.mutex)
+        end(.client).group.destroy()
+        end(.server).group.destroy()
+        pointee.request.discard()
+        pointee.response.discard()
+        deinitialize(count: 1)
+        free(UnsafeMutableRawPointer(self))
+    }
+
+    /// Puts bytes under way: how many, or a negative errno. `wakes`: the other end's receives wait, and the caller must
+    /// call `wakeInput` once it has left its own lane, with the reference that it was given.
+    @inline(__always)
+    func send(_ side: Side, _ buffers: UnsafePointer<lamina_buffer>, _ count: Int, _ wakes: inout Bool) -> Int {
+        lock()
+        defer { unlock() }
+        let pipe = outgoing(side)
+        if end(side).pointee.failure != 0 { return Int(end(side).pointee.failure) }
+        if pipe.pointee.isEnded || pipe.pointee.isShut { return -Int(EPIPE) }
+        guard let moved = pipe.pointee.put(buffers, count) else { return -Int(ENOMEM) }
+        if moved > 0 { wakes = retainIfBusy(end(side.other).input) }
+        return moved
+    }
+
+    /// Takes bytes out: how many, 0 at the end of the stream, or a negative errno. `wakes` as for `send`, with
+    /// `wakeOutput`.
+    @inline(__always)
+    func receive(
+        _ side: Side,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ count: Int,
+        keeps: Bool,
+        _ wakes: inout Bool
+    ) -> Int {
+        lock()
+        defer { unlock() }
+        let pipe = outgoing(side.other)
+        if pipe.pointee.count > 0 {
+            let moved = pipe.pointee.take(buffers, count, keeps: keeps)
+            if moved > 0, !keeps { wakes = retainIfBusy(end(side.other).output) }
+            return moved
+        }
+        if end(side).pointee.failure != 0 { return Int(end(side).pointee.failure) }
+        return pipe.pointee.isEnded || pipe.pointee.isShut ? 0 : -Int(EAGAIN)
+    }
+
+    /// A reference for the caller if anything may wait in the lane. Under the lock.
+    @inline(__always)
+    private func retainIfBusy(_ lane: UnsafeMutablePointer<Lane>) -> Bool {
+        guard !lane.isFree else { return false }
+        _ = clinux_add_u32(&pointee.references, 1)
+        return true
+    }
+
+    /// Lets the receives of `side` go on, with the reference that `send` gave.
+    func wakeInput(_ side: Side) {
+        end(side).input.wake()
+        release()
+    }
+
+    /// Lets the sends of `side` go on, with the reference that `receive` gave.
+    func wakeOutput(_ side: Side) {
+        end(side).output.wake()
+        release()
+    }
+
+    /// Ends directions of `side`, gracefully.
+    func shut(_ side: Side, sending: Bool, receiving: Bool) {
+        lock()
+        if sending { outgoing(side).pointee.isEnded = true }
+        if receiving {
+            outgoing(side.other).pointee.isShut = true
+            outgoing(side.other).pointee.discard()
+        }
+        unlock()
+        wakeAll()
+    }
+
+    /// Resets the connection: both ends fail from now on, and what is under way is lost.
+    func reset(by side: Side) {
+        lock()
+        end(side).fail(-ECONNABORTED)
+        end(side.other).fail(-ECONNRESET)
+        pointee.request.discard()
+        pointee.response.discard()
+        unlock()
+        wakeAll()
+    }
+
+    /// `side` closes: the other end sees the end of the stream, or a reset if data are lost by it.
+    func leave(_ side: Side) {
+        lock()
+        let incoming = outgoing(side.other)
+        if incoming.pointee.count > 0 { end(side.other).fail(-ECONNRESET) }
+        outgoing(side).pointee.isEnded = true
+        incoming.pointee.isShut = true
+        incoming.pointee.discard()
+        unlock()
+        // What waits at this end is cancelled by its close.
+        end(side.other).input.wake()
+        end(side.other).output.wake()
+    }
+
+    private func wakeAll() {
+        for side in [Side.client, .server] {
+            end(side).input.wake()
+            end(side).output.wake()
+        }
+    }
+}
+
+extension End {
+    /// An end that nobody uses yet, for the place where it will stand.
+    static func new(at place: UnsafeMutablePointer<End>) -> End {
+        End(
+            group: LaneGroup(Lanes.ofEnds, owner: UnsafeMutableRawPointer(place)),
+            input: Lane(group: place.group),
+            output: Lane(group: place.group)
+        )
+    }
+}
+
+extension UnsafeMutablePointer<End> {
+    @inline(__always)
+    var group: UnsafeMutablePointer<LaneGroup> { withUnsafeMutablePointer(to: &pointee.group) { $0 } }
+
+    @inline(__always)
+    var input: UnsafeMutablePointer<Lane> { withUnsafeMutablePointer(to: &pointee.input) { $0 } }
+
+    @inline(__always)
+    var output: UnsafeMutablePointer<Lane> { withUnsafeMutablePointer(to: &pointee.output) { $0 } }
+
+    func fail(_ status: Int32) {
+        if pointee.failure == 0 { pointee.failure = status }
+    }
+}

@@ -1,0 +1,47 @@
+import CLamina
+import Glibc
+import LaminaProvider
+
+/// Bind, and the socket's two addresses.
+enum Names {
+    static func bind(
+        _ slot: Slot,
+        _ address: UnsafePointer<lamina_address>,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> lamina_status {
+        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
+        guard flags == 0, let endpoint = Endpoint(address) else { return lamina_complete(slot, request, -EINVAL, 0) }
+        return lamina_complete(slot, request, state.bind(endpoint), 0)
+    }
+
+    static func local(
+        _ slot: Slot,
+        _ address: UnsafeMutablePointer<lamina_address>,
+        _ request: Request
+    ) -> lamina_status {
+        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
+        let link = state.pointee.link
+        let name = link.map { state.pointee.side == .client ? $0.pointee.clientName : $0.pointee.serverName }
+        (name ?? state.pointee.local).write(address, for: state.pointee.family)
+        return lamina_complete(slot, request, 0, 0)
+    }
+
+    static func remote(
+        _ slot: Slot,
+        _ address: UnsafeMutablePointer<lamina_address>,
+        _ request: Request
+    ) -> lamina_status {
+        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
+        if let link = state.pointee.link {
+            let name = state.pointee.side == .client ? link.pointee.serverName : link.pointee.clientName
+            name.write(address, for: state.pointee.family)
+            return lamina_complete(slot, request, 0, 0)
+        }
+        guard let remote = state.pointee.mailbox?.remote, remote.family != 0 else {
+            return lamina_complete(slot, request, -ENOTCONN, 0)
+        }
+        remote.write(address, for: state.pointee.family)
+        return lamina_complete(slot, request, 0, 0)
+    }
+}

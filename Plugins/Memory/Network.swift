@@ -1,0 +1,148 @@
+import Glibc
+import LaminaProvider
+
+/// Who is bound where. Sockets meet on the network that their instance's `network` setting names; chains of one process
+/// that name the same one reach each other.
+final class Network {
+    /// What stands at an address.
+    enum Occupant {
+        /// A stream socket that has bound and doesn't listen.
+        case reserved
+        case listener(UnsafeMutablePointer<Listener>)
+        case mailbox(UnsafeMutablePointer<Mailbox>)
+    }
+
+    private struct Place: Hashable {
+        let isDatagram: Bool
+        let port: UInt16
+        let path: [UInt8]
+
+        init(_ endpoint: Endpoint, isDatagram: Bool) {
+            self.isDatagram = isDatagram
+            port = endpoint.port
+            path = endpoint.path
+        }
+    }
+
+    private struct Binding {
+        let endpoint: Endpoint
+        var occupant: Occupant
+    }
+
+    let name: [UInt8]
+    // Guarded by the mutex, as the list of networks is by its own.
+    private var bindings: [Place: [Binding]] = [:]
+    private var nextPort: UInt16 = 32768
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+
+    nonisolated(unsafe) private static var networks: [Network] = []
+    nonisolated(unsafe) private static let guardian = makeMutex()
+
+    private static func makeMutex() -> UnsafeMutablePointer<pthread_mutex_t> {
+        let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+        pthread_mutex_init(mutex, nil)
+        return mutex
+    }
+
+    private init(_ name: [UInt8]) {
+        self.name = name
+        mutex = Self.makeMutex()
+    }
+
+    /// The network of this name, which lives as long as the process.
+    static func named(_ name: UnsafePointer<CChar>?) -> Network {
+        let bytes = name.map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
+        pthread_mutex_lock(guardian)
+        defer { pthread_mutex_unlock(guardian) }
+        if let known = networks.first(where: { $0.name == bytes }) { return known }
+        let network = Network(bytes)
+        networks.append(network)
+        return network
+    }
+
+    private func locked<Result>(_ body: () -> Result) -> Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return body()
+    }
+
+    /// Binds; port 0 takes a free one, which is written into `endpoint`. 0 or a negative errno.
+    func bind(_ endpoint: inout Endpoint, isDatagram: Bool, _ occupant: Occupant) -> Int32 {
+        var bound = endpoint
+        let status: Int32 = locked {
+            if bound.family != AF_UNIX, bound.port == 0 {
+                guard let port = freePort(bound, isDatagram) else { return -EADDRINUSE }
+                bound.port = port
+            } else if isTaken(bound, isDatagram) {
+                return -EADDRINUSE
+            }
+            bindings[Place(bound, isDatagram: isDatagram), default: []].append(
+                Binding(endpoint: bound, occupant: occupant)
+            )
+            return 0
+        }
+        if status == 0 { endpoint = bound }
+        return status
+    }
+
+    /// A port for a socket that connects without having bound; others may have the same, since nobody is reached by it.
+    func anyPort() -> UInt16 { locked { advancePort() } }
+
+    private func advancePort() -> UInt16 {
+        let port = nextPort
+        nextPort = nextPort == 60999 ? 32768 : nextPort + 1
+        return port
+    }
+
+    private func freePort(_ endpoint: Endpoint, _ isDatagram: Bool) -> UInt16? {
+        var candidate = endpoint
+        for _ in 32768...60999 {
+            candidate.port = advancePort()
+            if !isTaken(candidate, isDatagram) { return candidate.port }
+        }
+        return nil
+    }
+
+    private func isTaken(_ endpoint: Endpoint, _ isDatagram: Bool) -> Bool {
+        bindings[Place(endpoint, isDatagram: isDatagram)]?.contains { binding in
+            let other = binding.endpoint
+            if endpoint.family == AF_UNIX || other.family == AF_UNIX { return endpoint == other }
+            // The IPv6 wildcard takes IPv4 connections too.
+            let isV6Wildcard = { (endpoint: Endpoint) in endpoint.family == AF_INET6 && endpoint.isWildcard }
+            if isV6Wildcard(endpoint) || isV6Wildcard(other) { return true }
+            guard endpoint.family == other.family else { return false }
+            return endpoint == other || endpoint.isWildcard || other.isWildcard
+        } ?? false
+    }
+
+    /// Lets a bound stream socket listen.
+    func replace(_ endpoint: Endpoint, isDatagram: Bool, by occupant: Occupant) {
+        locked {
+            let place = Place(endpoint, isDatagram: isDatagram)
+            guard let index = bindings[place]?.firstIndex(where: { $0.endpoint == endpoint }) else { return }
+            bindings[place]?[index].occupant = occupant
+        }
+    }
+
+    /// Gives an address back.
+    func unbind(_ endpoint: Endpoint, isDatagram: Bool) {
+        locked {
+            let place = Place(endpoint, isDatagram: isDatagram)
+            bindings[place]?.removeAll { $0.endpoint == endpoint }
+            if bindings[place]?.isEmpty ?? false { bindings[place] = nil }
+        }
+    }
+
+    /// Runs `body` with what stands at an address: that very one first, then a wildcard. Nobody can unbind meanwhile.
+    func reach<Result>(_ endpoint: Endpoint, isDatagram: Bool, _ body: (Occupant?) -> Result) -> Result {
+        locked {
+            let candidates = bindings[Place(endpoint, isDatagram: isDatagram)] ?? []
+            let exact = candidates.first { $0.endpoint == endpoint }
+            let wild = candidates.first { candidate in
+                candidate.endpoint.isWildcard
+                    && (candidate.endpoint.family == endpoint.family || candidate.endpoint.family == AF_INET6)
+            }
+            return body((exact ?? wild)?.occupant)
+        }
+    }
+}

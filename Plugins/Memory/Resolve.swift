@@ -1,0 +1,95 @@
+import CLamina
+import Glibc
+import LaminaProvider
+
+/// Names: addresses in numbers, and "localhost". Nobody is asked, so nothing pends.
+enum Resolve {
+    static func resolve(
+        _ slot: Slot,
+        _ query: UnsafeMutablePointer<lamina_resolve_arguments>,
+        _ request: Request
+    ) -> lamina_status {
+        query.pointee.count = 0
+        var question = lamina_address()
+        let length = strlen(query.pointee.name)
+        guard (1...253).contains(length) else { return lamina_complete(slot, request, -ENOENT, 0) }
+        question.port = query.pointee.port
+        question.length = UInt32(length)
+        withUnsafeMutableBytes(of: &question.storage) { storage in
+            storage.copyMemory(from: UnsafeRawBufferPointer(start: query.pointee.name, count: length))
+        }
+        let count = look(
+            up: &question,
+            family: query.pointee.family,
+            query.pointee.addresses,
+            capacity: Int(query.pointee.capacity)
+        )
+        query.pointee.count = UInt32(count)
+        return lamina_complete(slot, request, count > 0 ? 0 : -ENOENT, UInt64(count))
+    }
+
+    static func reverse(
+        _ slot: Slot,
+        _ query: UnsafeMutablePointer<lamina_reverse_arguments>,
+        _ request: Request
+    ) -> lamina_status {
+        guard let endpoint = Endpoint(&query.pointee.address), endpoint.family != AF_UNIX else {
+            return lamina_complete(slot, request, -EINVAL, 0)
+        }
+        let isNumeric = query.pointee.flags & UInt32(NI_NUMERICHOST) != 0
+        let isLoopback =
+            endpoint.family == AF_INET ? endpoint.low >> 24 == 127 : endpoint.high == 0 && endpoint.low == 1
+        if !isNumeric, !isLoopback, query.pointee.flags & UInt32(NI_NAMEREQD) != 0 {
+            return lamina_complete(slot, request, -ENOENT, 0)
+        }
+        let capacity = socklen_t(MemoryLayout.size(ofValue: query.pointee.name))
+        let address = withUnsafeMutablePointer(to: &query.pointee.address) { $0 }
+        withUnsafeMutableBytes(of: &query.pointee.name) { name in
+            guard let name = name.baseAddress?.assumingMemoryBound(to: CChar.self) else { return }
+            if isLoopback && !isNumeric {
+                strcpy(name, "localhost")
+            } else {
+                let family = Int32(address.socket.pointee.sa_family)
+                let offset = family == AF_INET6 ? Endpoint.ipv6Offset : 4
+                _ = inet_ntop(family, address.bytes + offset, name, capacity)
+            }
+        }
+        return lamina_complete(slot, request, 0, 0)
+    }
+
+    /// Writes the addresses of a name, at most `capacity`, and answers how many there are.
+    static func look(
+        up question: UnsafePointer<lamina_address>,
+        family: Int32,
+        _ addresses: UnsafeMutablePointer<lamina_address>,
+        capacity: Int
+    ) -> Int {
+        let name = question.bytes.assumingMemoryBound(to: CChar.self)
+        var found: [Endpoint] = []
+        var ipv4 = in_addr()
+        var ipv6 = in6_addr()
+        if strcasecmp(name, "localhost") == 0 {
+            found = [loopback(AF_INET), loopback(AF_INET6)]
+        } else if inet_pton(AF_INET, name, &ipv4) == 1 {
+            var endpoint = Endpoint(family: AF_INET)
+            endpoint.low = UInt64(UInt32(bigEndian: ipv4.s_addr))
+            found = [endpoint]
+        } else if inet_pton(AF_INET6, name, &ipv6) == 1 {
+            var endpoint = Endpoint(family: AF_INET6)
+            withUnsafeBytes(of: &ipv6) { bytes in
+                endpoint.high = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
+                endpoint.low = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            }
+            found = [endpoint]
+        }
+        var count = 0
+        for var endpoint in found where count < capacity && (family == AF_UNSPEC || family == endpoint.family) {
+            endpoint.port = question.pointee.port
+            endpoint.write(addresses + count, for: endpoint.family)
+            count += 1
+        }
+        return count
+    }
+
+    private static func loopback(_ family: Int32) -> Endpoint { Endpoint(family: family).reached }
+}

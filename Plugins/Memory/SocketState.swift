@@ -1,0 +1,100 @@
+import CLamina
+import CLinux
+import Glibc
+import LaminaProvider
+
+/// What the transport keeps of one socket, in raw memory behind its slot's context. What a socket needs once it
+/// connects, listens or takes datagrams stands in a part of its own, and buffers come with the first byte.
+struct SocketState {
+    var slot: Slot
+    let network: Unmanaged<Network>
+    var family: Int32
+    let isDatagram: Bool
+    var side = Side.client
+    var isBound = false
+    var isAnyFamily: Bool
+    var receiveRoom: Int32
+    var sendRoom: Int32
+    var closing = Handshake()
+    var closeRequest: Request?
+    var local: Endpoint
+    /// A connection.
+    var link: UnsafeMutablePointer<Link>?
+    /// A listener.
+    var listener: UnsafeMutablePointer<Listener>?
+    /// A datagram socket.
+    var mailbox: UnsafeMutablePointer<Mailbox>?
+}
+
+typealias Slot = UnsafeMutablePointer<lamina_slot>
+typealias Request = UnsafeMutablePointer<lamina_request>
+
+extension Slot {
+    /// The state of this slot's socket.
+    @inline(__always)
+    var state: UnsafeMutablePointer<SocketState>? { pointee.context?.assumingMemoryBound(to: SocketState.self) }
+}
+
+/// What the sockets of one instance share.
+struct InstanceState {
+    let network: Unmanaged<Network>
+    /// Bytes that a connection's direction, or a datagram socket, holds by default.
+    let room: Int32
+
+    static let smallestRoom: Int64 = 1024
+    static let largestRoom: Int64 = 1 << 28
+}
+
+extension UnsafeMutablePointer<SocketState> {
+    /// A state for a new socket. Nil: no memory.
+    static func make(_ slot: Slot, family: Int32, isDatagram: Bool) -> Self? {
+        guard let context = lamina_instance_context(slot), let memory = malloc(MemoryLayout<SocketState>.size) else {
+            return nil
+        }
+        let instance = context.assumingMemoryBound(to: InstanceState.self).pointee
+        let state = memory.bindMemory(to: SocketState.self, capacity: 1)
+        state.initialize(
+            to: SocketState(
+                slot: slot,
+                network: instance.network,
+                family: family,
+                isDatagram: isDatagram,
+                isAnyFamily: family == AF_UNSPEC,
+                receiveRoom: instance.room,
+                sendRoom: instance.room,
+                local: Endpoint(family: family)
+            )
+        )
+        return state
+    }
+
+    var network: Network { pointee.network.takeUnretainedValue() }
+
+    func destroy() {
+        deinitialize(count: 1)
+        free(UnsafeMutableRawPointer(self))
+    }
+
+    /// Binds to `endpoint`, port 0 for any. 0 or a negative errno.
+    func bind(_ endpoint: Endpoint) -> Int32 {
+        guard !pointee.isBound else { return -EINVAL }
+        if pointee.isAnyFamily { pointee.family = endpoint.family }
+        let fits = endpoint.family == pointee.family || (endpoint.family == AF_INET && pointee.family == AF_INET6)
+        guard fits else { return -EAFNOSUPPORT }
+        guard endpoint.isNamed else { return -EINVAL }
+        var bound = endpoint
+        let occupant = pointee.mailbox.map { Network.Occupant.mailbox($0) } ?? .reserved
+        let status = network.bind(&bound, isDatagram: pointee.isDatagram, occupant)
+        guard status == 0 else { return status }
+        pointee.local = bound
+        pointee.isBound = true
+        return 0
+    }
+
+    /// Gives the socket's address back.
+    func unbind() {
+        guard pointee.isBound else { return }
+        network.unbind(pointee.local, isDatagram: pointee.isDatagram)
+        pointee.isBound = false
+    }
+}

@@ -1,0 +1,151 @@
+import CLamina
+import CLinux
+import Glibc
+import Lamina
+
+/// Calls that were made with requests of their own, and how they ended, in the order in which they did.
+final class PendingCalls: @unchecked Sendable {
+    /// How one call ended.
+    struct End: Equatable {
+        let number: Int
+        let status: Int32
+        let bytes: Int
+    }
+
+    // `ends` is guarded by the mutex; a call's memory is its operation's until it has ended.
+    private var ends: [End] = []
+    private var calls: [Call] = []
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+    private final class Call {
+        let number: Int
+        unowned let owner: PendingCalls
+        let request = UnsafeMutablePointer<lamina_request>.allocate(capacity: 1)
+        let room: UnsafeMutableRawBufferPointer
+
+        init(_ number: Int, _ owner: PendingCalls, _ count: Int) {
+            self.number = number
+            self.owner = owner
+            room = .allocate(byteCount: max(count, 1), alignment: 16)
+            let context = Unmanaged.passUnretained(self).toOpaque()
+            lamina_request_prepare(
+                request,
+                { _, request, context in
+                    guard let context else { return 0 }
+                    Unmanaged<Call>.fromOpaque(context).takeUnretainedValue().ended(request)
+                    return 0
+                },
+                context
+            )
+        }
+
+        func ended(_ request: UnsafeMutablePointer<lamina_request>) {
+            owner.add(End(number: number, status: request.pointee.status, bytes: Int(request.pointee.bytes)))
+        }
+
+        deinit {
+            request.deallocate()
+            room.deallocate()
+        }
+    }
+
+    init() {
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(changed, nil)
+    }
+
+    deinit {
+        pthread_mutex_destroy(mutex)
+        pthread_cond_destroy(changed)
+        mutex.deallocate()
+        changed.deallocate()
+    }
+
+    private func add(_ end: End) {
+        pthread_mutex_lock(mutex)
+        ends.append(end)
+        pthread_cond_broadcast(changed)
+        pthread_mutex_unlock(mutex)
+    }
+
+    private func start(
+        _ count: Int,
+        flags: Int,
+        _ call: (UnsafeMutablePointer<lamina_buffer>, UnsafeMutablePointer<lamina_request>) -> lamina_status,
+        fill: [UInt8] = []
+    ) -> lamina_status {
+        let made = Call(calls.count, self, count)
+        made.room.copyBytes(from: fill)
+        made.request.pointee.flags = UInt32(flags)
+        calls.append(made)
+        // The descriptor need not outlive the call.
+        var buffer = lamina_buffer(base: made.room.baseAddress, length: count)
+        return call(&buffer, made.request)
+    }
+
+    /// Starts a receive; its number is how many calls were started before.
+    @discardableResult
+    func receive(_ socket: Socket, _ count: Int, _ receiveFlags: Int = 0, flags: Int = 0) -> lamina_status {
+        start(count, flags: flags, { lamina_socket_receive(socket.handle, $0, 1, UInt32(receiveFlags), $1) })
+    }
+
+    /// Starts a send.
+    @discardableResult
+    func send(_ socket: Socket, _ bytes: [UInt8], flags: Int = 0) -> lamina_status {
+        start(bytes.count, flags: flags, { lamina_socket_send(socket.handle, $0, 1, 0, $1) }, fill: bytes)
+    }
+
+    /// Cancels a call.
+    func cancel(_ number: Int) {
+        let request = calls[number].request
+        _ = request.pointee.holder?.pointee.column.pointee.upcalls.pointee.cancel(request)
+    }
+
+    /// What a receive wrote.
+    func bytes(_ number: Int, _ count: Int) -> [UInt8] { Array(calls[number].room[..<count]) }
+
+    /// Waits until this many calls have ended.
+    func wait(for count: Int) -> [End] {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        var until = timespec()
+        clock_gettime(CLOCK_REALTIME, &until)
+        until.tv_sec += 20
+        while ends.count < count {
+            guard pthread_cond_timedwait(changed, mutex, &until) == 0 else { break }
+        }
+        return ends
+    }
+
+    /// What has ended so far.
+    var endsNow: [End] { wait(for: 0) }
+}
+
+/// Runs `body` on a thread of its own; `join` waits for it.
+final class Helper: @unchecked Sendable {
+    // Written by the helper before it ends, read after it was joined.
+    private var failure: (any Error)?
+    private var thread = pthread_t()
+    private let body: @Sendable () throws -> Void
+
+    init(_ body: @escaping @Sendable () throws -> Void) {
+        self.body = body
+        pthread_create(
+            &thread,
+            nil,
+            { context in
+                guard let context else { return nil }
+                let helper = Unmanaged<Helper>.fromOpaque(context).takeRetainedValue()
+                do { try helper.body() } catch { helper.failure = error }
+                return nil
+            },
+            Unmanaged.passRetained(self).toOpaque()
+        )
+    }
+
+    func join() throws {
+        pthread_join(thread, nil)
+        if let failure { throw failure }
+    }
+}
