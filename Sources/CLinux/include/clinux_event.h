@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +38,17 @@ static inline void clinux_eventfd_drain(int descriptor) {
     uint64_t count;
     while (read(descriptor, &count, sizeof count) < 0 && errno == EINTR) {
     }
+}
+
+/// A timer that becomes readable, and doesn't block.
+static inline int clinux_timer(void) {
+    return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+}
+
+/// Makes a timer readable at `when` nanoseconds of CLOCK_MONOTONIC, 0 for never.
+static inline void clinux_timer_set(int descriptor, int64_t when) {
+    const struct itimerspec due = {{0, 0}, {when / 1000000000, when % 1000000000}};
+    (void)timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &due, 0);
 }
 
 /// Adds a descriptor. 0 or a negative errno.

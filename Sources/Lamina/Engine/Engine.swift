@@ -26,13 +26,15 @@ public final class Engine: @unchecked Sendable {
     /// Becomes readable when `run` has something to do. It stays the engine's.
     public let descriptor: Int32
     private let wakeUp: Int32
+    /// Makes `descriptor` readable when a timer is due, where the program polls it; -1 for `shared`.
+    private let timer: Int32
     private let ownThread: Bool
     private let state = Locked(State())
 
     /// An engine that the program runs itself. Throws where the system gives no more descriptors.
     public convenience init() throws(LaminaError) {
         self.init(ownThread: false)
-        guard descriptor >= 0, wakeUp >= 0 else {
+        guard descriptor >= 0, wakeUp >= 0, timer >= 0 else {
             throw LaminaError(
                 .system,
                 "engine",
@@ -47,16 +49,19 @@ public final class Engine: @unchecked Sendable {
         self.ownThread = ownThread
         descriptor = clinux_epoll_create()
         wakeUp = clinux_eventfd()
-        _ = clinux_epoll_add(descriptor, wakeUp, UInt32(clinux_epoll_in), 0)
+        timer = ownThread ? -1 : clinux_timer()
+        _ = clinux_epoll_add(descriptor, wakeUp, UInt32(clinux_epoll_in), Self.wakeUpIdentity)
+        if !ownThread { _ = clinux_epoll_add(descriptor, timer, UInt32(clinux_epoll_in), Self.timerIdentity) }
     }
 
     deinit {
         close(descriptor)
         close(wakeUp)
+        if timer >= 0 { close(timer) }
     }
 
-    /// When `run` has something to do though `descriptor` isn't readable: nanoseconds of CLOCK_MONOTONIC, nil for never.
-    public var due: Int64? { state.withLock { $0.timers.first } }
+    private static let wakeUpIdentity: UInt64 = 0
+    private static let timerIdentity: UInt64 = .max
 
     /// Whether the program runs it.
     var isRunByProgram: Bool { !ownThread }
@@ -76,9 +81,12 @@ public final class Engine: @unchecked Sendable {
             let count = Int(clinux_epoll_wait(descriptor, base, 64, wait))
             var done = 0
             for index in 0..<max(count, 0) {
-                if base[index].identity == 0 {
+                switch base[index].identity {
+                case Self.wakeUpIdentity:
                     clinux_eventfd_drain(wakeUp)
-                } else {
+                case Self.timerIdentity:
+                    clinux_eventfd_drain(timer)
+                default:
                     dispatch(base[index].identity, base[index].events)
                     done += 1
                 }
@@ -122,7 +130,9 @@ public final class Engine: @unchecked Sendable {
                 }
             }
             switch due {
-            case nil: return done
+            case nil:
+                if !ownThread { setTimer() }
+                return done
             case .call(let function, let context): function(context)
             case .taken(let request): _ = Completion.giveToHolder(request)
             case .nothing: break
@@ -139,6 +149,16 @@ public final class Engine: @unchecked Sendable {
         }
         for post in posts { post.function(post.context) }
         return posts.count
+    }
+
+    /// Lets the timer follow the earliest of what is due.
+    private func setTimer() {
+        state.withLock { clinux_timer_set(timer, $0.timers.first ?? 0) }
+    }
+
+    /// Makes the engine look at its timers again after an earlier one came.
+    private func timersChanged() {
+        if ownThread { wake() } else { setTimer() }
     }
 
     private func wake() {
@@ -196,7 +216,7 @@ public final class Engine: @unchecked Sendable {
             state.timers.insert(.call(function, context), at: when)
             return state.timers.first == when
         }
-        if isFirst { wake() }
+        if isFirst { timersChanged() }
     }
 
     func watchDeadline(of request: Request) {
@@ -206,7 +226,7 @@ public final class Engine: @unchecked Sendable {
             request.pointee.framework.3 = UnsafeMutableRawPointer(bitPattern: UInt(identity))
             return state.timers.first == when
         }
-        if isFirst { wake() }
+        if isFirst { timersChanged() }
     }
 
     func forgetDeadline(of request: Request) {
