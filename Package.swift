@@ -53,6 +53,7 @@ let package = Package(
     name: "lamina",
     products: [
         .executable(name: "lamina", targets: ["LaminaCLI"]),
+        .executable(name: "lamina-fetch", targets: ["LaminaFetch"]),
         .library(name: "Lamina", targets: ["Lamina"]),
         .library(name: "LaminaProvider", targets: ["LaminaProvider"]),
         .library(name: "LaminaC", type: .dynamic, targets: ["LaminaC"]),
@@ -74,7 +75,7 @@ let package = Package(
             swiftSettings: house,
             linkerSettings: [
                 exports("Sources/LaminaC/lamina.map"), shipped,
-                .unsafeFlags(["-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
+                .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
             ]),
         .target(
             name: "LaminaHost", dependencies: ["Lamina", "CLaminaRun", "CLinux"], swiftSettings: house),
@@ -84,6 +85,12 @@ let package = Package(
             linkerSettings: [
                 exports("Sources/LaminaPreload/preload.map"),
                 .unsafeFlags(["-enable-experimental-feature", "Embedded"]),
+                .unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release)),
+            ]),
+        .executableTarget(
+            name: "LaminaFetch",
+            linkerSettings: [
+                .unsafeFlags(["-use-ld=lld", "-Xlinker", "--as-needed", "-enable-experimental-feature", "Embedded"]),
                 .unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release)),
             ]),
         .executableTarget(
@@ -118,7 +125,7 @@ let package = Package(
             name: "LaminaHostTests", dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: house),
-        .testTarget(name: "LaminaCTests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
+        .testTarget(name: "LaminaCTests", dependencies: ["CLinux", "TestSupport"], exclude: ["Fixtures"], swiftSettings: house),
         .testTarget(name: "LaminaCLITests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]

@@ -75,6 +75,7 @@ install_tree() {
     ln -sfn liblamina.so.0 "$root/lib/liblamina.so"
     files+=(lib/liblamina.so)
     put 644 $built/libLaminaPreload.so lib/lamina/libLaminaPreload.so
+    put 755 $built/lamina-fetch lib/lamina/lamina-fetch
     for name in "${plugins[@]}"; do
         put 644 "$built/libLamina$name.so" "lib/lamina/libLamina$name.so"
         put 644 "Plugins/$name/manifest.json" "share/lamina/catalog.d/${name,,}.json"

@@ -26,8 +26,8 @@ enum Report {
             line.append(", in ")
             direction(&line, counters, dataIn)
             let others = counters.sum { !movesData($0, dataOut) && !movesData($0, dataIn) }
-            line.append(", other ")
-            line.append(number: others.calls)
+            line.append(", ")
+            count(&line, others.calls, "other call")
             let failures = counters.sum { _ in true }.failures
             if failures > 0 {
                 line.append(", ")

@@ -227,7 +227,10 @@ extension FieldWriter {
             count("bytes", outcome.bytes, of: "byte")
             answer(operation, before: "from ")
         case LAMINA_ENTRY_RECEIVE_MESSAGES: datagrams(operation, outcome)
-        case LAMINA_ENTRY_SEND, LAMINA_ENTRY_RECEIVE, LAMINA_ENTRY_SEND_TO, LAMINA_ENTRY_SEND_MESSAGES,
+        case LAMINA_ENTRY_RECEIVE:
+            count("bytes", outcome.bytes, of: "byte")
+            if outcome.bytes == 0, operation.pointee.size > 0 { flag("end") }
+        case LAMINA_ENTRY_SEND, LAMINA_ENTRY_SEND_TO, LAMINA_ENTRY_SEND_MESSAGES,
             LAMINA_ENTRY_CONNECT_WITH_DATA:
             count("bytes", outcome.bytes, of: "byte")
         case LAMINA_ENTRY_RESOLVE:

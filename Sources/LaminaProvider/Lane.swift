@@ -220,9 +220,11 @@ extension UnsafeMutablePointer<Lane> {
     /// The operation at the front. Read under the lock.
     public var first: UnsafeMutablePointer<Operation>? { pointee.first }
 
+    private var isBlocked: Bool { clinux_load_u32(&pointee.state) == Lane.blocked }
+
     /// Whether the operation at the front waits and no thread polls for it. Read under the lock.
     public var needsEngine: Bool {
-        guard pointee.state == Lane.blocked, let first = pointee.first else { return false }
+        guard isBlocked, let first = pointee.first else { return false }
         return !first.pointee.isDriven
     }
 
@@ -309,7 +311,7 @@ extension UnsafeMutablePointer<Lane> {
     /// Tries again what waits: the descriptor is ready, or the peer did something. Completes on this thread.
     public func wake() {
         group.lock()
-        if pointee.state == Lane.blocked {
+        if isBlocked {
             clinux_store_u32(&pointee.state, Lane.contended)
             group.pointee.busy += 1
             group.unlock()
@@ -437,7 +439,7 @@ extension UnsafeMutablePointer<Lane> {
         group.lock()
         let wasFirst = pointee.first == operation
         unlink(operation)
-        let mustDrain = wasFirst && pointee.state == Lane.blocked
+        let mustDrain = wasFirst && isBlocked
         if mustDrain {
             clinux_store_u32(&pointee.state, Lane.contended)
             group.pointee.busy += 1

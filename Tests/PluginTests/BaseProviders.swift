@@ -21,7 +21,7 @@ enum BaseProvider: String, CaseIterable, Sendable, CustomStringConvertible {
     }
 
     /// Where the build puts products: beside the test's own image.
-    private static let folder: String = {
+    static let folder: String = {
         var path = "/proc/self/exe"
         if let maps = fopen("/proc/self/maps", "r") {
             defer { fclose(maps) }

@@ -28,7 +28,7 @@ struct StreamTests {
     @Test("Megabytes pass both ways at once, byte for byte", arguments: BaseProvider.allCases)
     func transfer(base: BaseProvider) throws {
         let pair = try Pair(try base.chain())
-        let count = 6_000_000
+        let count = 2_500_000
         func pass(_ from: Socket, _ to: Socket, _ seed: UInt8) -> [Helper] {
             let sender = Helper {
                 var sent = 0

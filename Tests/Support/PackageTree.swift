@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Lamina
 
@@ -8,6 +9,12 @@ public enum PackageTree {
 
     /// The prefix that `install.sh --prefix .build/lamina` filled; `LAMINA_PREFIX` names another one.
     public static let prefix = getenv("LAMINA_PREFIX").map { String(cString: $0) } ?? "\(root)/.build/lamina"
+
+    /// Where the build put its products: beside the tests' own image.
+    public static let products: String = {
+        let image = clinux_own_image_path().map { String(cString: $0) } ?? OriginStorage.executablePath(of: getpid())
+        return "/" + (image ?? "").split(separator: "/").dropLast().joined(separator: "/")
+    }()
 
     /// A file of the installed tree; throws where nothing is installed.
     public static func installed(_ name: String) throws -> String {

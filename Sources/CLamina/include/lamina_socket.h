@@ -75,7 +75,8 @@ LAMINA_INLINE lamina_status lamina_refuse(lamina_request *request, lamina_status
 
 LAMINA_NONNULL_END
 
-// `lamina_socket_NAME(socket, …, request)` for each entry: the entry's caller with slot 0 of the socket.
+// `lamina_socket_NAME(socket, …, request)` for each entry that a program calls: the entry's caller with slot 0 of the
+// socket.
 
 #define LAMINA_PARAMETERS_OF(...) LAMINA_PARAMETERS_WITHOUT_SLOT(__VA_ARGS__)
 #define LAMINA_PARAMETERS_WITHOUT_SLOT(slot, ...) lamina_socket socket, __VA_ARGS__
@@ -90,6 +91,7 @@ LAMINA_NONNULL_END
         return status;                                                                                                 \
     }
 #define LAMINA_CHAIN_ENTRY(entry, NAME, classes, triggers, categories, parameters, arguments)
+#define LAMINA_LIFETIME_ENTRY(entry, NAME, classes, triggers, categories, parameters, arguments)
 #include "lamina_entries.def"
 
 LAMINA_C_END

@@ -1,4 +1,4 @@
-/// Waiting for descriptors and for time: epoll, eventfd, poll, the monotonic clock.
+/// Waiting for descriptors and for time: epoll, eventfd, timerfd, poll, the monotonic clock.
 #ifndef CLINUX_EVENT_H
 #define CLINUX_EVENT_H
 
@@ -40,15 +40,16 @@ static inline void clinux_eventfd_drain(int descriptor) {
     }
 }
 
-/// A timer that becomes readable, and doesn't block.
-static inline int clinux_timer(void) {
+/// A timer that is readable once its time has come.
+static inline int clinux_timerfd(void) {
     return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 }
 
-/// Makes a timer readable at `when` nanoseconds of CLOCK_MONOTONIC, 0 for never.
-static inline void clinux_timer_set(int descriptor, int64_t when) {
-    const struct itimerspec due = {{0, 0}, {when / 1000000000, when % 1000000000}};
-    (void)timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &due, 0);
+/// Sets a timer to `when` nanoseconds of CLOCK_MONOTONIC; what has passed is due at once.
+static inline void clinux_timerfd_set(int descriptor, int64_t when) {
+    const int64_t due = when > 0 ? when : 1;
+    const struct itimerspec time = {{0, 0}, {due / 1000000000, due % 1000000000}};
+    timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &time, 0);
 }
 
 /// Adds a descriptor. 0 or a negative errno.

@@ -34,6 +34,10 @@ enum ColumnOpening {
         above: Slot?,
         request: Request
     ) -> (slot: Slot?, status: lamina_status) {
+        let category = SocketCategories(rawValue: arguments.category)
+        guard category.isSubset(of: .all), arguments.category.nonzeroBitCount == 1 else {
+            return (nil, Completion.end(request, -EINVAL))
+        }
         guard
             let state = ColumnState(
                 chain: chain,

@@ -16,6 +16,9 @@ public final class Engine: @unchecked Sendable {
         var runner: Int32 = 0
         var timers = TimerQueue()
         var isThreadStarted = false
+        var isRunning = false
+        /// What the clock is set to, 0 once it has rung.
+        var alarm: Int64 = 0
     }
 
     typealias PostFunction = @convention(c) (UnsafeMutableRawPointer?) -> Void
@@ -26,15 +29,15 @@ public final class Engine: @unchecked Sendable {
     /// Becomes readable when `run` has something to do. It stays the engine's.
     public let descriptor: Int32
     private let wakeUp: Int32
-    /// Makes `descriptor` readable when a timer is due, where the program polls it; -1 for `shared`.
-    private let timer: Int32
+    /// Makes the descriptor readable when a timer of an engine that the program runs is due.
+    private let clock: Int32
     private let ownThread: Bool
     private let state = Locked(State())
 
     /// An engine that the program runs itself. Throws where the system gives no more descriptors.
     public convenience init() throws(LaminaError) {
         self.init(ownThread: false)
-        guard descriptor >= 0, wakeUp >= 0, timer >= 0 else {
+        guard descriptor >= 0, wakeUp >= 0, clock >= 0 else {
             throw LaminaError(
                 .system,
                 "engine",
@@ -49,19 +52,18 @@ public final class Engine: @unchecked Sendable {
         self.ownThread = ownThread
         descriptor = clinux_epoll_create()
         wakeUp = clinux_eventfd()
-        timer = ownThread ? -1 : clinux_timer()
-        _ = clinux_epoll_add(descriptor, wakeUp, UInt32(clinux_epoll_in), Self.wakeUpIdentity)
-        if !ownThread { _ = clinux_epoll_add(descriptor, timer, UInt32(clinux_epoll_in), Self.timerIdentity) }
+        clock = ownThread ? -1 : clinux_timerfd()
+        _ = clinux_epoll_add(descriptor, wakeUp, UInt32(clinux_epoll_in), 0)
+        if clock >= 0 { _ = clinux_epoll_add(descriptor, clock, UInt32(clinux_epoll_in), Self.clockIdentity) }
     }
+
+    private static let clockIdentity = UInt64.max
 
     deinit {
         close(descriptor)
         close(wakeUp)
-        if timer >= 0 { close(timer) }
+        if clock >= 0 { close(clock) }
     }
-
-    private static let wakeUpIdentity: UInt64 = 0
-    private static let timerIdentity: UInt64 = .max
 
     /// Whether the program runs it.
     var isRunByProgram: Bool { !ownThread }
@@ -69,9 +71,15 @@ public final class Engine: @unchecked Sendable {
     // MARK: - Running
 
     /// Does what is due, waiting up to `timeout` nanoseconds for something, nil for as long as it takes. Answers how
-    /// many things it did. One thread at a time; not for `shared`.
+    /// many things it did; 0, at once, while another thread runs it or this one already does. Not for `shared`.
     @discardableResult
     public func run(timeout: Int64? = 0) -> Int {
+        let isFree = state.withLock { state in
+            defer { state.isRunning = true }
+            return !state.isRunning
+        }
+        guard isFree else { return 0 }
+        defer { state.withLock { $0.isRunning = false } }
         let thread = lamina_this_thread()
         thread.pointee.engine += 1
         defer { thread.pointee.engine -= 1 }
@@ -81,12 +89,12 @@ public final class Engine: @unchecked Sendable {
             let count = Int(clinux_epoll_wait(descriptor, base, 64, wait))
             var done = 0
             for index in 0..<max(count, 0) {
-                switch base[index].identity {
-                case Self.wakeUpIdentity:
+                if base[index].identity == 0 {
                     clinux_eventfd_drain(wakeUp)
-                case Self.timerIdentity:
-                    clinux_eventfd_drain(timer)
-                default:
+                } else if base[index].identity == Self.clockIdentity {
+                    clinux_eventfd_drain(clock)
+                    state.withLock { $0.alarm = 0 }
+                } else {
                     dispatch(base[index].identity, base[index].events)
                     done += 1
                 }
@@ -131,7 +139,7 @@ public final class Engine: @unchecked Sendable {
             }
             switch due {
             case nil:
-                if !ownThread { setTimer() }
+                state.withLock { setAlarm(&$0) }
                 return done
             case .call(let function, let context): function(context)
             case .taken(let request): _ = Completion.giveToHolder(request)
@@ -149,16 +157,6 @@ public final class Engine: @unchecked Sendable {
         }
         for post in posts { post.function(post.context) }
         return posts.count
-    }
-
-    /// Lets the timer follow the earliest of what is due.
-    private func setTimer() {
-        state.withLock { clinux_timer_set(timer, $0.timers.first ?? 0) }
-    }
-
-    /// Makes the engine look at its timers again after an earlier one came.
-    private func timersChanged() {
-        if ownThread { wake() } else { setTimer() }
     }
 
     private func wake() {
@@ -212,21 +210,34 @@ public final class Engine: @unchecked Sendable {
 
     /// Runs `function` at a time.
     func post(at when: Int64, _ function: @escaping PostFunction, _ context: UnsafeMutableRawPointer?) {
-        let isFirst = state.withLock { state in
+        insert(when) { state in
             state.timers.insert(.call(function, context), at: when)
-            return state.timers.first == when
         }
-        if isFirst { timersChanged() }
     }
 
     func watchDeadline(of request: Request) {
-        let isFirst = state.withLock { state in
-            let when = request.pointee.deadline
+        let when = request.pointee.deadline
+        insert(when) { state in
             let identity = state.timers.insert(.deadline(request), at: when)
             request.pointee.framework.3 = UnsafeMutableRawPointer(bitPattern: UInt(identity))
+            return identity
+        }
+    }
+
+    private func insert(_ when: Int64, _ body: (inout State) -> UInt64) {
+        let isFirst = state.withLock { state in
+            _ = body(&state)
+            setAlarm(&state)
             return state.timers.first == when
         }
-        if isFirst { timersChanged() }
+        if isFirst, ownThread { wake() }
+    }
+
+    /// Sets the clock to the first timer.
+    private func setAlarm(_ state: inout State) {
+        guard clock >= 0, let first = state.timers.first, first != state.alarm else { return }
+        state.alarm = first
+        clinux_timerfd_set(clock, first)
     }
 
     func forgetDeadline(of request: Request) {

@@ -125,7 +125,8 @@ enum Completion {
         if slot.pointee.level != column.pointee.levels {
             request.pointee.flags &= ~UInt32(LAMINA_REQUEST_WAITED)
         }
-        if request.pointee.deadline != 0, !isWaited, clinux_load_u32(&request.pointee.state) & UInt32(LAMINA_STATE_TIMED) == 0 {
+        let isTimed = clinux_load_u32(&request.pointee.state) & UInt32(LAMINA_STATE_TIMED) != 0
+        if request.pointee.deadline != 0, !isWaited, !isTimed {
             let engine = ColumnState.engine(of: slot)
             request.pointee.framework.1 = Unmanaged.passUnretained(engine).toOpaque()
             _ = clinux_set_bits_u32(&request.pointee.state, UInt32(LAMINA_STATE_TIMED))

@@ -131,7 +131,7 @@ final class Waiter: @unchecked Sendable {
                     _ = Completion.giveToHolder(request)
                 }
             }
-            if ready & 4 != 0 { engine.run() }
+            if ready & 4 != 0, engine.run() == 0 { sched_yield() }
         }
     }
 }

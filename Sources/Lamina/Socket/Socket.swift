@@ -17,18 +17,19 @@ public struct Socket: Sendable {
     public let handle: lamina_socket
     /// The chain that it was opened on.
     public let chain: Chain
+    /// The socket's number in traces: no other socket of this process has it.
+    public let serial: UInt64
 
     /// A socket that a C call gave.
     public init(handle: lamina_socket, chain: Chain) {
         self.handle = handle
         self.chain = chain
+        // Not through the slot, which holds nothing any more where the handle is stale.
+        serial = (UnsafeMutableRawPointer(handle.slot).assumingMemoryBound(to: lamina_column.self) - 1).pointee.serial
     }
 
     /// The same calls, blocking the thread that makes them.
     public var waiting: Waiting { Waiting(socket: self) }
-
-    /// The socket's number in traces: no other socket of this process has it.
-    public var serial: UInt64 { handle.slot.pointee.column.pointee.serial }
 
     /// Ends the socket (close, WskCloseSocket): calls inside it return, what pends completes as cancelled, its levels
     /// close. Returns at once; errors of a level's close go to the log. Closing twice does nothing.

@@ -1,4 +1,4 @@
-import CLamina
+public import CLamina
 import CLinux
 import Glibc
 
@@ -9,50 +9,61 @@ public struct Waiting: Sendable {
     let socket: Socket
 
     /// Binds a local address (bind, WskBind).
-    public func bind(to address: Address) throws(LaminaError) {
-        try simple("bind \(address)") { request in
+    public func bind(to address: Address, deadline: Int64 = 0) throws(LaminaError) {
+        try perform("bind \(address)", deadline: deadline) { request in
             withUnsafePointer(to: address.c) { lamina_socket_bind(socket.handle, $0, 0, request) }
         }
     }
 
     /// Starts to take connections (listen, WskListen).
-    public func listen(backlog: UInt32 = 128) throws(LaminaError) {
-        try simple("listen") { lamina_socket_listen(socket.handle, backlog, $0) }
+    public func listen(backlog: UInt32 = 128, deadline: Int64 = 0) throws(LaminaError) {
+        try perform("listen", deadline: deadline) { lamina_socket_listen(socket.handle, backlog, $0) }
     }
 
-    /// Takes a connection (accept, WskAccept).
-    public func accept(deadline: Int64 = 0) throws(LaminaError) -> Socket {
-        let outcome = run(deadline) { lamina_socket_accept(socket.handle, nil, nil, $0) }
+    /// Takes a connection (accept, WskAccept), and writes the peer's address where `remote` is given.
+    public func accept(
+        remote: UnsafeMutablePointer<lamina_address>? = nil,
+        deadline: Int64 = 0
+    ) throws(LaminaError) -> Socket {
+        let outcome = run(deadline) { lamina_socket_accept(socket.handle, nil, remote, $0) }
         return try outcome.accepted(by: socket)
     }
 
     /// Connects (connect, WskConnect). A name is resolved on the way down, by the first level that can.
     public func connect(to address: Address, deadline: Int64 = 0) throws(LaminaError) {
-        try simple("connect \(address)", deadline) { request in
+        try perform("connect \(address)", deadline: deadline) { request in
             withUnsafePointer(to: address.c) { lamina_socket_connect(socket.handle, $0, 0, request) }
         }
     }
 
     /// The socket's own address (getsockname, WskGetLocalAddress).
-    public func localAddress() throws(LaminaError) -> Address {
+    public func localAddress(deadline: Int64 = 0) throws(LaminaError) -> Address {
         var address = lamina_address()
-        let outcome = run(0) { lamina_socket_local_address(socket.handle, &address, $0) }
-        try outcome.check("local address")
+        try withUnsafeMutablePointer(to: &address) { address throws(LaminaError) in
+            _ = try perform("local address", deadline: deadline) {
+                lamina_socket_local_address(socket.handle, address, $0)
+            }
+        }
         return Address(address)
     }
 
     /// The peer's address (getpeername, WskGetRemoteAddress).
-    public func remoteAddress() throws(LaminaError) -> Address {
+    public func remoteAddress(deadline: Int64 = 0) throws(LaminaError) -> Address {
         var address = lamina_address()
-        let outcome = run(0) { lamina_socket_remote_address(socket.handle, &address, $0) }
-        try outcome.check("remote address")
+        try withUnsafeMutablePointer(to: &address) { address throws(LaminaError) in
+            _ = try perform("remote address", deadline: deadline) {
+                lamina_socket_remote_address(socket.handle, address, $0)
+            }
+        }
         return Address(address)
     }
 
     /// Sends all bytes (send, WskSend).
     public func send(_ bytes: UnsafeRawBufferPointer, deadline: Int64 = 0) throws(LaminaError) {
         var buffer = lamina_buffer(base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), length: bytes.count)
-        try simple("send \(bytes.count) bytes", deadline) { lamina_socket_send(socket.handle, &buffer, 1, 0, $0) }
+        try perform("send \(bytes.count) bytes", deadline: deadline) {
+            lamina_socket_send(socket.handle, &buffer, 1, 0, $0)
+        }
     }
 
     /// Sends all bytes (send, WskSend).
@@ -113,7 +124,7 @@ public struct Waiting: Sendable {
 
     /// Ends one direction or both (shutdown, WskDisconnect).
     public func disconnect(_ options: DisconnectOptions = [], deadline: Int64 = 0) throws(LaminaError) {
-        try simple("disconnect", deadline) {
+        try perform("disconnect", deadline: deadline) {
             lamina_socket_disconnect(socket.handle, nil, 0, options.rawValue, $0)
         }
     }
@@ -121,7 +132,7 @@ public struct Waiting: Sendable {
     /// Sets an option (setsockopt).
     public func setOption(_ level: Int32, _ option: Int32, to value: Int32) throws(LaminaError) {
         var value = value
-        try simple("option \(level)/\(option)") { request in
+        try perform("option \(level)/\(option)") { request in
             withUnsafePointer(to: &value) { value in
                 var operation = Self.operation(LAMINA_CONTROL_SET_OPTION, level, option)
                 operation.input = UnsafeRawPointer(value)
@@ -134,13 +145,11 @@ public struct Waiting: Sendable {
     /// Reads an option (getsockopt).
     public func option(_ level: Int32, _ option: Int32) throws(LaminaError) -> Int32 {
         var value: Int32 = 0
-        try simple("option \(level)/\(option)") { request in
-            withUnsafeMutablePointer(to: &value) { value in
-                var operation = Self.operation(LAMINA_CONTROL_GET_OPTION, level, option)
-                operation.output = UnsafeMutableRawPointer(value)
-                operation.output_capacity = MemoryLayout<Int32>.size
-                return lamina_socket_control(socket.handle, &operation, request)
-            }
+        try withUnsafeMutablePointer(to: &value) { value throws(LaminaError) in
+            var operation = Self.operation(LAMINA_CONTROL_GET_OPTION, level, option)
+            operation.output = UnsafeMutableRawPointer(value)
+            operation.output_capacity = MemoryLayout<Int32>.size
+            _ = try perform("option \(level)/\(option)") { lamina_socket_control(socket.handle, &operation, $0) }
         }
         return value
     }
@@ -173,12 +182,17 @@ public struct Waiting: Sendable {
         WaitingOperation.run(socket.handle, engine: socket.chain.engine, deadline: deadline, call)
     }
 
-    private func simple(
+    /// Makes any call that takes a request, and waits for it. Answers its byte count; errors name `subject`. What the
+    /// call is given to write to must stay where it is until this returns.
+    @discardableResult
+    public func perform(
         _ subject: @autoclosure () -> String,
-        _ deadline: Int64 = 0,
+        deadline: Int64 = 0,
         _ call: (UnsafeMutablePointer<lamina_request>) -> lamina_status
-    ) throws(LaminaError) {
-        try run(deadline, call).check(subject())
+    ) throws(LaminaError) -> Int {
+        let outcome = run(deadline, call)
+        try outcome.check(subject())
+        return Int(clamping: outcome.bytes)
     }
 }
 
@@ -186,7 +200,18 @@ public struct Waiting: Sendable {
 public enum Deadline {
     /// Nanoseconds of CLOCK_MONOTONIC, this many seconds from now.
     public static func after(seconds: Double) -> Int64 {
-        clinux_monotonic() + Int64(seconds * 1_000_000_000)
+        after(nanoseconds: seconds.isNaN ? 0 : Int64(max(-9e18, min(9e18, seconds * 1e9))))
+    }
+
+    /// Nanoseconds of CLOCK_MONOTONIC, this many milliseconds from now.
+    public static func after(milliseconds: Int64) -> Int64 {
+        after(nanoseconds: max(-9_000_000_000_000, min(9_000_000_000_000, milliseconds)) * 1_000_000)
+    }
+
+    /// Never 0, which stands for no deadline.
+    private static func after(nanoseconds: Int64) -> Int64 {
+        let (when, isTooLate) = clinux_monotonic().addingReportingOverflow(nanoseconds)
+        return isTooLate ? .max : max(when, 1)
     }
 }
 
@@ -279,7 +304,7 @@ final class Gate: @unchecked Sendable {
         while clinux_load_u32(&isOpen) == 0 {
             if isEngine { return -EDEADLK }
             let own = engine.isRunByProgram ? engine.descriptor : -1
-            if clinux_wait_for(-1, 0, wakeUp, own, 0) & 4 != 0 { engine.run() }
+            if clinux_wait_for(-1, 0, wakeUp, own, 0) & 4 != 0, engine.run() == 0 { sched_yield() }
         }
         return status
     }

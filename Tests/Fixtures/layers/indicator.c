@@ -10,7 +10,10 @@ static void reclaim(lamina_data *node, void *context) {
     free(node);
 }
 
-static int is_enabled(const lamina_slot *slot, uint32_t indication) { return slot->enabled >> indication & 1; }
+/// What the level above wants is kept as the slot's context.
+static int is_enabled(const lamina_slot *slot, uint32_t indication) {
+    return (uintptr_t)slot->context >> indication & 1;
+}
 
 static lamina_status succeed(lamina_slot *slot, lamina_request *request) {
     return lamina_complete(slot, request, 0, 0);
@@ -65,6 +68,11 @@ static lamina_status disconnect_base(lamina_slot *slot, const lamina_buffer *buf
     return succeed(slot, request);
 }
 
+static lamina_status enable_base(lamina_slot *slot, uint32_t set, uint32_t clear, lamina_request *request) {
+    slot->context = (void *)(((uintptr_t)slot->context | set) & ~(uintptr_t)clear);
+    return succeed(slot, request);
+}
+
 static lamina_status release_base(lamina_slot *slot, lamina_data *nodes, lamina_request *request) {
     while (nodes) {
         lamina_data *node = nodes;
@@ -84,6 +92,7 @@ static const lamina_table table = {
     .receive = receive_base,
     .disconnect = disconnect_base,
     .release = release_base,
+    .enable_indications = enable_base,
 };
 
 static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_instance *instance) {

@@ -1,0 +1,56 @@
+public import CLamina
+import Glibc
+
+// What C programs call: by handle rather than by value, and with requests of their own.
+
+extension Socket {
+    /// A socket that a handle alone names. Throws `closed` where it names none any more.
+    public init(handle: lamina_socket) throws(LaminaError) {
+        guard handle.generation % 2 == 1, lamina_enter(handle) != 0 else { throw Outcome.error(-EBADF, "socket") }
+        defer { lamina_leave() }
+        self.init(handle: handle, chain: ColumnState.of(handle.slot).chain)
+    }
+
+    /// Ends the socket that `handle` names (close, WskCloseSocket); `request` ends when it is gone. EINVAL, and nothing
+    /// is closed, for a request without a completion routine: nobody could tell when it has ended.
+    public static func close(
+        _ handle: lamina_socket,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        guard request.pointee.frame_count > 0 else { return -EINVAL }
+        let generation = handle.generation
+        let column = UnsafeMutableRawPointer(handle.slot).assumingMemoryBound(to: lamina_column.self) - 1
+        guard generation % 2 == 1, column.pointee.generation == generation else {
+            return Completion.end(request, -EBADF)
+        }
+        request.pointee.flags |= UInt32(LAMINA_REQUEST_PENDED)
+        ColumnClosing.close(handle) { _ = Completion.end(request, $0) }
+        return LAMINA_PENDING
+    }
+}
+
+extension Chain {
+    /// Opens a socket (WskSocket): `request.socket` and `socket_generation` name it, where the request succeeds. Doesn't
+    /// block.
+    public func open(_ options: SocketOptions, _ request: UnsafeMutablePointer<lamina_request>) -> lamina_status {
+        ColumnOpening.open(
+            self,
+            start: 0,
+            arguments: options.arguments,
+            origin: options.origin,
+            client: nil,
+            context: nil,
+            above: nil,
+            request: request
+        ).status
+    }
+}
+
+/// What the owner of a request may do to it besides making calls.
+public enum Requests {
+    /// Cancels a request (IoCancelIrp); legal until its completion routine is entered. True: it has completed or will,
+    /// as cancelled; false: it ends by itself. The completion comes in both cases.
+    public static func cancel(_ request: UnsafeMutablePointer<lamina_request>) -> Bool {
+        Completion.cancel(request) != 0
+    }
+}

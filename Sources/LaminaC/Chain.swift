@@ -1,0 +1,59 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
+public import CLamina
+import Glibc
+import Lamina
+
+/// Makes a chain.
+@c @implementation
+public func lamina_chain_open(
+    _ layers: UnsafePointer<UnsafePointer<CChar>?>?,
+    _ count: Int,
+    _ base: UnsafePointer<CChar>?,
+    _ catalog: OpaquePointer?,
+    _ engine: OpaquePointer?,
+    _ chain: UnsafeMutablePointer<OpaquePointer?>?,
+    _ error: UnsafeMutablePointer<lamina_error>?
+) -> lamina_status {
+    answer(error) { () throws(LaminaError) in
+        let room = try given(chain, "chain")
+        var specifications: [LayerSpecification] = []
+        for layer in try texts(layers, count, "layers") {
+            specifications.append(try LayerSpecification(parsing: layer))
+        }
+        let made = try Chain(
+            layers: specifications,
+            base: try LayerSpecification(parsing: base.map { String(cString: $0) } ?? "kernel"),
+            catalog: catalog.map { Handle<ShownCatalog>.of($0).object.catalog } ?? Catalog(),
+            engine: engine.map { Handle<Engine>.of($0).object } ?? .shared
+        )
+        room.pointee = Handle(made, texts: made.labels + made.warnings).give()
+        return 0
+    }
+}
+
+/// Gives a chain up.
+@c @implementation
+public func lamina_chain_close(_ chain: OpaquePointer?) {
+    Handle<Chain>.take(chain)
+}
+
+/// What the chain does to data.
+@c @implementation
+public func lamina_chain_effect(_ chain: OpaquePointer?) -> lamina_status {
+    chain.map { Handle<Chain>.of($0).object.effect.c } ?? -EINVAL
+}
+
+/// The label of a level.
+@c @implementation
+public func lamina_chain_label(_ chain: OpaquePointer?, _ index: Int) -> UnsafePointer<CChar>? {
+    guard let handle = chain.map(Handle<Chain>.of), handle.object.instances.indices.contains(index) else { return nil }
+    return handle.text(index)
+}
+
+/// A warning about the order.
+@c @implementation
+public func lamina_chain_warning(_ chain: OpaquePointer?, _ index: Int) -> UnsafePointer<CChar>? {
+    guard let handle = chain.map(Handle<Chain>.of), handle.object.warnings.indices.contains(index) else { return nil }
+    return handle.text(handle.object.instances.count + index)
+}

@@ -1,0 +1,91 @@
+import TestSupport
+import Testing
+
+/// The C API, as C programs see it.
+@Suite struct CAPITests {
+    private let programs: CPrograms
+
+    init() throws {
+        programs = try CPrograms()
+    }
+
+    /// Runs a program over the kernel base with the layer "gate" above it; it says at its end that all was well.
+    private func expectDone(_ program: String, _ compiler: String = "gcc -std=gnu11") throws {
+        let ending = try programs.run(
+            try programs.linked(program, compiler: compiler),
+            CPrograms.kernel,
+            programs.layer
+        )
+        #expect(ending.code == 0 && ending.output == "done\n", "\(ending.errors)")
+    }
+
+    @Test(
+        "Waiting calls echo over TCP by name and exchange datagrams, in C and in C++",
+        arguments: ["gcc -std=gnu11", "g++ -x c++ -std=c++17"]
+    )
+    func waiting(compiler: String) throws {
+        try expectDone("waiting.c", compiler)
+    }
+
+    @Test("Requests complete by their routines on one thread that runs the engine: echo, deadline, cancel, close")
+    func requests() throws {
+        try expectDone("requests.c")
+    }
+
+    @Test("Threads that wait on one engine that the program runs take turns running it")
+    func turns() throws {
+        try expectDone("turns.c")
+    }
+
+    @Test("Wrong use gets an error in one line that names the level, and never crashes")
+    func errors() throws {
+        try expectDone("errors.c")
+    }
+
+    @Test("A program's signal handlers, mask and alternate stack stay its own")
+    func signals() throws {
+        try expectDone("signals.c")
+    }
+
+    @Test("The library and a module linked to it can be loaded when the program runs already")
+    func late() throws {
+        let folder = programs.tree.path
+        try programs.compile("module.c", to: "\(folder)/module.so", "-shared -fPIC \(programs.link)")
+        try programs.compile("late.c", to: "\(folder)/late", "-pthread")
+        let library = "\(folder)/lib/liblamina.so.0"
+        let ending = try programs.run(
+            "\(folder)/late",
+            CPrograms.kernel,
+            programs.layer,
+            library,
+            "\(folder)/module.so"
+        )
+        #expect(ending.code == 0 && ending.output == "done\n", "\(ending.errors)")
+    }
+
+    @Test("The library exports what its header declares and what the inline callers need, and no Swift library")
+    func exports() throws {
+        let header = try programs.shell(
+            "sed 's,//.*,,' \(CPrograms.headers)/lamina.h | grep -oE '\\blamina_[a-z0-9_]+\\('"
+        )
+        let declared = Set(header.lines.map { String($0.dropLast()) })
+        let exported = try programs.shell("nm -D --defined-only \(CPrograms.library) | awk '{print $3}'")
+        #expect(declared.count > 30)
+        #expect(Set(exported.lines) == declared.union(["lamina_self", "lamina_enter_slowly"]))
+        let needed = try programs.shell("readelf -d \(CPrograms.library)").output
+        #expect(needed.contains("liblamina.so.0") && !needed.contains("libswift"), "\(needed)")
+    }
+
+    @Test("The README's C sample compiles, and talks to a server through its chain")
+    func readme() throws {
+        let readme = String(decoding: try readAll("\(PackageTree.root)/README.md"), as: UTF8.self)
+        let section = readme.split(separator: "\n## Using it from C\n").last ?? ""
+        let block = try #require(section.split(separator: "```").first { $0.hasPrefix("c\n") })
+        let sample = try programs.linked(try programs.tree.write(String(block.dropFirst(2)), to: "sample.c"))
+        let server = "\(programs.tree.path)/serve"
+        try programs.compile("serve.c", to: server, "")
+        let ending = try programs.run(server, sample)
+        #expect(ending.code == 0 && ending.output.contains("HTTP/1.0 200 OK"), "\(ending.output)\(ending.errors)")
+        #expect(ending.errors.contains("lamina: ") && ending.errors.contains("connect"), "\(ending.errors)")
+    }
+}
