@@ -110,8 +110,12 @@ let package = Package(
                     ], .when(configuration: .release)),
             ]),
         .executableTarget(
-            name: "Benchmarks", dependencies: ["Lamina", "CLinux"], path: "Tests/Benchmarks", exclude: ["Fixtures"],
-            swiftSettings: house),
+            name: "Benchmarks",
+            dependencies: [
+                "Lamina", "CLamina", "CLinux", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Benchmarks", exclude: ["Fixtures"], swiftSettings: house,
+            linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
         .executableTarget(
             name: "HostDriver", dependencies: ["Lamina", "LaminaHost"], path: "Tests/HostDriver", swiftSettings: house),
         .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),

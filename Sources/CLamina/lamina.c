@@ -5,7 +5,8 @@
 #include "lamina_provider.h"
 #include "lamina_socket.h"
 
-__thread __attribute__((tls_model("initial-exec"))) lamina_thread lamina_self;
+__thread __attribute__((tls_model("initial-exec"))) lamina_thread lamina_self = {
+    .mark = LAMINA_UNKNOWN_THREAD};
 int32_t (*lamina_enter_slowly)(lamina_thread *thread);
 
 #define LAMINA_DESCRIPTION(name, NAME, classes, triggers, categories, direct, chain, type)                                       \

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <sched.h>
 
 static int expedited;
 static pthread_once_t registered = PTHREAD_ONCE_INIT;
@@ -36,4 +37,20 @@ int clinux_at_thread_exit(void (*function)(void *), void *value) {
     __atomic_store_n(&exit_function, function, __ATOMIC_RELEASE);
     pthread_once(&exit_key_made, make_exit_key);
     return exit_key_error ? exit_key_error : pthread_setspecific(exit_key, value);
+}
+
+bool clinux_may_run_on(int32_t processor) {
+    cpu_set_t set;
+    return processor >= 0 && processor < CPU_SETSIZE && sched_getaffinity(0, sizeof set, &set) == 0
+        && CPU_ISSET(processor, &set);
+}
+
+int clinux_run_on(int32_t processor) {
+    if (processor < 0 || processor >= CPU_SETSIZE) {
+        return -EINVAL;
+    }
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(processor, &set);
+    return sched_setaffinity(0, sizeof set, &set) < 0 ? -errno : 0;
 }

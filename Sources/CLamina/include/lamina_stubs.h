@@ -51,6 +51,16 @@ LAMINA_INLINE lamina_thread *lamina_this_thread(void) {
     return &lamina_self;
 }
 
+/// Whether close knows a thread.
+LAMINA_INLINE int lamina_thread_is_known(const lamina_thread *thread) {
+    return thread->mark != LAMINA_UNKNOWN_THREAD;
+}
+
+/// Says whether close knows a thread that is inside no socket.
+LAMINA_INLINE void lamina_thread_set_known(lamina_thread *thread, int is_known) {
+    __atomic_store_n(&thread->mark, is_known ? (lamina_slot *)0 : LAMINA_UNKNOWN_THREAD, __ATOMIC_RELEASE);
+}
+
 LAMINA_NONNULL_END
 LAMINA_C_END
 

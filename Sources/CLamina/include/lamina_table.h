@@ -334,16 +334,28 @@ LAMINA_INLINE lamina_status lamina_complete(
     return slot->column->upcalls->complete(slot, request);
 }
 
+/// `lamina_push` where the request's own frames are taken.
+LAMINA_OUT_OF_LINE LAMINA_KEEPS_REGISTERS lamina_frame *LAMINA_NULLABLE lamina_push_spilled(
+    lamina_slot *slot, lamina_request *request) {
+    if (request->frame_count >= request->frame_capacity && slot->column->upcalls->grow(request) < 0) {
+        return 0;
+    }
+    return &request->spill[request->frame_count - LAMINA_INLINE_FRAMES];
+}
+
 /// Puts this level's frame on the request, so that `function` runs when the operation below has ended, also when it
 /// ends inside the call. A level has at most one frame on a request. Null: -ENOMEM, complete the request with that.
 LAMINA_INLINE lamina_frame *LAMINA_NULLABLE lamina_push(
     lamina_slot *slot, lamina_request *request, lamina_completion function, void *LAMINA_NULLABLE context) {
-    if (!LAMINA_LIKELY(request->frame_count < request->frame_capacity)
-        && slot->column->upcalls->grow(request) < 0) {
-        return 0;
+    const uint32_t index = request->frame_count;
+    lamina_frame *frame = &request->frames[index];
+    if (!LAMINA_LIKELY(index < LAMINA_INLINE_FRAMES)) {
+        frame = lamina_push_spilled(slot, request);
+        if (!frame) {
+            return 0;
+        }
     }
-    lamina_frame *frame = lamina_request_frame(request, request->frame_count);
-    request->frame_count += 1;
+    request->frame_count = (uint16_t)(index + 1);
     frame->function = function;
     frame->slot = slot;
     frame->context = context;

@@ -34,6 +34,14 @@
 
 #define LAMINA_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define LAMINA_INLINE static inline __attribute__((always_inline))
+/// What is needed so seldom that it must not weigh on the functions that inline its caller.
+#define LAMINA_OUT_OF_LINE static __attribute__((noinline, cold, unused))
+/// Lets the caller of such a function keep its values in registers.
+#if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
+#define LAMINA_KEEPS_REGISTERS __attribute__((preserve_most))
+#else
+#define LAMINA_KEEPS_REGISTERS
+#endif
 
 /// The version of everything that these headers declare. It grows by one with each change that a plug-in can see.
 #define LAMINA_ABI_VERSION 1u

@@ -2,6 +2,7 @@
 #ifndef CLINUX_THREAD_H
 #define CLINUX_THREAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -69,5 +70,11 @@ int clinux_at_thread_exit(void (*function)(void *), void *value);
 static inline int32_t clinux_thread_id(void) {
     return (int32_t)syscall(SYS_gettid);
 }
+
+/// Whether the calling thread may run on a processor.
+bool clinux_may_run_on(int32_t processor);
+
+/// Keeps the calling thread on one processor. 0 or a negative errno.
+int clinux_run_on(int32_t processor);
 
 #endif

@@ -9,22 +9,20 @@ enum Threads {
     /// Makes `lamina_enter` work. Done once, before the first socket.
     static let start: Void = {
         lamina_set_enter_slowly { thread in
-            if thread.pointee.registered == 0 {
-                guard clinux_at_thread_exit({ Threads.forget($0) }, thread) == 0 else { return -ENOMEM }
-                known.withLock { $0.append(thread) }
-                thread.pointee.registered = 1
-            }
-            return thread.pointee.depth < UInt32(LAMINA_MARKS) ? 0 : -ELOOP
+            guard clinux_at_thread_exit({ Threads.forget($0) }, thread) == 0 else { return -ENOMEM }
+            known.withLock { $0.append(thread) }
+            lamina_thread_set_known(thread, 1)
+            return 0
         }
         _ = clinux_at_fork {
             let own = lamina_this_thread()
-            Threads.known.reset(to: own.pointee.registered == 0 ? [] : [own])
+            Threads.known.reset(to: lamina_thread_is_known(own) != 0 ? [own] : [])
         }
     }()
 
     private static func forget(_ thread: UnsafeMutableRawPointer?) {
         known.withLock { threads in threads.removeAll { UnsafeMutableRawPointer($0) == thread } }
-        thread?.assumingMemoryBound(to: lamina_thread.self).pointee.registered = 0
+        if let thread { lamina_thread_set_known(thread.assumingMemoryBound(to: lamina_thread.self), 0) }
     }
 
     /// Who is inside a socket.
@@ -46,14 +44,15 @@ enum Threads {
     }
 
     private static func isInside(_ slot: Slot, _ thread: UnsafeMutablePointer<lamina_thread>) -> Bool {
-        let marks = UnsafeMutableRawPointer(thread) + (MemoryLayout<lamina_thread>.offset(of: \.marks) ?? 0)
-        for index in 0..<Int(LAMINA_MARKS) {
-            if clinux_load_pointer(marks + index * MemoryLayout<UnsafeRawPointer>.stride)
-                == UnsafeMutableRawPointer(slot)
-            {
-                return true
-            }
+        let memory = UnsafeRawPointer(thread)
+        if isMark(memory + (MemoryLayout<lamina_thread>.offset(of: \.mark) ?? 0), of: slot) { return true }
+        let nested = memory + (MemoryLayout<lamina_thread>.offset(of: \.nested) ?? 0)
+        return (0..<Int(LAMINA_MARKS)).contains { index in
+            isMark(nested + index * MemoryLayout<UnsafeRawPointer>.stride, of: slot)
         }
-        return false
+    }
+
+    private static func isMark(_ address: UnsafeRawPointer, of slot: Slot) -> Bool {
+        clinux_load_pointer(address) == UnsafeMutableRawPointer(slot)
     }
 }

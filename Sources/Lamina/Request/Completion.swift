@@ -9,19 +9,25 @@ enum Completion {
 
     /// `complete`: see `lamina_upcalls`.
     static let complete: @convention(c) (Slot, Request) -> lamina_status = { slot, request in
-        if request.pointee.status < 0, request.pointee.failed_level == nil {
-            request.pointee.failed_level = ColumnState.label(of: slot)
+        if request.pointee.status < 0 { nameLevel(of: slot, in: request) }
+        if request.pointee.frame_count > 0, request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) == 0,
+            lamina_this_thread().pointee.completions >= depthLimit
+                || clinux_load_u32(&slot.pointee.column.pointee.deferred) > 0,
+            leaveToEngine(slot, request)
+        {
+            return LAMINA_PENDING
         }
-        if request.pointee.frame_count > 0, request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) == 0 {
-            let column = slot.pointee.column
-            if lamina_this_thread().pointee.completions >= depthLimit || clinux_load_u32(&column.pointee.deferred) > 0 {
-                if leaveToEngine(slot, request) { return LAMINA_PENDING }
-            }
-        }
-        return unwind(request)
+        return runFrames(of: request)
+    }
+
+    /// Notes which level failed, unless one below has been noted.
+    @inline(never)
+    private static func nameLevel(of slot: Slot?, in request: Request) {
+        if let slot, request.pointee.failed_level == nil { request.pointee.failed_level = ColumnState.label(of: slot) }
     }
 
     /// Hands the completion to the socket's engine, behind those that wait there already.
+    @inline(never)
     private static func leaveToEngine(_ slot: Slot, _ request: Request) -> Bool {
         let column = slot.pointee.column
         markPending(slot, request)
@@ -43,28 +49,49 @@ enum Completion {
 
     /// Runs the frames from the innermost up. After the last one the request is its caller's.
     static func unwind(_ request: Request) -> lamina_status {
+        runFrames(of: request)
+    }
+
+    @inline(__always)
+    private static func runFrames(of request: Request) -> lamina_status {
         let thread = lamina_this_thread()
-        thread.pointee.completions += 1
-        defer { thread.pointee.completions -= 1 }
-        while request.pointee.frame_count > 0 {
-            let index = request.pointee.frame_count - 1
-            request.pointee.frame_count = index
-            let frame = lamina_request_frame(request, UInt32(index)).pointee
-            guard index > 0 else {
-                let status = request.pointee.status
+        thread.pointee.completions &+= 1
+        defer { thread.pointee.completions &-= 1 }
+        var status = request.pointee.status
+        var count = UInt32(request.pointee.frame_count)
+        while count > UInt32(LAMINA_INLINE_FRAMES) {
+            count &-= 1
+            guard run(count, of: request, &status) else { return LAMINA_PENDING }
+        }
+        while count > 1 {
+            count &-= 1
+            guard run(count, of: request, &status) else { return LAMINA_PENDING }
+        }
+        if count == 1 {
+            let frame = request.pointee.frames.0
+            // The application's frame is the lowest, and has no slot.
+            if frame.slot == nil {
+                request.pointee.frame_count = 0
                 settle(request)
-                _ = frame.function(frame.slot, request, frame.context)
+                _ = frame.function(nil, request, frame.context)
                 return status
             }
-            let before = request.pointee.status
-            if frame.function(frame.slot, request, frame.context) == LAMINA_MORE_PROCESSING { return LAMINA_PENDING }
-            if request.pointee.status < 0, before >= 0, request.pointee.failed_level == nil, let slot = frame.slot {
-                request.pointee.failed_level = ColumnState.label(of: slot)
-            }
+            guard run(0, of: request, &status) else { return LAMINA_PENDING }
         }
-        let status = request.pointee.status
         settle(request)
         return status
+    }
+
+    /// Runs one level's frame; false where it keeps the request. `status` is the request's, before and after.
+    @inline(__always)
+    private static func run(_ index: UInt32, of request: Request, _ status: inout lamina_status) -> Bool {
+        request.pointee.frame_count = UInt16(truncatingIfNeeded: index)
+        let frame = lamina_request_frame(request, index).pointee
+        if frame.function(frame.slot, request, frame.context) == LAMINA_MORE_PROCESSING { return false }
+        let before = status
+        status = request.pointee.status
+        if status < 0 { nameLevel(of: before < 0 ? nil : frame.slot, in: request) }
+        return true
     }
 
     /// Ends a request that no level of a column has, with all the frames that it has by now.
@@ -75,7 +102,13 @@ enum Completion {
     }
 
     /// Ends what the framework keeps about a request.
+    @inline(__always)
     private static func settle(_ request: Request) {
+        if clinux_load_u32(&request.pointee.state) != 0 || request.pointee.spill != nil { forget(request) }
+    }
+
+    @inline(never)
+    private static func forget(_ request: Request) {
         let state = clinux_load_u32(&request.pointee.state)
         if state & UInt32(LAMINA_STATE_TIMED) != 0, let engine = request.pointee.framework.1 {
             Unmanaged<Engine>.fromOpaque(engine).takeUnretainedValue().forgetDeadline(of: request)

@@ -1,0 +1,64 @@
+import ArgumentParser
+import Glibc
+
+/// The command.
+@main
+struct Benchmarks: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measures the call path, the data path and start-up, each beside what it competes with.",
+        discussion: """
+            Every figure is the median of many short runs, and the runs of what is compared take turns, so only figures \
+            of one run are to be compared. Build in release mode: swift run -c release Benchmarks
+            """
+    )
+
+    @Flag(help: "A short run that shows that everything works; its figures are rough.")
+    var quick = false
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @Option(help: ArgumentHelp("Measure this alone: \(Benchmark.allNames). May be repeated.", valueName: "name"))
+    var only: [Benchmark] = []
+
+    @Option(help: ArgumentHelp("The installed command, for start-up.", valueName: "path"))
+    var lamina: String?
+
+    mutating func run() throws {
+        let settings = MeasurementSettings(isQuick: quick, lamina: lamina)
+        var report = Report()
+        for benchmark in only.isEmpty ? Benchmark.allCases : only {
+            report.add(try benchmark.run(settings))
+        }
+        print(json ? report.json : report.text)
+    }
+}
+
+/// What can be measured alone.
+enum Benchmark: String, CaseIterable, ExpressibleByArgument {
+    case callPath = "call-path"
+
+    static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
+    func run(_ settings: MeasurementSettings) throws -> [Table] {
+        switch self {
+        case .callPath: try CallPath(settings).run()
+        }
+    }
+}
+
+/// How long to measure, and what.
+struct MeasurementSettings {
+    let isQuick: Bool
+    /// The installed command.
+    let lamina: String?
+}
+
+/// Why nothing could be measured.
+struct BenchmarkError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
