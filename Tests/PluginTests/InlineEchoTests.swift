@@ -36,7 +36,7 @@ private final class InlineEcho: @unchecked Sendable {
     func run(_ engine: Engine) {
         var here: UInt8 = 0
         top = withUnsafePointer(to: &here) { UInt(bitPattern: $0) }
-        receive(ends)
+        // The client's first receive follows its first send.
         receive(ends + 1)
         send(ends)
         while echoes < goal, failure == 0 { engine.run(timeout: 1_000_000_000) }
