@@ -37,12 +37,14 @@ struct Benchmarks: ParsableCommand {
 /// What can be measured alone.
 enum Benchmark: String, CaseIterable, ExpressibleByArgument {
     case callPath = "call-path"
+    case loopback
 
     static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
     func run(_ settings: MeasurementSettings) throws -> [Table] {
         switch self {
         case .callPath: try CallPath(settings).run()
+        case .loopback: try Loopback(settings).run()
         }
     }
 }
