@@ -1,6 +1,7 @@
 import CLamina
 import Glibc
 import Lamina
+import TestSupport
 
 /// One end of a connection.
 protocol Link: Sendable {
@@ -37,16 +38,10 @@ struct LaminaLink: Link {
         waiting = socket.waiting
     }
 
-    /// The kernel provider's file, from the same build as this program.
+    /// The kernel provider's file: from the same build as this program, or installed.
     static func base() throws -> String {
-        var path = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let count = readlink("/proc/self/exe", &path, path.count - 1)
-        let program = String(decoding: path.prefix(max(count, 0)).map(UInt8.init(bitPattern:)), as: UTF8.self)
-        let library = program.split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/libLaminaKernel.so"
-        guard access(library, R_OK) == 0 else {
-            throw BenchmarkError("\(library): is missing; build it: swift build -c release --product LaminaKernel")
-        }
-        return library
+        let built = "\(PackageTree.products)/libLaminaKernel.so"
+        return access(built, R_OK) == 0 ? built : try PackageTree.installed("lib/lamina/libLaminaKernel.so")
     }
 
     static func pair() throws -> (near: LaminaLink, far: @Sendable () throws -> LaminaLink) {
