@@ -82,7 +82,8 @@ install_tree() {
     done
 
     for file in Sources/CLamina/include/*.{h,def} Sources/LaminaC/include/*.h; do
-        [[ -e $file ]] && put 644 "$file" "include/lamina/${file##*/}"
+        # What the framework's own links point to is nobody else's.
+        [[ -e $file && $file != */lamina_stubs.h ]] && put 644 "$file" "include/lamina/${file##*/}"
     done
     generate lib/pkgconfig/lamina.pc sed "s/@VERSION@/$version/" Sources/LaminaC/lamina.pc.in
 

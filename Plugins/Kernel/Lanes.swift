@@ -90,7 +90,7 @@ extension UnsafeMutablePointer<SocketState> {
         return status
     }
 
-    private var watch: UnsafeMutablePointer<lamina_watch> { withUnsafeMutablePointer(to: &pointee.watch) { $0 } }
+    private var watch: UnsafeMutablePointer<lamina_watch> { field(\.watch) }
 
     /// The engine saw `events`; the watch is disarmed.
     fileprivate func ready(_ events: UInt32) {

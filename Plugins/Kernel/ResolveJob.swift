@@ -47,10 +47,10 @@ extension UnsafeMutablePointer<ResolveJob> {
     }
 
     private var question: UnsafeMutablePointer<lamina_address> {
-        withUnsafeMutablePointer(to: &pointee.question) { $0 }
+        field(\.question)
     }
 
-    var hasFinished: Bool { clinux_load_u32(&pointee.isFinished) != 0 }
+    var hasFinished: Bool { clinux_load_u32(field(\.isFinished)) != 0 }
 
     /// Gives back the job and its answer.
     func discard() {
@@ -71,7 +71,7 @@ extension UnsafeMutablePointer<ResolveJob> {
                 return false
             }
         }
-        clinux_store_u32(&pointee.isFinished, 1)
+        clinux_store_u32(field(\.isFinished), 1)
         return true
     }
 

@@ -127,7 +127,7 @@ extension UnsafeMutablePointer<ResolveJob> {
         let status = ResolverPool.submit(self)
         guard status < 0 else { return }
         pointee.status = status
-        clinux_store_u32(&pointee.isFinished, 1)
+        clinux_store_u32(field(\.isFinished), 1)
     }
 
     /// The answer isn't wanted any more; afterwards the job is gone, or goes when its thread has done with it.
@@ -146,7 +146,7 @@ extension UnsafeMutablePointer<ResolveJob> {
             ResolverPool.unlock()
             return discard()
         }
-        clinux_store_u32(&pointee.isFinished, 1)
+        clinux_store_u32(field(\.isFinished), 1)
         switch pointee.waiter {
         case .nobody:
             ResolverPool.unlock()

@@ -47,12 +47,12 @@ extension Slot {
 
 extension UnsafeMutablePointer<SocketState> {
     @inline(__always)
-    var input: UnsafeMutablePointer<Lane> { withUnsafeMutablePointer(to: &pointee.input) { $0 } }
+    var input: UnsafeMutablePointer<Lane> { field(\.input) }
 
     @inline(__always)
-    var output: UnsafeMutablePointer<Lane> { withUnsafeMutablePointer(to: &pointee.output) { $0 } }
+    var output: UnsafeMutablePointer<Lane> { field(\.output) }
 
-    var group: UnsafeMutablePointer<LaneGroup> { withUnsafeMutablePointer(to: &pointee.group) { $0 } }
+    var group: UnsafeMutablePointer<LaneGroup> { field(\.group) }
 
     /// A state for a new socket. Nil: no memory.
     static func make(_ slot: Slot, descriptor: Int32, family: Int32, type: Int32, transport: Int32) -> Self? {

@@ -136,27 +136,27 @@ extension UnsafeMutablePointer<Link> {
     @inline(__always)
     func end(_ side: Side) -> UnsafeMutablePointer<End> {
         side == .client
-            ? withUnsafeMutablePointer(to: &pointee.client) { $0 }
-            : withUnsafeMutablePointer(to: &pointee.server) { $0 }
+            ? field(\.client)
+            : field(\.server)
     }
 
     /// The pipe that `side` writes.
     @inline(__always)
     func outgoing(_ side: Side) -> UnsafeMutablePointer<Pipe> {
         side == .client
-            ? withUnsafeMutablePointer(to: &pointee.request) { $0 }
-            : withUnsafeMutablePointer(to: &pointee.response) { $0 }
+            ? field(\.request)
+            : field(\.response)
     }
 
     @inline(__always)
-    func lock() { pthread_mutex_lock(&pointee.mutex) }
+    func lock() { pthread_mutex_lock(field(\.mutex)) }
 
     @inline(__always)
-    func unlock() { pthread_mutex_unlock(&pointee.mutex) }
+    func unlock() { pthread_mutex_unlock(field(\.mutex)) }
 
     /// Gives one reference back; the last frees the link.
     func release() {
-        guard clinux_add_u32(&pointee.references, -1) == 0 else { return }
+        guard clinux_add_u32(field(\.references), -1) == 0 else { return }
         pthread_mutex_destroy(&pointee.mutex)
         end(.client).group.destroy()
         end(.server).group.destroy()
@@ -206,7 +206,7 @@ extension UnsafeMutablePointer<Link> {
     @inline(__always)
     private func retainIfBusy(_ lane: UnsafeMutablePointer<Lane>) -> Bool {
         guard !lane.isFree else { return false }
-        _ = clinux_add_u32(&pointee.references, 1)
+        _ = clinux_add_u32(field(\.references), 1)
         return true
     }
 
@@ -280,13 +280,13 @@ extension End {
 
 extension UnsafeMutablePointer<End> {
     @inline(__always)
-    var group: UnsafeMutablePointer<LaneGroup> { withUnsafeMutablePointer(to: &pointee.group) { $0 } }
+    var group: UnsafeMutablePointer<LaneGroup> { field(\.group) }
 
     @inline(__always)
-    var input: UnsafeMutablePointer<Lane> { withUnsafeMutablePointer(to: &pointee.input) { $0 } }
+    var input: UnsafeMutablePointer<Lane> { field(\.input) }
 
     @inline(__always)
-    var output: UnsafeMutablePointer<Lane> { withUnsafeMutablePointer(to: &pointee.output) { $0 } }
+    var output: UnsafeMutablePointer<Lane> { field(\.output) }
 
     func fail(_ status: Int32) {
         if pointee.failure == 0 { pointee.failure = status }

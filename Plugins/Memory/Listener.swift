@@ -32,9 +32,9 @@ extension UnsafeMutablePointer<Listener> {
         return listener
     }
 
-    var group: UnsafeMutablePointer<LaneGroup> { withUnsafeMutablePointer(to: &pointee.group) { $0 } }
+    var group: UnsafeMutablePointer<LaneGroup> { field(\.group) }
 
-    var input: UnsafeMutablePointer<Lane> { withUnsafeMutablePointer(to: &pointee.input) { $0 } }
+    var input: UnsafeMutablePointer<Lane> { field(\.input) }
 
     /// Queues a connection, whose server end it takes over. False: the queue is full, or the listener closes. Keeps the
     /// listener for `wakeInput`.

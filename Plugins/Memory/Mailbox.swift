@@ -65,15 +65,15 @@ extension UnsafeMutablePointer<Mailbox> {
         return mailbox
     }
 
-    var group: UnsafeMutablePointer<LaneGroup> { withUnsafeMutablePointer(to: &pointee.group) { $0 } }
+    var group: UnsafeMutablePointer<LaneGroup> { field(\.group) }
 
-    var input: UnsafeMutablePointer<Lane> { withUnsafeMutablePointer(to: &pointee.input) { $0 } }
+    var input: UnsafeMutablePointer<Lane> { field(\.input) }
 
-    func retain() { _ = clinux_add_u32(&pointee.references, 1) }
+    func retain() { _ = clinux_add_u32(field(\.references), 1) }
 
     /// Gives one reference back; the last frees the mailbox with what is in it.
     func release() {
-        guard clinux_add_u32(&pointee.references, -1) == 0 else { return }
+        guard clinux_add_u32(field(\.references), -1) == 0 else { return }
         while let letter = take() { letter.discard() }
         group.destroy()
         deinitialize(count: 1)

@@ -43,7 +43,7 @@ enum Resolve {
             return lamina_complete(slot, request, -ENOENT, 0)
         }
         let capacity = socklen_t(MemoryLayout.size(ofValue: query.pointee.name))
-        let address = withUnsafeMutablePointer(to: &query.pointee.address) { $0 }
+        let address = query.field(\.address)
         withUnsafeMutableBytes(of: &query.pointee.name) { name in
             guard let name = name.baseAddress?.assumingMemoryBound(to: CChar.self) else { return }
             if isLoopback && !isNumeric {

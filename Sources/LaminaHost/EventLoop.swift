@@ -129,7 +129,6 @@ final class EventLoop: @unchecked Sendable {
                 guard let watch = watches[descriptor], watch.serial == UInt32(event.identity >> 32) else { continue }
                 watch.handler(event.events)
             }
-            if let due = engine.due, due <= clinux_monotonic() { engine.run() }
             runTimers()
             let actions = deferred
             deferred.removeAll(keepingCapacity: true)
@@ -139,7 +138,7 @@ final class EventLoop: @unchecked Sendable {
 
     private func timeout() -> Int32 {
         if !deferred.isEmpty { return 0 }
-        guard let next = [timers.first?.when, engine.due].compactMap({ $0 }).min() else { return -1 }
+        guard let next = timers.first?.when else { return -1 }
         return Int32(clamping: max(0, (next - clinux_monotonic() + 999_999) / 1_000_000))
     }
 

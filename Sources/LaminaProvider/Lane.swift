@@ -64,13 +64,13 @@ public struct LaneGroup {
 
 extension UnsafeMutablePointer<LaneGroup> {
     /// Makes the lock; once, where the group stays.
-    public func start() { pthread_mutex_init(&pointee.mutex, nil) }
+    public func start() { pthread_mutex_init(field(\.mutex), nil) }
 
     /// Takes the lock.
-    public func lock() { pthread_mutex_lock(&pointee.mutex) }
+    public func lock() { pthread_mutex_lock(field(\.mutex)) }
 
     /// Gives the lock back.
-    public func unlock() { pthread_mutex_unlock(&pointee.mutex) }
+    public func unlock() { pthread_mutex_unlock(field(\.mutex)) }
 
     /// Whether `close` has begun. Read under the lock.
     public var isClosing: Bool { pointee.isClosing }
@@ -129,7 +129,7 @@ extension UnsafeMutablePointer<LaneGroup> {
 
     /// Frees what the group holds of the system; its memory is the owner's.
     public func destroy() {
-        pthread_mutex_destroy(&pointee.mutex)
+        pthread_mutex_destroy(field(\.mutex))
     }
 }
 
@@ -171,11 +171,11 @@ public struct Lane {
 extension UnsafeMutablePointer<Lane> {
     /// Whether a call may be tried at once; for operations that are atomic by themselves.
     @inlinable @inline(__always)
-    public var isFree: Bool { clinux_load_u32(&pointee.state) == Lane.free }
+    public var isFree: Bool { clinux_load_u32(field(\.state)) == Lane.free }
 
     /// Takes the lane if nothing waits and nobody is inside. Never blocks.
     @inlinable @inline(__always)
-    public func enter() -> Bool { clinux_replace_u32(&pointee.state, Lane.free, Lane.taken) != 0 }
+    public func enter() -> Bool { clinux_replace_u32(field(\.state), Lane.free, Lane.taken) != 0 }
 
     /// Gives the lane back after `enter`, and completes the request.
     @inlinable @inline(__always)
@@ -185,7 +185,7 @@ extension UnsafeMutablePointer<Lane> {
         _ status: lamina_status,
         _ bytes: UInt64
     ) -> lamina_status {
-        if clinux_replace_u32(&pointee.state, Lane.taken, Lane.free) != 0 {
+        if clinux_replace_u32(field(\.state), Lane.taken, Lane.free) != 0 {
             return lamina_complete(slot, request, status, bytes)
         }
         return leaveContended(slot, request, status, bytes)
@@ -208,7 +208,7 @@ extension UnsafeMutablePointer<Lane> {
 
     /// Gives the lane back after `enter` without a request to complete.
     public func leave() {
-        guard clinux_replace_u32(&pointee.state, Lane.taken, Lane.free) == 0 else { return }
+        guard clinux_replace_u32(field(\.state), Lane.taken, Lane.free) == 0 else { return }
         group.lock()
         group.pointee.busy += 1
         group.unlock()
@@ -220,7 +220,7 @@ extension UnsafeMutablePointer<Lane> {
     /// The operation at the front. Read under the lock.
     public var first: UnsafeMutablePointer<Operation>? { pointee.first }
 
-    private var isBlocked: Bool { clinux_load_u32(&pointee.state) == Lane.blocked }
+    private var isBlocked: Bool { clinux_load_u32(field(\.state)) == Lane.blocked }
 
     /// Whether the operation at the front waits and no thread polls for it. Read under the lock.
     public var needsEngine: Bool {
@@ -283,25 +283,25 @@ extension UnsafeMutablePointer<Lane> {
     private func block() -> Bool {
         if pointee.isAwaken || pointee.failure != 0 {
             pointee.isAwaken = false
-            clinux_store_u32(&pointee.state, Lane.contended)
+            clinux_store_u32(field(\.state), Lane.contended)
             return false
         }
-        clinux_store_u32(&pointee.state, Lane.blocked)
+        clinux_store_u32(field(\.state), Lane.blocked)
         let armed = group.pointee.actions.pointee.arm(self)
         guard armed < 0 else { return true }
         pointee.failure = armed
-        clinux_store_u32(&pointee.state, Lane.contended)
+        clinux_store_u32(field(\.state), Lane.contended)
         return false
     }
 
     /// Leaves an appended operation to whoever is inside. False: nobody is, the caller must drain.
     private func hand() -> Bool {
         while true {
-            switch clinux_load_u32(&pointee.state) {
+            switch clinux_load_u32(field(\.state)) {
             case Lane.free:
-                if clinux_replace_u32(&pointee.state, Lane.free, Lane.contended) != 0 { return false }
+                if clinux_replace_u32(field(\.state), Lane.free, Lane.contended) != 0 { return false }
             case Lane.taken:
-                if clinux_replace_u32(&pointee.state, Lane.taken, Lane.contended) != 0 { return true }
+                if clinux_replace_u32(field(\.state), Lane.taken, Lane.contended) != 0 { return true }
             default:
                 return true
             }
@@ -312,12 +312,12 @@ extension UnsafeMutablePointer<Lane> {
     public func wake() {
         group.lock()
         if isBlocked {
-            clinux_store_u32(&pointee.state, Lane.contended)
+            clinux_store_u32(field(\.state), Lane.contended)
             group.pointee.busy += 1
             group.unlock()
             drain()
         } else {
-            pointee.isAwaken = clinux_load_u32(&pointee.state) != Lane.free
+            pointee.isAwaken = clinux_load_u32(field(\.state)) != Lane.free
             group.unlock()
         }
     }
@@ -325,14 +325,14 @@ extension UnsafeMutablePointer<Lane> {
     /// Fails everything that waits now.
     public func fail(_ status: Int32) {
         group.lock()
-        let state = clinux_load_u32(&pointee.state)
+        let state = clinux_load_u32(field(\.state))
         guard state != Lane.free || group.pointee.isClosing else { return group.unlock() }
         pointee.failure = status
-        if state == Lane.taken, clinux_replace_u32(&pointee.state, Lane.taken, Lane.contended) != 0 {
+        if state == Lane.taken, clinux_replace_u32(field(\.state), Lane.taken, Lane.contended) != 0 {
             return group.unlock()
         }
         guard state == Lane.blocked else { return group.unlock() }
-        clinux_store_u32(&pointee.state, Lane.contended)
+        clinux_store_u32(field(\.state), Lane.contended)
         group.pointee.busy += 1
         group.unlock()
         drain()
@@ -345,7 +345,7 @@ extension UnsafeMutablePointer<Lane> {
             guard let operation = pointee.first else {
                 pointee.isAwaken = false
                 if !group.pointee.isClosing { pointee.failure = 0 }
-                clinux_store_u32(&pointee.state, Lane.free)
+                clinux_store_u32(field(\.state), Lane.free)
                 return dropAndFinish()
             }
             unlink(operation)
@@ -441,7 +441,7 @@ extension UnsafeMutablePointer<Lane> {
         unlink(operation)
         let mustDrain = wasFirst && isBlocked
         if mustDrain {
-            clinux_store_u32(&pointee.state, Lane.contended)
+            clinux_store_u32(field(\.state), Lane.contended)
             group.pointee.busy += 1
         }
         group.unlock()

@@ -12,8 +12,12 @@ enum BaseProvider: String, CaseIterable, Sendable, CustomStringConvertible {
     /// A chain of the base alone, with settings such as `nodelay`.
     func chain(_ settings: String = "") throws -> Chain {
         let name = settings.isEmpty ? description : "\(description):\(settings)"
-        let provider = try Library.load("\(Self.folder)/\(rawValue)").provider()
-        return try Chain([(try LayerSpecification(parsing: name), provider)])
+        return try Chain([(try LayerSpecification(parsing: name), try provider())])
+    }
+
+    /// The provider alone.
+    func provider() throws -> Provider {
+        try Library.load("\(Self.folder)/\(rawValue)").provider()
     }
 
     /// Where the build puts products: beside the test's own image.

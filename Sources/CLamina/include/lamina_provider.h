@@ -52,8 +52,9 @@ enum {
     LAMINA_PHASE_OUTBOUND_MODIFY = 0x20,
     LAMINA_PHASE_CRYPTO_COMPRESS = 0x40,
     LAMINA_PHASE_LOCAL_CACHE = 0x80,
-    LAMINA_PHASE_SYSTEM = 0x80000000u,
 };
+/// The last phase: next to the base. No enumerator, whose values C11 keeps within an int.
+#define LAMINA_PHASE_SYSTEM 0x80000000u
 
 /// Bits of a provider's `flags`.
 enum {

@@ -65,9 +65,6 @@ public final class Engine: @unchecked Sendable {
         if clock >= 0 { close(clock) }
     }
 
-    /// When `run` has something to do though `descriptor` isn't readable: nanoseconds of CLOCK_MONOTONIC, nil for never.
-    public var due: Int64? { state.withLock { $0.timers.first } }
-
     /// Whether the program runs it.
     var isRunByProgram: Bool { !ownThread }
 
