@@ -38,14 +38,17 @@ let lean = [
 /// Links with a version script, so that only the symbols it lists are exported, and keeps the library mapped.
 func exports(_ map: String) -> LinkerSetting {
     .unsafeFlags([
-        "-use-ld=lld", "-Xlinker", "--undefined-version", "-Xlinker", "--version-script=\(Context.packageDirectory)/\(map)",
+        "-use-ld=lld", "-Xlinker", "--undefined-version", "-Xlinker",
+        "--version-script=\(Context.packageDirectory)/\(map)",
         "-Xlinker", "-z", "-Xlinker", "nodelete",
     ])
 }
 
 /// What is shipped carries its Swift run time inside.
 let shipped = LinkerSetting.unsafeFlags(
-    ["-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-s"], .when(configuration: .release))
+    ["-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-s"],
+    .when(configuration: .release)
+)
 
 let plugins = ["Kernel", "Memory", "Trace", "Count"].map(Plugin.init)
 
@@ -68,31 +71,44 @@ let package = Package(
         .target(name: "CLaminaRun"),
         .target(name: "Lamina", dependencies: ["CLamina", "CLinux"], swiftSettings: house),
         .target(
-            name: "LaminaProvider", dependencies: ["CLamina", "CLinux"], exclude: ["Package.swift.in"],
-            swiftSettings: house + [.unsafeFlags(lean)]),
+            name: "LaminaProvider",
+            dependencies: ["CLamina", "CLinux"],
+            exclude: ["Package.swift.in"],
+            swiftSettings: house + [.unsafeFlags(lean)]
+        ),
         .target(
-            name: "LaminaC", dependencies: ["Lamina", "CLamina"], exclude: ["lamina.map", "lamina.pc.in"],
+            name: "LaminaC",
+            dependencies: ["Lamina", "CLamina"],
+            exclude: ["lamina.map", "lamina.pc.in"],
             swiftSettings: house,
             linkerSettings: [
                 exports("Sources/LaminaC/lamina.map"), shipped,
                 .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
-            ]),
+            ]
+        ),
         .target(
-            name: "LaminaHost", dependencies: ["Lamina", "CLaminaRun", "CLinux"], swiftSettings: house),
+            name: "LaminaHost",
+            dependencies: ["Lamina", "CLaminaRun", "CLinux"],
+            swiftSettings: house
+        ),
         .target(
-            name: "LaminaPreload", dependencies: ["CLaminaRun"], exclude: ["preload.map"],
+            name: "LaminaPreload",
+            dependencies: ["CLaminaRun"],
+            exclude: ["preload.map"],
             cSettings: [.unsafeFlags(["-fno-sanitize=all", "-fno-stack-protector", "-Os"])],
             linkerSettings: [
                 exports("Sources/LaminaPreload/preload.map"),
                 .unsafeFlags(["-enable-experimental-feature", "Embedded"]),
                 .unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release)),
-            ]),
+            ]
+        ),
         .executableTarget(
             name: "LaminaFetch",
             linkerSettings: [
                 .unsafeFlags(["-use-ld=lld", "-Xlinker", "--as-needed", "-enable-experimental-feature", "Embedded"]),
                 .unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release)),
-            ]),
+            ]
+        ),
         .executableTarget(
             name: "LaminaCLI",
             dependencies: [
@@ -107,29 +123,52 @@ let package = Package(
                     [
                         "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/LaminaCLI/command.map",
                         "-Xlinker", "--gc-sections", "-Xlinker", "-s",
-                    ], .when(configuration: .release)),
-            ]),
+                    ],
+                    .when(configuration: .release)
+                ),
+            ]
+        ),
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
                 "Lamina", "CLamina", "CLinux", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Tests/Benchmarks", exclude: ["Fixtures"], swiftSettings: house,
-            linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
+            path: "Tests/Benchmarks",
+            exclude: ["Fixtures"],
+            swiftSettings: house,
+            linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]
+        ),
         .executableTarget(
-            name: "HostDriver", dependencies: ["Lamina", "LaminaHost"], path: "Tests/HostDriver", swiftSettings: house),
+            name: "HostDriver",
+            dependencies: ["Lamina", "LaminaHost"],
+            path: "Tests/HostDriver",
+            swiftSettings: house
+        ),
         .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
     ] + plugins.map(\.target) + [
         .testTarget(
-            name: "LaminaTests", dependencies: ["Lamina", "CLamina", "CLinux", "TestSupport"], swiftSettings: house,
-            linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
+            name: "LaminaTests",
+            dependencies: ["Lamina", "CLamina", "CLinux", "TestSupport"],
+            swiftSettings: house,
+            linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]
+        ),
         .testTarget(
-            name: "PluginTests", dependencies: ["Lamina", "CLamina", "CLinux", "TestSupport"], swiftSettings: house),
+            name: "PluginTests",
+            dependencies: ["Lamina", "CLamina", "CLinux", "TestSupport"],
+            swiftSettings: house
+        ),
         .testTarget(
-            name: "LaminaHostTests", dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
+            name: "LaminaHostTests",
+            dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
             exclude: ["Fixtures"],
-            swiftSettings: house),
-        .testTarget(name: "LaminaCTests", dependencies: ["CLinux", "TestSupport"], exclude: ["Fixtures"], swiftSettings: house),
+            swiftSettings: house
+        ),
+        .testTarget(
+            name: "LaminaCTests",
+            dependencies: ["CLinux", "TestSupport"],
+            exclude: ["Fixtures"],
+            swiftSettings: house
+        ),
         .testTarget(name: "LaminaCLITests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]
