@@ -131,7 +131,8 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "Lamina", "CLamina", "CLinux", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Lamina", "CLamina", "CLinux", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Benchmarks",
             exclude: ["Fixtures"],

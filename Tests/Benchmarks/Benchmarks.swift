@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Lamina
 
 /// The command.
 @main
@@ -9,6 +9,10 @@ struct Benchmarks: ParsableCommand {
         discussion: """
             Every figure is the median of many short runs, and the runs of what is compared take turns, so only figures \
             of one run are to be compared. Build in release mode: swift run -c release Benchmarks
+
+            The data path needs the kernel provider (swift build -c release --product LaminaKernel), start-up an \
+            installed tree (./install.sh --prefix .build/lamina, or where LAMINA_PREFIX says); what is missing is \
+            left out with a note.
             """
     )
 
@@ -21,14 +25,15 @@ struct Benchmarks: ParsableCommand {
     @Option(help: ArgumentHelp("Measure this alone: \(Benchmark.allNames). May be repeated.", valueName: "name"))
     var only: [Benchmark] = []
 
-    @Option(help: ArgumentHelp("The installed command, for start-up.", valueName: "path"))
-    var lamina: String?
-
     mutating func run() throws {
-        let settings = MeasurementSettings(isQuick: quick, lamina: lamina)
+        let settings = MeasurementSettings(isQuick: quick)
         var report = Report()
         for benchmark in only.isEmpty ? Benchmark.allCases : only {
-            report.add(try benchmark.run(settings))
+            do {
+                report.add(try benchmark.run(settings))
+            } catch let error as LaminaError where error.code == .notFound && only.isEmpty {
+                report.add([Table(missing: benchmark.rawValue, because: "\(error)")])
+            }
         }
         print(json ? report.json : report.text)
     }
@@ -37,12 +42,16 @@ struct Benchmarks: ParsableCommand {
 /// What can be measured alone.
 enum Benchmark: String, CaseIterable, ExpressibleByArgument {
     case callPath = "call-path"
+    case loopback
+    case startUp = "start-up"
 
     static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
     func run(_ settings: MeasurementSettings) throws -> [Table] {
         switch self {
         case .callPath: try CallPath(settings).run()
+        case .loopback: try Loopback(settings).run()
+        case .startUp: try StartUp(settings).run()
         }
     }
 }
@@ -50,8 +59,6 @@ enum Benchmark: String, CaseIterable, ExpressibleByArgument {
 /// How long to measure, and what.
 struct MeasurementSettings {
     let isQuick: Bool
-    /// The installed command.
-    let lamina: String?
 }
 
 /// Why nothing could be measured.

@@ -1,10 +1,9 @@
 import Glibc
+import TestSupport
 
 /// The libraries that are measured, built by the program in a directory of its own, which goes with it.
 final class Fixtures {
-    private let directory: String
-    private static let sources = #filePath.split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/Fixtures"
-    private static let headers = sources + "/../../../Sources/CLamina/include"
+    private let directory: TemporaryDirectory
 
     /// The base, and eight layers in C and in Swift, each in a file of its own.
     let base: String
@@ -17,43 +16,30 @@ final class Fixtures {
 
     /// Builds them. Throws what the compiler couldn't do.
     init() throws {
-        var template = Array("/tmp/lamina-benchmarks-XXXXXX".utf8CString)
-        guard let path = mkdtemp(&template) else {
-            throw BenchmarkError("/tmp: no directory could be made: \(String(cString: strerror(errno)))")
-        }
-        directory = String(cString: path)
-        let builder = Builder(directory: directory, sources: Self.sources, headers: Self.headers)
-        do {
-            base = try builder.library("base", offset: 0)
-            callers = try (9..<(9 + 5)).map { try builder.library("caller", offset: $0) }
-            cLayers = try (1...8).map { try builder.library("layer", offset: $0) }
-            plain = try (0...8).map { try builder.library("plain", offset: $0) }
-            let object = try builder.swiftObject("layer")
-            swiftLayers = try (1...8).map { try builder.swiftLibrary("layer", object, offset: $0) }
-        } catch {
-            Self.remove(directory)
-            throw error
-        }
-    }
-
-    deinit {
-        Self.remove(directory)
-    }
-
-    private static func remove(_ directory: String) {
-        _ = try? Command.run(["rm", "-rf", directory])
+        directory = try TemporaryDirectory()
+        let builder = Builder(directory: directory.path)
+        base = try builder.library("base", offset: 0)
+        callers = try (9..<14).map { try builder.library("caller", offset: $0) }
+        cLayers = try (1...8).map { try builder.library("layer", offset: $0) }
+        plain = try (0...8).map { try builder.library("plain", offset: $0) }
+        let object = try builder.swiftObject("layer")
+        swiftLayers = try (1...8).map { try builder.swiftLibrary("layer", object, offset: $0) }
     }
 }
 
 private struct Builder {
     let directory: String
-    let sources: String
-    let headers: String
+    private let sources = "\(PackageTree.root)/Tests/Benchmarks/Fixtures"
+    private let headers = "\(PackageTree.root)/Sources/CLamina/include"
+
+    init(directory: String) {
+        self.directory = directory
+    }
 
     /// Builds a C file, its code `offset` steps into the library's.
     func library(_ name: String, offset: Int) throws -> String {
         let library = "\(directory)/\(name)\(offset).so"
-        try Command.run(
+        try build(
             ["cc", "-O2", "-Wall", "-shared", "-fPIC", "-falign-functions=64", "-falign-loops=64", "-I", headers]
                 + ["-DPADDING=\"\(skip(offset))\"", "-o", library, "\(sources)/padding.c", "\(sources)/\(name).c"]
         )
@@ -62,7 +48,7 @@ private struct Builder {
 
     func swiftObject(_ name: String) throws -> String {
         let object = "\(directory)/\(name).o"
-        try Command.run(
+        try build(
             ["swiftc", "-O", "-swift-version", "6", "-parse-as-library", "-module-name", "BenchmarkLayer"]
                 + ["-I", headers, "-c", "\(sources)/\(name).swift", "-o", object]
         )
@@ -71,11 +57,16 @@ private struct Builder {
 
     func swiftLibrary(_ name: String, _ object: String, offset: Int) throws -> String {
         let (library, padding) = ("\(directory)/swift-\(name)\(offset).so", "\(directory)/padding\(offset).o")
-        try Command.run(
+        try build(
             ["cc", "-O2", "-fPIC", "-DPADDING=\"\(skip(offset))\"", "-c", "-o", padding, "\(sources)/padding.c"]
         )
-        try Command.run(["swiftc", "-emit-library", "-o", library, padding, object])
+        try build(["swiftc", "-emit-library", "-o", library, padding, object])
         return library
+    }
+
+    private func build(_ command: [String]) throws {
+        let status = try run(command)
+        guard status == 0 else { throw BenchmarkError("\(command.joined(separator: " ")): failed with \(status)") }
     }
 
     /// Cache lines, and never a whole page.

@@ -23,6 +23,12 @@ struct Table {
         self.digits = digits
     }
 
+    /// A benchmark that was left out.
+    init(missing name: String, because reason: String) {
+        self.init(name, columns: [], digits: [])
+        notes = ["left out: \(reason)"]
+    }
+
     mutating func add(_ name: String, _ values: [Double?]) {
         rows.append(Row(name: name, values: values))
     }
