@@ -1,3 +1,4 @@
+import CLamina
 import Glibc
 import Lamina
 import TestSupport
