@@ -51,6 +51,17 @@ LAMINA_INLINE lamina_thread *lamina_this_thread(void) {
     return &lamina_self;
 }
 
+/// Adds to this thread's nested inline completions. In C, because Swift would take it for an access to the whole struct,
+/// which close reads on another thread.
+LAMINA_INLINE void lamina_add_completions(int32_t change) {
+    lamina_self.completions += (uint32_t)change;
+}
+
+/// Adds to the engines that this thread runs; see `lamina_add_completions`.
+LAMINA_INLINE void lamina_add_engines(int32_t change) {
+    lamina_self.engine += (uint32_t)change;
+}
+
 /// Whether close knows a thread.
 LAMINA_INLINE int lamina_thread_is_known(const lamina_thread *thread) {
     return thread->mark != LAMINA_UNKNOWN_THREAD;

@@ -80,9 +80,8 @@ public final class Engine: @unchecked Sendable {
         }
         guard isFree else { return 0 }
         defer { state.withLock { $0.isRunning = false } }
-        let thread = lamina_this_thread()
-        thread.pointee.engine += 1
-        defer { thread.pointee.engine -= 1 }
+        lamina_add_engines(1)
+        defer { lamina_add_engines(-1) }
         return withUnsafeTemporaryAllocation(of: clinux_epoll_event.self, capacity: 64) { events in
             guard let base = events.baseAddress else { return 0 }
             let wait = milliseconds(until: state.withLock { $0.timers.first }, atMost: timeout)

@@ -54,9 +54,8 @@ enum Completion {
 
     @inline(__always)
     private static func runFrames(of request: Request) -> lamina_status {
-        let thread = lamina_this_thread()
-        thread.pointee.completions &+= 1
-        defer { thread.pointee.completions &-= 1 }
+        lamina_add_completions(1)
+        defer { lamina_add_completions(-1) }
         var status = request.pointee.status
         var count = UInt32(request.pointee.frame_count)
         while count > UInt32(LAMINA_INLINE_FRAMES) {
