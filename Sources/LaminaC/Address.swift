@@ -7,12 +7,12 @@ import Lamina
 /// The library's version.
 @c @implementation
 public func lamina_version() -> UnsafePointer<CChar>? {
-    Version.text
+    VersionText.pointer
 }
 
-private enum Version {
+private enum VersionText {
     // Constant.
-    nonisolated(unsafe) static let text = UnsafePointer(strdup("0.1.0"))
+    nonisolated(unsafe) static let pointer = UnsafePointer(strdup(Version.text))
 }
 
 /// A deadline, this many milliseconds from now.

@@ -16,7 +16,7 @@ struct LaminaCommand: ParsableCommand {
               lamina run --layer ./libMine.so:key=value -- PROGRAM
               lamina install ./libMine.so         make it available by name
             """,
-        version: "0.1.0",
+        version: Version.text,
         subcommands: [
             ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, DemoCommand.self,
             InstallCommand.self, RemoveCommand.self, ManifestCommand.self,

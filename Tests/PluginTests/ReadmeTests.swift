@@ -1,3 +1,4 @@
+import CLamina
 import Glibc
 import Lamina
 import TestSupport
@@ -6,8 +7,12 @@ import Testing
 @Suite("The README")
 struct ReadmeTests {
     /// The first fenced block of a language that holds `mark`.
-    private func block(_ language: String, with mark: String) throws -> String {
-        let text = try shell("cat \(PackageTree.root)/README.md").text
+    private func block(
+        _ language: String,
+        with mark: String,
+        in file: String = "README.md"
+    ) throws -> String {
+        let text = try shell("cat \(PackageTree.root)/\(file)").text
         let blocks = text.split(separator: "```").enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
         let block = blocks.first { $0.hasPrefix("\(language)\n") && $0.contains(mark) }
         return String(try #require(block).dropFirst(language.count + 1))
@@ -39,10 +44,11 @@ struct ReadmeTests {
         try pair.close()
     }
 
-    @Test("The Swift sample is what is compiled here, and talks to a server")
+    @Test("The Swift sample, here and in the documentation, is what is compiled, and talks to a server")
     func sample() throws {
         let compiled = try shell("cat \(PackageTree.root)/Tests/PluginTests/ReadmeSample.swift").text
         #expect(compiled == (try block("swift", with: "import Lamina")))
+        #expect(compiled == (try block("swift", with: "import", in: "Sources/Lamina/Documentation.docc/Lamina.md")))
         // The sample's providers are found by name: in the catalog that the environment names.
         let directory = try TemporaryDirectory()
         for name in ["Kernel", "Trace"] {

@@ -200,7 +200,8 @@ typedef struct lamina_column {
     void *LAMINA_NULLABLE framework[5];
 } lamina_column;
 
-/// One level's part of a socket. `context` and `primary` are the level's to write, the rest is the framework's.
+/// One level's part of a socket. `context`, `primary` and `enabled` are the level's to write, the rest is the
+/// framework's.
 struct lamina_slot {
     lamina_direct_link send;
     lamina_direct_link receive;
@@ -214,7 +215,7 @@ struct lamina_slot {
     lamina_slot *LAMINA_NULLABLE primary;
     lamina_column *column;
     uint32_t level;
-    /// The indications that the level above enabled.
+    /// The indications that the level above enabled: written by a level that serves `enable_indications`.
     uint32_t enabled;
     uint64_t reserved[2];
 };

@@ -14,18 +14,28 @@ struct state {
     int count;
     int stubborn;
     uint64_t key;
+    struct state *next;
 };
 
 static uint64_t sockets;
+// Every state there has been: a cancel that lost may look into one after its close.
+static struct state *states;
+
+static struct state *new_state(void) {
+    struct state *state = calloc(1, sizeof *state);
+    pthread_mutex_init(&state->lock, 0);
+    state->key = __atomic_add_fetch(&sockets, 1, __ATOMIC_RELAXED);
+    state->next = __atomic_load_n(&states, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&states, &state->next, state, 1, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    }
+    return state;
+}
 
 static lamina_status open_socket(lamina_slot *slot, const lamina_open_arguments *open_arguments, lamina_request *request) {
     if (open_arguments->protocol == 255) {
         return lamina_complete(slot, request, -EPROTONOSUPPORT, 0);
     }
-    struct state *state = calloc(1, sizeof *state);
-    pthread_mutex_init(&state->lock, 0);
-    state->key = __atomic_add_fetch(&sockets, 1, __ATOMIC_RELAXED);
-    slot->context = state;
+    slot->context = new_state();
     return lamina_complete(slot, request, 0, 0);
 }
 
@@ -153,10 +163,7 @@ static lamina_status accept_socket(
     if (status < 0) {
         return lamina_complete(slot, request, status, 0);
     }
-    struct state *state = calloc(1, sizeof *state);
-    pthread_mutex_init(&state->lock, 0);
-    state->key = __atomic_add_fetch(&sockets, 1, __ATOMIC_RELAXED);
-    base->context = state;
+    base->context = new_state();
     lamina_address peer;
     memset(&peer, 0, sizeof peer);
     peer.form = LAMINA_ADDRESS_SOCKET;
