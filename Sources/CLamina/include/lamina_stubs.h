@@ -51,13 +51,13 @@ LAMINA_INLINE lamina_thread *lamina_this_thread(void) {
     return &lamina_self;
 }
 
-/// Adds to this thread's nested inline completions. In C, because Swift would take it for an access to the whole struct,
-/// which close reads on another thread.
-LAMINA_INLINE void lamina_add_completions(int32_t change) {
-    lamina_self.completions += (uint32_t)change;
+/// Says how deep this thread's inline completions nest. In C, because Swift would take it for an access to the whole
+/// struct, whose marks close reads on another thread.
+LAMINA_INLINE void lamina_set_completions(uint32_t depth) {
+    lamina_self.completions = depth;
 }
 
-/// Adds to the engines that this thread runs; see `lamina_add_completions`.
+/// Adds to the engines that this thread runs; see `lamina_set_completions`.
 LAMINA_INLINE void lamina_add_engines(int32_t change) {
     lamina_self.engine += (uint32_t)change;
 }

@@ -54,42 +54,51 @@ enum Completion {
 
     @inline(__always)
     private static func runFrames(of request: Request) -> lamina_status {
-        lamina_add_completions(1)
-        defer { lamina_add_completions(-1) }
+        let depth = lamina_this_thread().pointee.completions
+        lamina_set_completions(depth &+ 1)
+        defer { lamina_set_completions(depth) }
         var status = request.pointee.status
         var count = UInt32(request.pointee.frame_count)
         while count > UInt32(LAMINA_INLINE_FRAMES) {
             count &-= 1
-            guard run(count, of: request, &status) else { return LAMINA_PENDING }
+            guard run(lamina_request_frame(request, count), count, of: request, &status) else { return LAMINA_PENDING }
         }
+        let frames = lamina_request_frame(request, 0)
         while count > 1 {
             count &-= 1
-            guard run(count, of: request, &status) else { return LAMINA_PENDING }
+            guard run(frames + Int(count), count, of: request, &status) else { return LAMINA_PENDING }
         }
         if count == 1 {
-            let frame = request.pointee.frames.0
             // The application's frame is the lowest, and has no slot.
-            if frame.slot == nil {
+            guard frames.pointee.slot != nil else {
+                let frame = frames.pointee
                 request.pointee.frame_count = 0
                 settle(request)
                 _ = frame.function(nil, request, frame.context)
                 return status
             }
-            guard run(0, of: request, &status) else { return LAMINA_PENDING }
+            guard run(frames, 0, of: request, &status) else { return LAMINA_PENDING }
         }
         settle(request)
         return status
     }
 
-    /// Runs one level's frame; false where it keeps the request. `status` is the request's, before and after.
+    /// Runs one level's frame, the one at `index`; false where it keeps the request. `status` is the request's, before
+    /// and after.
     @inline(__always)
-    private static func run(_ index: UInt32, of request: Request, _ status: inout lamina_status) -> Bool {
+    private static func run(
+        _ frame: UnsafeMutablePointer<lamina_frame>,
+        _ index: UInt32,
+        of request: Request,
+        _ status: inout lamina_status
+    ) -> Bool {
         request.pointee.frame_count = UInt16(truncatingIfNeeded: index)
-        let frame = lamina_request_frame(request, index).pointee
-        if frame.function(frame.slot, request, frame.context) == LAMINA_MORE_PROCESSING { return false }
+        let slot = frame.pointee.slot
+        let answer = frame.pointee.function(slot, request, frame.pointee.context)
+        if answer == LAMINA_MORE_PROCESSING { return false }
         let before = status
         status = request.pointee.status
-        if status < 0 { nameLevel(of: before < 0 ? nil : frame.slot, in: request) }
+        if status < 0 { nameLevel(of: before < 0 ? nil : slot, in: request) }
         return true
     }
 

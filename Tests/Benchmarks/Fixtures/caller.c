@@ -14,16 +14,16 @@ static int64_t now(void) {
 #define MEASURE(prepare, call)                                                                                         \
     char bytes[64] = {0};                                                                                              \
     prepare;                                                                                                           \
-    int64_t sum = 0;                                                                                                   \
+    int32_t failures = 0;                                                                                              \
     int64_t begin = 0;                                                                                                 \
     for (int is_measured = 0; is_measured < 2; is_measured++) {                                                        \
         begin = now();                                                                                                 \
-        for (uint64_t index = 0; index < count; index++) {                                                             \
-            sum += call;                                                                                               \
+        for (uint64_t left = count; left > 0; left--) {                                                                \
+            failures |= call;                                                                                          \
         }                                                                                                              \
     }                                                                                                                  \
     const int64_t elapsed = now() - begin;                                                                             \
-    return sum == 0 ? elapsed : -1;
+    return failures == 0 ? elapsed : -1;
 
 #define LAMINA_PREPARED                                                                                                \
     const lamina_buffer buffer = {bytes, sizeof bytes};                                                                \
