@@ -5,6 +5,7 @@
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 
 static int expedited;
 static pthread_once_t registered = PTHREAD_ONCE_INIT;
@@ -46,11 +47,15 @@ bool clinux_may_run_on(int32_t processor) {
 }
 
 int clinux_run_on(int32_t processor) {
-    if (processor < 0 || processor >= CPU_SETSIZE) {
+    if (processor < -1 || processor >= CPU_SETSIZE) {
         return -EINVAL;
     }
     cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(processor, &set);
+    if (processor < 0) {
+        memset(&set, 0xff, sizeof set);
+    } else {
+        CPU_ZERO(&set);
+        CPU_SET(processor, &set);
+    }
     return sched_setaffinity(0, sizeof set, &set) < 0 ? -errno : 0;
 }

@@ -18,6 +18,7 @@ struct CallPath {
 
     func run() throws -> [Table] {
         Processors.pin(to: Processors.allowed.count - 1)
+        defer { Processors.unpin() }
         let lines = try lines()
         let runs = lines.flatMap(\.subjects)
         // Runs that are short against a time slice: what else runs on the machine spoils few of them.

@@ -11,6 +11,7 @@ struct Loopback {
 
     func run() throws -> [Table] {
         Processors.pin(to: Processors.allowed.count - 1)
+        defer { Processors.unpin() }
         let lamina = try Near<LaminaLink>()
         let blocking = try Near<BlockingLink>()
         let polling = try Near<PollingLink>()

@@ -45,4 +45,9 @@ enum Processors {
         guard !allowed.isEmpty else { return }
         _ = clinux_run_on(allowed[number % allowed.count])
     }
+
+    /// Undoes `pin`: what is started next runs wherever there is room.
+    static func unpin() {
+        _ = clinux_run_on(-1)
+    }
 }

@@ -74,7 +74,7 @@ static inline int32_t clinux_thread_id(void) {
 /// Whether the calling thread may run on a processor.
 bool clinux_may_run_on(int32_t processor);
 
-/// Keeps the calling thread on one processor. 0 or a negative errno.
+/// Keeps the calling thread, and what it starts, on one processor; -1: on all there are. 0 or a negative errno.
 int clinux_run_on(int32_t processor);
 
 #endif
