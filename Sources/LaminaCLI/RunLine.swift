@@ -33,19 +33,19 @@ extension RunLine {
         while let word = words.first, word.utf8.first == UInt8(ascii: "-") {
             words.removeFirst()
             if word == "--" { break }
-            switch word {
-            case "-q", "--quiet", "-v", "--verbose":
+            switch (word, isTrace) {
+            case ("-q", _), ("--quiet", _), ("-v", _), ("--verbose", _):
                 guard verbosity == .normal else { return nil }
                 verbosity = word == "-q" || word == "--quiet" ? .quiet : .verbose
-            case "-l", "--layer", "-s", "--set", "-o", "--output":
-                guard let value = words.popFirst(), value.utf8.first != UInt8(ascii: "-") else { return nil }
-                switch word {
-                case "-o", "--output": output = value
-                case "-l", "--layer" where !isTrace: layers.append(value)
-                case "-s", "--set" where isTrace: settings.append(value)
-                default: return nil
-                }
+                continue
+            case ("-l", false), ("--layer", false), ("-s", true), ("--set", true), ("-o", _), ("--output", _): break
             default: return nil
+            }
+            guard let value = words.popFirst(), value.utf8.first != UInt8(ascii: "-") else { return nil }
+            switch word {
+            case "-o", "--output": output = value
+            case "-l", "--layer": layers.append(value)
+            default: settings.append(value)
             }
         }
         guard !words.isEmpty else { return nil }

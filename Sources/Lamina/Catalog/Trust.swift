@@ -31,20 +31,32 @@ struct Trust {
 
     /// Checks every directory from `folder` up to the root, each once; links are followed first.
     mutating func check(folder: String) throws(LaminaError) {
+        try once(folder) { trust throws(LaminaError) in
+            guard let real = File.resolved(folder) else { throw File.error(folder, "can't be reached") }
+            try trust.check(resolved: real)
+        }
+    }
+
+    private mutating func check(resolved folder: String) throws(LaminaError) {
+        try once(folder) { trust throws(LaminaError) in
+            var status = stat()
+            guard stat(folder, &status) == 0 else { throw File.error(folder, "can't be examined") }
+            try trust.check(status, of: folder)
+            if folder != "/" { try trust.check(resolved: File.folder(of: folder)) }
+        }
+    }
+
+    /// Runs a folder's check, or gives what came of it before.
+    private mutating func once(
+        _ folder: String,
+        _ check: (inout Trust) throws(LaminaError) -> Void
+    ) throws(LaminaError) {
         if let known = checked[folder] {
             if let known { throw known }
             return
         }
         do throws(LaminaError) {
-            guard let real = File.resolved(folder) else { throw File.error(folder, "can't be reached") }
-            if real == folder {
-                var status = stat()
-                guard stat(folder, &status) == 0 else { throw File.error(folder, "can't be examined") }
-                try check(status, of: folder)
-                if folder != "/" { try check(folder: File.folder(of: folder)) }
-            } else {
-                try check(folder: real)
-            }
+            try check(&self)
             checked[folder] = .some(nil)
         } catch {
             checked[folder] = error
