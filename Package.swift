@@ -170,7 +170,7 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: house
         ),
-        .testTarget(name: "LaminaCLITests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
+        .testTarget(name: "LaminaCLITests", dependencies: ["Lamina", "CLinux", "TestSupport"], swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]
 )
