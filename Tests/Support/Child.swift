@@ -4,6 +4,9 @@ import Lamina
 
 /// A child process with its streams on pipes, in a process group of its own.
 public final class Child {
+    /// How long a child may be silent before it is killed, in milliseconds.
+    private static let patience: Int32 = 120_000
+
     /// Its process and process group.
     public let process: Int32
     private var input: Int32
@@ -111,7 +114,7 @@ public final class Child {
         while !self.text(1).contains(text) { try readMore(for: text) }
     }
 
-    /// Closes its standard input and waits for its end; a child that is silent for a minute is killed.
+    /// Closes its standard input and waits for its end; a child that is silent for two minutes is killed.
     public func end() -> Ending {
         closeInput()
         while readSome() {}
@@ -133,7 +136,7 @@ public final class Child {
     private func readSome() -> Bool {
         if streams.allSatisfy({ $0 < 0 }) { return false }
         var waiting = streams.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        if poll(&waiting, 2, 60_000) == 0 {
+        if poll(&waiting, 2, Child.patience) == 0 {
             kill(-process, SIGKILL)
             return false
         }
