@@ -68,6 +68,8 @@ struct InstallScriptTests {
         #expect(try Child.run(["dpkg-deb", "--extract", file, "\(directory.path)/root"]).code == 0)
         let tree = try files(below: PackageTree.prefix).subtracting(["share/lamina/installed"])
         #expect(try files(below: "\(directory.path)/root/usr") == tree)
+        let demo = try Child.run(["\(directory.path)/root/usr/bin/lamina", "demo"], alone: true)
+        #expect(demo.code == 0, "\(demo.output)\(demo.errors)")
     }
 
     @Test(
@@ -86,28 +88,6 @@ struct InstallScriptTests {
         // A plug-in has no word for this.
         shipped.isHidden = seen.isHidden
         #expect(shipped == seen)
-    }
-
-    @Test("A program in C is built with pkg-config alone, and runs without Swift")
-    func program() throws {
-        let source = try directory.write(
-            """
-            #include <lamina.h>
-            #include <stdio.h>
-            int main(void) { return puts(lamina_version()) < 0; }
-            """,
-            to: "program.c"
-        )
-        let program = "\(directory.path)/program"
-        let variables = ["PKG_CONFIG_PATH=\(PackageTree.prefix)/lib/pkgconfig"]
-        let flags = try Child.run(["pkg-config", "--cflags", "--libs", "lamina"], environment: variables)
-        #expect(flags.code == 0, "\(flags.errors)")
-        let words = flags.output.split { $0 == " " || $0 == "\n" }.map(String.init)
-        let built = try Child.run(["cc", "-Wall", "-Werror", source, "-o", program] + words)
-        #expect(built.code == 0, "\(built.errors)")
-        let ending = try Child.run([program], environment: ["LD_LIBRARY_PATH=\(PackageTree.prefix)/lib"], alone: true)
-        #expect(ending.code == 0, "\(ending.errors)")
-        #expect(ending.output == (try Child.run([PackageTree.installed("bin/lamina"), "--version"]).output))
     }
 
     @Test("A plug-in in Swift is built from the installed SDK alone")
