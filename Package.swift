@@ -170,7 +170,12 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: house
         ),
-        .testTarget(name: "LaminaCLITests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
+        .testTarget(
+            name: "LaminaCLITests",
+            dependencies: ["Lamina", "CLinux", "TestSupport"],
+            exclude: ["Fixtures"],
+            swiftSettings: house
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

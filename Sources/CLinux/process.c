@@ -69,6 +69,18 @@ void clinux_die_by_signal(int number) {
     _exit(128 + number);
 }
 
+void clinux_stop_by_signal(int number) {
+    struct sigaction standard = {.sa_handler = SIG_DFL}, old;
+    sigset_t mask, blocked;
+    sigemptyset(&mask);
+    sigaddset(&mask, number);
+    sigaction(number, &standard, &old);
+    kill(getpid(), number);
+    sigprocmask(SIG_UNBLOCK, &mask, &blocked);
+    sigprocmask(SIG_SETMASK, &blocked, 0);
+    sigaction(number, &old, 0);
+}
+
 void clinux_leave(int code) { _exit(code); }
 
 void clinux_close_except(const int *kept, int count) {

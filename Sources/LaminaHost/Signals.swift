@@ -31,12 +31,14 @@ struct Signals {
     }
 
     /// The next signal, and whether it is to be sent on to the program: it came from a process. The terminal's go to
-    /// the whole process group, so that the program has them already.
+    /// the whole process group, so that the program has them already, but for a hang-up, which goes to the leader of
+    /// the session.
     func next() -> (number: Int32, isForwarded: Bool)? {
         var byProcess: Int32 = 0
         let number = clinux_next_signal(descriptor, &byProcess)
         if number == 0 { return nil }
-        return (number, byProcess != 0 && Signals.forwarded.contains(number))
+        let isForOne = byProcess != 0 || number == SIGHUP && getsid(0) == getpid()
+        return (number, isForOne && Signals.forwarded.contains(number))
     }
 
     /// A signal's name, as kill(1) writes it.

@@ -200,7 +200,7 @@ struct Supervisor {
     /// A program that stops stops this process too, so that its shell gets the terminal back.
     private mutating func note(_ ended: Int32) {
         if clinux_stop_signal(ended) >= 0 {
-            kill(getpid(), SIGSTOP)
+            clinux_stop_by_signal(clinux_stop_signal(ended))
         } else if clinux_exit_code(ended) >= 0 {
             status = .exited(clinux_exit_code(ended))
         } else if clinux_kill_signal(ended) >= 0 {

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @Suite("What a run does not cover")
@@ -84,8 +85,7 @@ struct RefusalTests {
 
     @Test("A run inside a run is refused")
     func nested() throws {
-        let driver = "\(HostFixtures.products)/HostDriver"
-        let ending = try HostFixtures.run(.none, [driver, "--", "/bin/true"])
+        let ending = try HostFixtures.run(.none, [HostFixtures.driver, "--", "/bin/true"])
         #expect(ending.code == 125)
         #expect(ending.errors.contains("one run can't stand inside another"))
     }

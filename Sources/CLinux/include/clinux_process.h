@@ -34,6 +34,10 @@ int clinux_stop_signal(int status);
 /// Ends this process by `number`, so that its parent sees that signal, without a core file of its own.
 void clinux_die_by_signal(int number) __attribute__((noreturn));
 
+/// Stops this process by `number` (SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU), so that its parent sees that signal; returns
+/// when it goes on. Disposition and mask are afterwards as before.
+void clinux_stop_by_signal(int number);
+
 /// Leaves the process at once, running no exit handler.
 void clinux_leave(int code) __attribute__((noreturn));
 
