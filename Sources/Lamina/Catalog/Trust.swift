@@ -3,7 +3,7 @@ import Glibc
 /// Who may choose the code that this process loads: root, its own user, and the owner of its executable. A file that
 /// others may write, or that lies below a directory where others could replace it, is refused.
 struct Trust {
-    private let owners: Set<UInt32>
+    private let owners: [UInt32]
     private var checked: [String: LaminaError?] = [:]
 
     init() {
