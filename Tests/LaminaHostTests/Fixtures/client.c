@@ -251,6 +251,7 @@ static int mode_refused(char **v) {
     int stream = socket(AF_INET, SOCK_STREAM, 0);
     printf("bind %d\n", bind(stream, (void *)&here.storage, here.length) < 0 ? errno : 0);
     printf("listen %d\n", listen(stream, 1) < 0 ? errno : 0);
+    printf("accept %d\n", accept(stream, 0, 0) < 0 ? errno : 0);
     printf("raw %d\n", socket(AF_INET, SOCK_RAW, 1) < 0 ? errno : 0);
     printf("packet %d\n", socket(AF_PACKET, SOCK_RAW, 0) < 0 ? errno : 0);
     printf("mptcp %d\n", socket(AF_INET, SOCK_STREAM, 262) < 0 ? errno : 0);
