@@ -17,6 +17,8 @@ struct SocketState {
     var broken: Int32 = 0
     /// The events that the engine watches for now; under the group's lock.
     var armed: UInt32 = 0
+    /// Waited receives in a row that found nothing at once; changed inside the input lane.
+    var misses: UInt8 = 0
     var isAnyFamily = false
     var isBound = false
     var isWithoutDelay = false
@@ -68,6 +70,7 @@ extension UnsafeMutablePointer<SocketState> {
     func restart(_ slot: Slot) {
         pointee.slot = slot
         pointee.broken = 0
+        pointee.misses = 0
         pointee.armed = 0
         pointee.isAnyFamily = false
         pointee.isBound = false
