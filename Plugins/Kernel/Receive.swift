@@ -14,7 +14,7 @@ extension Stream {
     ) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
         let total = byteCount(buffers, count)
-        guard flags == 0, total > 0, state.input.enter() else {
+        guard flags == 0, total > 0, state.pointee.indicator == nil, state.input.enter() else {
             return slowReceive(slot, state, buffers, count, flags, request)
         }
         let isWaited = request.pointee.flags & UInt32(LAMINA_REQUEST_WAITED) != 0
@@ -120,7 +120,10 @@ extension Stream {
         if flags & UInt32(LAMINA_RECEIVE_WAIT_ALL | LAMINA_RECEIVE_DRAIN) == 0 { return true }
         let ended = Int16(0x2000)  // POLLRDHUP
         if clinux_raw_poll_now(descriptor, ended) & Int32(ended | Int16(POLLHUP) | Int16(POLLERR)) != 0 { return true }
-        return total > 0 && take(descriptor, buffers, Int(count), total, peek) == total
+        // Of the bytes that stand before the kernel's, as many are needed less.
+        let needed = total - (state.pointee.indicator?.remaining ?? 0)
+        guard total > 0, needed > 0 else { return total > 0 }
+        return take(descriptor, buffers, Int(count), needed, peek) >= needed
     }
 
     /// The first attempt, inside the lane, brought nothing: 0, or a negative errno.
@@ -151,9 +154,22 @@ extension Stream {
         let flags = operation.pointee.flags
         var messageFlags: Int32 = 0
         if flags & UInt32(LAMINA_RECEIVE_URGENT) != 0 { messageFlags |= urgent }
-        if flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 { messageFlags |= peek }
+        let isPeek = flags & UInt32(LAMINA_RECEIVE_PEEK) != 0
+        if isPeek { messageFlags |= peek }
+        let indicator = state.pointee.indicator
+        defer { if operation.pointee.moved > 0 { indicator?.resume() } }
         return StreamOperation.attemptReceive(operation, end: { state.endStatus($0) }) { rest in
-            take(state.pointee.descriptor, rest.buffers.map { UnsafePointer($0) }, rest.count, rest.bytes, messageFlags)
+            if let indicator, messageFlags & urgent == 0 {
+                let left = indicator.takeRemaining(rest.buffers, rest.count, keeps: isPeek)
+                if left > 0 { return left }
+            }
+            return take(
+                state.pointee.descriptor,
+                rest.buffers.map { UnsafePointer($0) },
+                rest.count,
+                rest.bytes,
+                messageFlags
+            )
         }
     }
 }

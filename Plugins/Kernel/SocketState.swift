@@ -21,6 +21,9 @@ struct SocketState {
     var misses: UInt8 = 0
     var isAnyFamily = false
     var isBound = false
+    /// Whether data can come: a datagram socket, or a connection that stands.
+    var isConnected = false
+    var isListening = false
     var isWithoutDelay = false
     /// Whether the engine knows the descriptor.
     var isWatched = false
@@ -29,6 +32,9 @@ struct SocketState {
     var nextFree: UnsafeMutablePointer<SocketState>?
     var slot: UnsafeMutablePointer<lamina_slot>
     var watch: lamina_watch
+    /// What it indicates; made when somebody first wants that.
+    var indicator: UnsafeMutablePointer<Indicator>?
+    var acceptance: UnsafeMutablePointer<AcceptIndicator>?
     var group: LaneGroup
     /// Receives and accepts.
     var input: Lane
@@ -63,6 +69,7 @@ extension UnsafeMutablePointer<SocketState> {
         state.pointee.family = family
         state.pointee.type = type
         state.pointee.transport = transport
+        state.pointee.isConnected = type != streamType
         return state
     }
 
@@ -74,6 +81,8 @@ extension UnsafeMutablePointer<SocketState> {
         pointee.armed = 0
         pointee.isAnyFamily = false
         pointee.isBound = false
+        pointee.isConnected = false
+        pointee.isListening = false
         pointee.isWithoutDelay = false
         pointee.isWatched = false
         pointee.closing = Handshake()
