@@ -16,7 +16,7 @@ struct Signals {
         SIGPIPE,
     ]
     /// Those that another process may mean for the program when it sends them to the supervisor.
-    private static let forwarded: Set<Int32> = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP]
+    private static let forwarded = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP]
 
     init() throws(Errno) {
         var mask = sigset_t()
@@ -52,5 +52,5 @@ struct Signals {
     }
 
     /// What a process dies by when it crashes, rather than being ended from outside.
-    static let crashes: Set<Int32> = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
+    static let crashes = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
 }

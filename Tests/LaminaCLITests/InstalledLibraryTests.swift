@@ -50,7 +50,7 @@ struct InstalledLibraryTests {
         #expect(ending.errors.contains("lamina: count: 3 sockets,"), "\(ending.errors)")
     }
 
-    @Test("Nothing that is installed needs a library of Swift's")
+    @Test("Nothing that is installed needs a library of Swift's or of C++'s")
     func dependencies() throws {
         let found = try Child.run(["find", PackageTree.prefix, "-name", "*.so*", "-o", "-path", "*/bin/*"]).lines
         #expect(found.count > 6)
@@ -58,6 +58,7 @@ struct InstalledLibraryTests {
             let needed = try Child.run(["readelf", "-d", file])
             #expect(needed.code == 0)
             #expect(!needed.output.contains("libswift"), "\(file): \(needed.output)")
+            #expect(!needed.output.contains("libstdc++"), "\(file): \(needed.output)")
             #expect(needed.lines.allSatisfy { !$0.contains("PATH)") || $0.hasSuffix("[$ORIGIN]") }, "\(needed.output)")
         }
     }

@@ -71,6 +71,20 @@ struct RunCommandTests {
         #expect(ending.code == code)
     }
 
+    @Test(
+        "However the options of a run are written, they mean the same",
+        arguments: [
+            ["run", "--layer", "count"], ["run", "--layer=count", "--"], ["run", "-v", "-l", "count", "--"],
+            ["run", "--verbose", "--layer=count"],
+        ]
+    )
+    func spellings(options: [String]) throws {
+        let ending = try command.run(options + ["sh", "-c", "echo $0 $1", "-l", "trace"])
+        #expect(ending.code == 0)
+        #expect(ending.output == "-l trace\n")
+        #expect(ending.errors == "lamina: count: 0 sockets, 0 calls and events, 0 failed\n")
+    }
+
     @Test("A run whose program a signal ended ends by that signal")
     func signals() throws {
         let ending = try command.run("run", "--", "sh", "-c", "kill -TERM $$")

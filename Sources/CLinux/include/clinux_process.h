@@ -66,8 +66,7 @@ enum {
     CLINUX_SPAWN_FORK = 1,
     CLINUX_SPAWN_PRIVILEGES = 2,
     CLINUX_SPAWN_FILTER = 3,
-    CLINUX_SPAWN_HANDOVER = 4,
-    CLINUX_SPAWN_EXECUTE = 5,
+    CLINUX_SPAWN_EXECUTE = 4,
 };
 
 typedef struct clinux_spawned {
