@@ -17,6 +17,9 @@ enum HostFixtures {
     /// A layer that connects elsewhere and touches no data; wants `port`.
     static let redirect = layer("redirect")
 
+    /// A layer that crashes; wants `how`.
+    static let crash = layer("crash")
+
     private static let directory: String = {
         atexit { _ = try? TestSupport.run(["rm", "-rf", HostFixtures.directory]) }
         var template = Array("/tmp/lamina-host-XXXXXX".utf8CString)
