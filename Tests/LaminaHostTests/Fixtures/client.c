@@ -130,6 +130,45 @@ static int mode_nonblocking(char **v) {
     return 0;
 }
 
+// Connects and sends in one call.
+static int mode_fast(char **v) {
+    address a = at(v[0], v[1]);
+    int fd = open_stream(&a, 0);
+    printf("sent %zd\n", sendto(fd, "echo\nhello", 10, MSG_FASTOPEN, (void *)&a.storage, a.length));
+    print_name("peer", getpeername, fd);
+    shutdown(fd, SHUT_WR);
+    drain(fd, "read");
+    struct iovec vector = {"x", 1};
+    struct msghdr message = {.msg_name = &a.storage, .msg_namelen = a.length, .msg_iov = &vector, .msg_iovlen = 1};
+    fd = open_stream(&a, SOCK_NONBLOCK);
+    printf("sent %zd", sendmsg(fd, &message, MSG_FASTOPEN));
+    printf(" %d\n", errno);
+    return 0;
+}
+
+// Urgent data to a server that sends back what it reads, and from one that sends "a", "b" urgently, and "c".
+static int mode_urgent(char **v) {
+    address a = at(v[0], v[1]);
+    int fd = open_stream(&a, 0);
+    char text[8] = "";
+    try_connect(fd, &a);
+    command(fd, "echo\na");
+    send(fd, "b", 1, MSG_OOB);
+    command(fd, "c");
+    shutdown(fd, SHUT_WR);
+    recv(fd, text, sizeof text, MSG_WAITALL);
+    printf("echoed %s\n", text);
+    fd = open_stream(&a, 0);
+    try_connect(fd, &a);
+    command(fd, "urgent\n");
+    memset(text, 0, sizeof text);
+    for (size_t got = 0; got < sizeof text; got++) {
+        if (recv(fd, text + got, 1, 0) <= 0) break;
+    }
+    printf("received %s\n", text);
+    return 0;
+}
+
 static int mode_again(char **v) {
     address dead = at(v[0], v[1]), live = at(v[0], v[2]);
     int fd = open_stream(&live, 0);
@@ -333,7 +372,8 @@ int main(int count, char **v) {
     static const struct { const char *name; int (*run)(char **); } modes[] = {
         {"connect", mode_connect}, {"nonblocking", mode_nonblocking}, {"again", mode_again},
         {"children", mode_children}, {"slow", mode_slow}, {"late", mode_late}, {"bulk", mode_bulk}, {"leave", mode_leave},
-        {"reset", mode_reset}, {"hold", mode_hold}, {"streams", mode_streams}, {"refused", mode_refused},
+        {"reset", mode_reset}, {"hold", mode_hold}, {"fast", mode_fast}, {"urgent", mode_urgent},
+        {"streams", mode_streams}, {"refused", mode_refused},
         {"local", mode_local}, {"names", mode_names}, {"host", mode_host},
     };
     setvbuf(stdout, 0, _IOLBF, 0);
