@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "lamina_run.h"
 
 typedef struct address {
     socklen_t length;
@@ -295,6 +298,25 @@ static int mode_streams(char **v) {
     return 0;
 }
 
+// What another process hears from a run's worker: a connection to its port, and a question without the secret.
+static int mode_stranger(char **v) {
+    address a = at("127.0.0.1", v[0]);
+    int fd = open_stream(&a, 0);
+    char text[8];
+    printf("connect %d", try_connect(fd, &a));
+    printf(" %zd", recv(fd, text, sizeof text, 0));
+    printf(" %d\n", errno);
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    memcpy(name.sun_path + 1, v[1], 32);
+    fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    printf("ask %d", connect(fd, (void *)&name, offsetof(struct sockaddr_un, sun_path) + 33) ? errno : 0);
+    lamina_run_request question = {.version = LAMINA_RUN_VERSION, .kind = LAMINA_RUN_RESOLVE, .name = "localhost"};
+    static lamina_run_names answer;
+    send(fd, &question, sizeof question, 0);
+    printf(" %zd\n", recv(fd, &answer, sizeof answer, 0));
+    return 0;
+}
+
 static int mode_refused(char **v) {
     (void)v;
     address name_server = at("127.0.0.1", "53"), other = at("127.0.0.1", "9"), far = at("192.0.2.1", "53");
@@ -372,7 +394,7 @@ int main(int count, char **v) {
     static const struct { const char *name; int (*run)(char **); } modes[] = {
         {"connect", mode_connect}, {"nonblocking", mode_nonblocking}, {"again", mode_again},
         {"children", mode_children}, {"slow", mode_slow}, {"late", mode_late}, {"bulk", mode_bulk}, {"leave", mode_leave},
-        {"reset", mode_reset}, {"hold", mode_hold}, {"fast", mode_fast}, {"urgent", mode_urgent},
+        {"reset", mode_reset}, {"hold", mode_hold}, {"stranger", mode_stranger}, {"fast", mode_fast}, {"urgent", mode_urgent},
         {"streams", mode_streams}, {"refused", mode_refused},
         {"local", mode_local}, {"names", mode_names}, {"host", mode_host},
     };
