@@ -57,6 +57,8 @@ enum Lifetime {
         state.pointee.indicator = nil
         state.pointee.acceptance?.destroy()
         state.pointee.acceptance = nil
+        state.pointee.inspector?.destroy()
+        state.pointee.inspector = nil
         if state.pointee.descriptor >= 0 { _ = clinux_raw_close(state.pointee.descriptor) }
         state.pointee.descriptor = -1
         slot.pointee.context = nil
