@@ -31,7 +31,7 @@ struct DemoPlugins {
         files = [directory.path, "\(directory.path)/.lock", "\(directory.path)/.history"]
         environment = ["LAMINA_CATALOG_PATH=\(directory.path)"]
         let writer = CatalogWriter(directory)
-        for name in ["Kernel", "Trace", "Count"] {
+        for name in ["Kernel", "Memory", "Trace", "Count"] {
             let library = "\(folder)/libLamina\(name).so"
             for var manifest in try Probe.run(library, helper: Probe.helper) {
                 manifest.library = library
