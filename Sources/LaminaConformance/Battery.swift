@@ -82,7 +82,8 @@ final class Battery {
         if case .now = mode, let slot = stage.someSlot {
             stage.deliver(Ask.marker, to: slot, datagram: category == .datagram)
         }
-        stage.answer(entry, mode.answer)
+        // All of them, because an adapter may make another entry of this one.
+        stage.answerAll(mode.answer)
         let ask = Ask(entry)
         let call = Call(ask.name)
         call.make { ask.issue(socket, $0) }
@@ -98,7 +99,8 @@ final class Battery {
         default: break
         }
         _ = call.end()
-        stage.answer(entry, .now)
+        stage.answerAll(.now)
+        kept.append(ask)
         reports.append(Report(call: call, place: rig.place, circumstance: mode.circumstance))
         // A call that never ends would hold up the close, and this is not the rule for that.
         if call.hasEnded { rig.close(socket) }

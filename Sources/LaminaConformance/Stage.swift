@@ -40,6 +40,7 @@ final class Stage: @unchecked Sendable {
         var seen: [Seen] = []
         var afterClose: [String] = []
         var answers: [Int: Answer] = [:]
+        var usual = Answer.now
         var held: [Held] = []
         var incoming: [Slot: [UInt8]] = [:]
         var datagrams: [Slot: [[UInt8]]] = [:]
@@ -69,6 +70,14 @@ final class Stage: @unchecked Sendable {
     static func named(_ label: String) -> Stage? { stages.withLock { $0[label] } }
 
     // MARK: - What a check says and asks
+
+    /// How all calls end from now on.
+    func answerAll(_ answer: Answer) {
+        state.withLock { state in
+            state.answers = [:]
+            state.usual = answer
+        }
+    }
 
     /// How calls of `entry` end from now on.
     func answer(_ entry: Int, _ answer: Answer) { state.withLock { $0.answers[entry] = answer } }
@@ -152,7 +161,7 @@ final class Stage: @unchecked Sendable {
             state.seen.append(seen)
             let isOpen = state.open.contains(slot)
             if !isOpen { state.afterClose.append(seen.name) }
-            return (state.answers[seen.entry] ?? .now, isOpen)
+            return (state.answers[seen.entry] ?? state.usual, isOpen)
         }
         guard isOpen else { return lamina_complete(slot, request, -EBADF, 0) }
         switch answer {

@@ -83,7 +83,14 @@ enum CloseChecks {
     static func lateCalls(_ subject: Subject) throws {
         try checkAll(
             {
-                try everywhere(subject) { rig, loaded in
+                try everywhere(subject) { rig, pending in
+                    // What the base ends at once may be kept by a level.
+                    let questions = make([LAMINA_ENTRY_LOCAL_ADDRESS], on: pending.socket)
+                    let loaded = Loaded(
+                        socket: pending.socket,
+                        calls: pending.calls + questions.calls,
+                        asks: pending.asks + questions.asks
+                    )
                     let close = Call("close")
                     close.make { Socket.close(loaded.socket, $0) }
                     guard let end = close.end(within: 7_000), end.status != -ETIMEDOUT else {

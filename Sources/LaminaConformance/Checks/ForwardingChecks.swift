@@ -30,48 +30,57 @@ enum ForwardingChecks {
     }
 
     private static func copies(_ rig: Rig, _ category: SocketCategories, _ entry: Int) throws {
+        let kept = try seen(rig, category, entry, spoiling: false)
+        let spoilt = try seen(rig, category, entry, spoiling: true)
+        // What a layer transforms differs below on purpose; over loopback the far end tells.
+        guard rig.effect < .transform, let kept, let spoilt, let difference = spoilt.difference(from: kept) else {
+            return
+        }
+        throw Finding(
+            EntryName.of(entry),
+            "\(rig.place): \(difference), because descriptors, address or input were read after the return",
+            "copy descriptors, addresses and input before the call returns"
+        )
+    }
+
+    /// What arrives below of a call, whose caller spoils what it need not keep or keeps it.
+    private static func seen(
+        _ rig: Rig,
+        _ category: SocketCategories,
+        _ entry: Int,
+        spoiling: Bool
+    ) throws -> Seen? {
         try rig.subject.need(category)
         let connects = entry == LAMINA_ENTRY_CONNECT || entry == LAMINA_ENTRY_CONNECT_WITH_DATA
         let socket = connects ? try rig.open(category) : try rig.ready(category)
         let (stage, slot) = try rig.below()
+        stage.forget()
         stage.answer(entry, .later)
         let marker = Ask.marker
         let ask = Ask(entry, payload: isReceive(entry) ? Array(repeating: 0, count: marker.count) : marker)
-        let expected = ask.expected
         let call = Call(ask.name)
         call.make { ask.issue(socket, $0) }
-        ask.spoil()
+        if spoiling { ask.spoil() }
         _ = Patience.wait(300) { stage.heldCount() > 0 || call.hasEnded }
-        let seen = stage.seen.first { $0.entry == entry }
         if isReceive(entry) {
             stage.answer(entry, .now)
             stage.deliver(marker, to: slot, datagram: category == .datagram)
         }
         while !call.hasEnded, stage.finish(nil) {}
-        _ = call.end()
-        try checkPoison(ask, rig)
-        // What a layer transforms, or decides, differs below on purpose; over loopback the far end tells.
-        guard rig.effect < .transform, let seen else { return close(call, socket, rig) }
-        let mayDiffer = rig.subject.decides
-        if let difference = seen.difference(from: expected, addressesMayDiffer: mayDiffer) {
-            throw Finding(
-                ask.name,
-                "\(rig.place): \(difference), because descriptors, address or input were read after the return",
-                "copy descriptors, addresses and input before the call returns"
-            )
-        }
-        if isReceive(entry), let end = call.ends.first, end.status >= 0, ask.content.prefix(end.bytes) != marker[...] {
+        let end = call.end()
+        stage.answer(entry, .now)
+        if spoiling { try checkPoison(ask, rig) }
+        let isMoved = isReceive(entry) && rig.effect < .transform && spoiling
+        if isMoved, let end, end.status >= 0, ask.content.prefix(end.bytes) != marker.prefix(end.bytes) {
             throw Finding(
                 ask.name,
                 "\(rig.place): \(end.bytes) bytes were received and are not where the descriptors said",
                 "copy descriptors before the call returns"
             )
         }
-        close(call, socket, rig)
-    }
-
-    private static func close(_ call: Call, _ socket: lamina_socket, _ rig: Rig) {
+        let seen = stage.seen.first { $0.entry == entry }
         if call.hasEnded { rig.close(socket) }
+        return seen
     }
 
     private static func checkPoison(_ ask: Ask, _ rig: Rig) throws {
@@ -165,10 +174,13 @@ enum ForwardingChecks {
         let seen = stage.seen
         rig.close(socket)
         let isFilled = rig.chain.instances[0].entryNames.contains(ask.name)
-        guard let same = seen.first(where: { $0.entry == entry }) else {
-            // An empty entry of a class that the level is in reaches it by an adapter, or is not supported.
-            if !isFilled, end.status == -EOPNOTSUPP { return }
-            if !isFilled, seen.flatMap(\.bytes) == expected.bytes || isReceive { return }
+        let arrived = seen.first { $0.entry == entry }
+        // An empty entry of a class that the level is in reaches it by an adapter, or is not supported.
+        if !isFilled, arrived?.difference(from: expected) != nil || arrived == nil {
+            if end.status == -EOPNOTSUPP || isReceive { return }
+            if seen.flatMap(\.bytes) == expected.bytes { return }
+        }
+        guard let same = arrived else {
             if rig.subject.decides { return }
             throw Finding(
                 ask.name,

@@ -82,16 +82,18 @@ enum LeakCheck {
         let socket = try rig.ready(category)
         let (stage, slot) = try rig.below()
         stage.deliver(Ask.marker, to: slot, datagram: category == .datagram)
+        var calls: [(Ask, Call)] = []
         for entry in Battery.entries(of: category) where entry != LAMINA_ENTRY_BIND && entry != LAMINA_ENTRY_CONNECT {
             let ask = Ask(entry)
             let call = Call(ask.name)
             call.make { ask.issue(socket, $0) }
             // A second receive waits, and ends with close.
-            if !call.hasEnded { _ = Requests.cancel(call.request) }
-            _ = call.end()
+            _ = Patience.wait(Patience.call) { call.hasEnded || stage.heldCount() > 0 }
+            calls.append((ask, call))
         }
         stage.forget()
         rig.close(socket)
+        _ = Patience.wait(Patience.call) { calls.allSatisfy(\.1.hasEnded) }
     }
 
     private static func onLoopback(_ rig: Rig) throws {
