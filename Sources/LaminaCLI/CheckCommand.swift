@@ -99,7 +99,9 @@ struct CheckCommand: ParsableCommand {
         switch result.verdict {
         case .passed: print("\(Terminal.styled("passed", .green))  \(result.provider): \(result.rule.name)")
         case .notApplicable(let reason):
-            print(Terminal.styled("-       \(result.provider): \(result.rule.name): \(Terminal.printable(reason))", .dim))
+            print(
+                Terminal.styled("-       \(result.provider): \(result.rule.name): \(Terminal.printable(reason))", .dim)
+            )
         case .failed: print("\(Terminal.styled("failed", .red))  \(Terminal.printable(result.line))")
         }
         fflush(nil)

@@ -78,6 +78,13 @@ final class Battery {
         let connects = [LAMINA_ENTRY_CONNECT, LAMINA_ENTRY_CONNECT_WITH_DATA, LAMINA_ENTRY_BIND]
         let isFresh = category == .listen || connects.contains { Int($0) == entry }
         let socket = isFresh ? try rig.open(category) : try rig.ready(category)
+        let receives = [
+            LAMINA_ENTRY_RECEIVE, LAMINA_ENTRY_RECEIVE_FROM, LAMINA_ENTRY_RECEIVE_MESSAGES, LAMINA_ENTRY_ACCEPT,
+        ]
+        if stage.someSlot == nil, mode != .now || receives.contains(entry) {
+            rig.close(socket)
+            throw NotApplicable("no socket of the rest of the chain stands below it")
+        }
         // A receive that is answered at once needs something to receive.
         if case .now = mode, let slot = stage.someSlot {
             stage.deliver(Ask.marker, to: slot, datagram: category == .datagram)
@@ -152,8 +159,11 @@ final class Battery {
         note(LAMINA_ENTRY_DISCONNECT, pair.client, rig, "with final data")
         note(LAMINA_ENTRY_SEND, pair.client, rig, "after the end")
         let (listener, address) = try rig.listener()
-        note(LAMINA_ENTRY_CONNECT_WITH_DATA, fresh, rig, "to a listener", address: address)
+        note(LAMINA_ENTRY_CONNECT, fresh, rig, "to a listener", address: address)
         note(LAMINA_ENTRY_ACCEPT, listener, rig, "with a connection there")
+        let other = try rig.open(.connection)
+        note(LAMINA_ENTRY_CONNECT_WITH_DATA, other, rig, "to a listener", address: address)
+        rig.close(other)
         for report in reports {
             for end in report.call.ends { if let socket = end.socket { rig.close(socket) } }
         }

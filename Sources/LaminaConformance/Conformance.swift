@@ -108,7 +108,7 @@ public struct Conformance: Sendable {
         let verdict = RuleResult.Verdict.failed(
             entry: "process",
             seen: report.cause(timeout),
-            remedy: "run it under a debugger or a sanitizer with LaminaConformance, in one process"
+            remedy: "run it in one process, under a debugger or a sanitizer (LaminaConformance, Conformance.run())"
         )
         return RuleResult(provider: name, rule: rule, verdict: verdict)
     }
@@ -131,7 +131,8 @@ public struct Conformance: Sendable {
     /// Checks in this process, in which a crash or a hang of the plug-in is the program's.
     public func run() throws(LaminaError) -> [RuleResult] {
         let library = try Library.load(file)
-        let providers = try provider.map { name throws(LaminaError) in [try library.provider(named: name)] }
+        let providers =
+            try provider.map { name throws(LaminaError) in [try library.provider(named: name)] }
             ?? library.providers
         var known: [(String, Provider)] = []
         for base in bases { known.append((base.name, try Library.load(base.library).provider())) }

@@ -17,9 +17,12 @@ struct Finding: Error {
 /// Why a rule, or a place where it would be checked, doesn't apply to a provider.
 struct NotApplicable: Error {
     let reason: String
+    /// Another part's reason says more.
+    let isGeneral: Bool
 
-    init(_ reason: String) {
+    init(_ reason: String, isGeneral: Bool = false) {
         self.reason = reason
+        self.isGeneral = isGeneral
     }
 }
 
@@ -30,11 +33,11 @@ func checkAll(_ parts: (() throws -> Void)...) throws {
 
 /// Runs the parts of a check; one that doesn't apply is passed over. Throws `NotApplicable` where none does.
 func checkAll(_ parts: [() throws -> Void]) throws {
-    var reasons: [String] = []
+    var reasons: [NotApplicable] = []
     for part in parts {
-        do { try part() } catch let reason as NotApplicable { reasons.append(reason.reason) }
+        do { try part() } catch let reason as NotApplicable { reasons.append(reason) }
     }
     guard reasons.count < parts.count else {
-        throw NotApplicable(reasons.first ?? "there is no place to check it")
+        throw reasons.last { !$0.isGeneral } ?? reasons.last ?? NotApplicable("there is no place to check it")
     }
 }

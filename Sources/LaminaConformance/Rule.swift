@@ -33,7 +33,7 @@ public struct Rule: Sendable, Hashable, CustomStringConvertible {
         ),
         Rule(
             name: "pending-is-marked",
-            demand: "A request is marked as pended exactly when the call returned LAMINA_PENDING; else it returns the status.",
+            demand: "A request is marked as pended exactly when its call returned LAMINA_PENDING.",
             reason: "Callers decide by either who frees what; where the two differ they leak or free twice.",
             source: "lamina_request.h, LAMINA_REQUEST_PENDED; lamina_table.h, mark_pending",
             check: { try CompletionChecks.pendingIsMarked($0) }

@@ -34,6 +34,8 @@ final class Stage: @unchecked Sendable {
         var room: [lamina_buffer] = []
         var message: UnsafeMutablePointer<lamina_message>?
         var isReceive = false
+        /// The request's byte count is a count of datagrams.
+        var countsDatagrams = false
     }
 
     private struct State {
@@ -109,8 +111,10 @@ final class Stage: @unchecked Sendable {
             return nil
         }
         guard let held else { return false }
+        // There is never a connection to take.
+        let isAccept = held.entry == LAMINA_ENTRY_ACCEPT && status >= 0
         let bytes = status < 0 ? 0 : move(held.slot, held.transfer) ?? 0
-        _ = lamina_complete(held.slot, held.request, status, bytes)
+        _ = lamina_complete(held.slot, held.request, isAccept ? -ECONNABORTED : status, bytes)
         return true
     }
 
@@ -215,7 +219,7 @@ final class Stage: @unchecked Sendable {
             rest = rest.dropFirst(part.count)
         }
         transfer.message?.pointee.bytes = UInt64(bytes.count - rest.count)
-        return UInt64(bytes.count - rest.count)
+        return transfer.countsDatagrams ? 1 : UInt64(bytes.count - rest.count)
     }
 
     /// What is wrong with the frames of a request that came down; nil for nothing.

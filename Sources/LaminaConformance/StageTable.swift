@@ -151,6 +151,7 @@ enum StageTable {
         if count > 0 {
             transfer = room(messages.pointee.buffers, messages.pointee.buffer_count)
             transfer.message = messages
+            transfer.countsDatagrams = true
         }
         return serve(slot, request, Int(LAMINA_ENTRY_RECEIVE_MESSAGES), transfer) {
             $0.takeRoom(messages, count)

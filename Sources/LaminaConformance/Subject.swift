@@ -19,13 +19,16 @@ struct Subject {
     /// Throws `NotApplicable` unless the provider stands in a category.
     func need(_ category: SocketCategories) throws {
         guard has(category) else {
-            throw NotApplicable("it doesn't stand in the category \(category == .datagram ? "datagram" : "connection")")
+            throw NotApplicable(
+                "it doesn't stand in the category \(category == .datagram ? "datagram" : "connection")",
+                isGeneral: true
+            )
         }
     }
 
     /// Runs a check over the stage, which a base doesn't have.
     func onStage(_ check: @escaping (Rig) throws -> Void) throws {
-        guard !isBase else { throw NotApplicable("a base has nothing below it") }
+        guard !isBase else { throw NotApplicable("a base has nothing below it", isGeneral: true) }
         try check(try Rig(stageFor: self))
     }
 

@@ -35,17 +35,19 @@ enum CancelChecks {
     private static let ahead: Int64 = 30
 
     private static func onStage(_ rig: Rig, _ reason: Reason) throws {
-        try checkAll(entries.map { category, entry in
-            {
-                let socket = try rig.ready(category)
-                rig.stage?.answer(entry, .later)
-                let isReceive = entry == LAMINA_ENTRY_RECEIVE || entry == LAMINA_ENTRY_RECEIVE_FROM
-                let ask = Ask(entry, payload: isReceive ? Array(repeating: 0, count: 8) : Ask.marker)
-                try check(ask, socket, rig, reason)
-                rig.stage?.answer(entry, .now)
-                rig.close(socket)
+        try checkAll(
+            entries.map { category, entry in
+                {
+                    let socket = try rig.ready(category)
+                    rig.stage?.answer(entry, .later)
+                    let isReceive = entry == LAMINA_ENTRY_RECEIVE || entry == LAMINA_ENTRY_RECEIVE_FROM
+                    let ask = Ask(entry, payload: isReceive ? Array(repeating: 0, count: 8) : Ask.marker)
+                    try check(ask, socket, rig, reason)
+                    rig.stage?.answer(entry, .now)
+                    rig.close(socket)
+                }
             }
-        })
+        )
     }
 
     private static func onLoopback(_ rig: Rig, _ reason: Reason) throws {
@@ -75,6 +77,7 @@ enum CancelChecks {
             guard !call.hasEnded else { throw NotApplicable("\(ask.name) doesn't wait \(rig.place)") }
             _ = Requests.cancel(call.request)
         }
+        guard call.returned == LAMINA_PENDING else { throw NotApplicable("\(ask.name) doesn't wait \(rig.place)") }
         guard let end = call.end() else {
             throw Finding(
                 ask.name,

@@ -179,21 +179,23 @@ enum CloseChecks {
     }
 
     static func useAfterClose(_ subject: Subject) throws {
-        try checkAll([SocketCategories.connection, .datagram].map { category in
-            {
-                try subject.onStage { rig in
-                    let loaded = try load(rig, category)
-                    rig.close(loaded.socket)
-                    Patience.pass()
-                    guard let late = rig.stage?.afterClose.first else { return }
-                    throw Finding(
-                        late,
-                        "\(rig.place): was called for a socket that the levels below had closed",
-                        "make no call below once close was passed on"
-                    )
+        try checkAll(
+            [SocketCategories.connection, .datagram].map { category in
+                {
+                    try subject.onStage { rig in
+                        let loaded = try load(rig, category)
+                        rig.close(loaded.socket)
+                        Patience.pass()
+                        guard let late = rig.stage?.afterClose.first else { return }
+                        throw Finding(
+                            late,
+                            "\(rig.place): was called for a socket that the levels below had closed",
+                            "make no call below once close was passed on"
+                        )
+                    }
                 }
             }
-        })
+        )
     }
 
     static func endOfStream(_ subject: Subject) throws {

@@ -72,36 +72,38 @@ enum CompletionChecks {
     private static func payload(_ index: Int) -> [UInt8] { Array("message \(index + 100), of some".utf8) }
 
     private static func sends(_ rig: Rig, later: Bool) throws {
-        try checkAll([SocketCategories.connection, .datagram].map { category in
-            {
-                try rig.subject.need(category)
-                if category == .datagram, rig.subject.provider.manifest.reorders {
-                    throw NotApplicable("it reorders datagrams on purpose")
+        try checkAll(
+            [SocketCategories.connection, .datagram].map { category in
+                {
+                    try rig.subject.need(category)
+                    if category == .datagram, rig.subject.provider.manifest.reorders {
+                        throw NotApplicable("it reorders datagrams on purpose")
+                    }
+                    let socket = try rig.ready(category)
+                    let (stage, _) = try rig.below()
+                    let entry = category == .datagram ? LAMINA_ENTRY_SEND_TO : LAMINA_ENTRY_SEND
+                    if later { stage.answer(entry, .later) }
+                    let asks = (0..<count).map { Ask(entry, payload: payload($0)) }
+                    let calls = asks.map { Call($0.name) }
+                    for (ask, call) in zip(asks, calls) { call.make { ask.issue(socket, $0) } }
+                    if later {
+                        _ = Patience.wait(500) { stage.heldCount() >= count }
+                        while stage.finish(nil) {}
+                    }
+                    _ = Patience.wait(Patience.call) { calls.allSatisfy(\.hasEnded) }
+                    try check(calls, rig)
+                    let arrived = stage.seen.filter { $0.entry == entry }.map(\.bytes)
+                    if rig.effect < .transform, arrived != asks.map(\.payload) {
+                        throw Finding(
+                            EntryName.of(entry),
+                            "\(rig.place): \(count) calls arrived below in another order, or not as they were made",
+                            "pass calls of one socket and direction on in the order in which they came"
+                        )
+                    }
+                    rig.close(socket)
                 }
-                let socket = try rig.ready(category)
-                let (stage, _) = try rig.below()
-                let entry = category == .datagram ? LAMINA_ENTRY_SEND_TO : LAMINA_ENTRY_SEND
-                if later { stage.answer(entry, .later) }
-                let asks = (0..<count).map { Ask(entry, payload: payload($0)) }
-                let calls = asks.map { Call($0.name) }
-                for (ask, call) in zip(asks, calls) { call.make { ask.issue(socket, $0) } }
-                if later {
-                    _ = Patience.wait(500) { stage.heldCount() >= count }
-                    while stage.finish(nil) {}
-                }
-                _ = Patience.wait(Patience.call) { calls.allSatisfy(\.hasEnded) }
-                try check(calls, rig)
-                let arrived = stage.seen.filter { $0.entry == entry }.map(\.bytes)
-                if rig.effect < .transform, arrived != asks.map(\.payload) {
-                    throw Finding(
-                        EntryName.of(entry),
-                        "\(rig.place): \(count) calls arrived below in another order, or not as they were made",
-                        "pass calls of one socket and direction on in the order in which they came"
-                    )
-                }
-                rig.close(socket)
             }
-        })
+        )
     }
 
     private static func receives(_ rig: Rig) throws {

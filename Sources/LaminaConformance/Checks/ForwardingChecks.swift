@@ -147,12 +147,14 @@ enum ForwardingChecks {
         }
         try subject.onStage { rig in
             guard rig.effect < .transform else { throw NotApplicable("it says that it transforms data") }
-            try checkAll([SocketCategories.connection, .datagram, .listen].map { category in
-                {
-                    try subject.need(category)
-                    for entry in Battery.entries(of: category) { try forward(entry, category, rig) }
+            try checkAll(
+                [SocketCategories.connection, .datagram, .listen].map { category in
+                    {
+                        try subject.need(category)
+                        for entry in Battery.entries(of: category) { try forward(entry, category, rig) }
+                    }
                 }
-            })
+            )
         }
     }
 
@@ -270,7 +272,8 @@ enum ForwardingChecks {
             var count = 0
             for category in [SocketCategories.connection, .datagram, .listen] where subject.has(category) {
                 for entry in Battery.entries(of: category) {
-                    let isFresh = category == .listen || entry == LAMINA_ENTRY_CONNECT
+                    let isFresh =
+                        category == .listen || entry == LAMINA_ENTRY_CONNECT
                         || entry == LAMINA_ENTRY_CONNECT_WITH_DATA
                     guard let socket = isFresh ? try? rig.open(category) : try? rig.ready(category) else { continue }
                     rig.stage?.forget()
