@@ -7,13 +7,15 @@ import Glibc
 public struct AcceptIndicator {
     /// Whether accepts are wanted.
     var gate: IndicationGate
-    private let entry: lamina_accept_function
+    fileprivate let entry: lamina_accept_function
     fileprivate var request = lamina_request()
     fileprivate var local = lamina_address()
     fileprivate var remote = lamina_address()
     fileprivate var turn = Handshake()
     /// The request is out, or about to be: the socket is kept for it. Guarded by the lock, like what follows.
     fileprivate var isOut = false
+    /// The accept was made, so that it can be cancelled.
+    fileprivate var isMade = false
     /// Whether the socket listens.
     fileprivate var isListening = false
     /// A connection that came when nobody wanted indications any more: the next accept's.
@@ -22,14 +24,6 @@ public struct AcceptIndicator {
     fileprivate init(_ gate: IndicationGate, _ entry: lamina_accept_function) {
         self.gate = gate
         self.entry = entry
-    }
-
-    fileprivate func accept(
-        _ local: UnsafeMutablePointer<lamina_address>,
-        _ remote: UnsafeMutablePointer<lamina_address>,
-        _ request: UnsafeMutablePointer<lamina_request>
-    ) {
-        _ = entry(gate.slot, local, remote, request)
     }
 }
 
@@ -41,8 +35,8 @@ extension UnsafeMutablePointer<AcceptIndicator> {
     private static var pause: Int64 { 100_000_000 }
 
     private var gate: UnsafeMutablePointer<IndicationGate> { field(\.gate) }
-    private var group: UnsafeMutablePointer<LaneGroup> { pointee.gate.group }
-    private var slot: UnsafeMutablePointer<lamina_slot> { pointee.gate.slot }
+    private var group: UnsafeMutablePointer<LaneGroup> { gate.field(\.group).pointee }
+    private var slot: UnsafeMutablePointer<lamina_slot> { gate.field(\.slot).pointee }
     private var request: UnsafeMutablePointer<lamina_request> { field(\.request) }
     private var upcalls: lamina_upcalls { slot.pointee.column.pointee.upcalls.pointee }
 
@@ -70,16 +64,14 @@ extension UnsafeMutablePointer<AcceptIndicator> {
 
     /// The entry `enable_indications`.
     public func change(set: UInt32, clear: UInt32, _ request: UnsafeMutablePointer<lamina_request>) -> lamina_status {
-        // The accept that is out is taken back first, so that no connection comes for nobody.
-        if clear & Self.bit != 0 { takeBack() }
-        return gate.change(set: set, clear: clear, request) { start() }
-    }
-
-    private func takeBack() {
+        let status = gate.change(set: set, clear: clear, request) { start() }
+        guard clear & Self.bit != 0 else { return status }
+        // An accept that isn't made yet is taken back by whoever makes it.
         group.lock()
-        let isOut = pointee.isOut
+        let isMade = pointee.isMade && !gate.wants(Self.bit)
         group.unlock()
-        if isOut { _ = upcalls.cancel(request) }
+        if isMade { _ = upcalls.cancel(self.request) }
+        return status
     }
 
     /// The socket listens from now on.
@@ -111,8 +103,14 @@ extension UnsafeMutablePointer<AcceptIndicator> {
         let context = UnsafeMutableRawPointer(self)
         let status =
             when.map { upcalls.post_at(slot, $0, function, context) } ?? upcalls.post(slot, function, context)
-        if status < 0 { group.unpinLocked() } else { pointee.isOut = true }
-        return status
+        guard status == 0 else {
+            group.unpinLocked()
+            return status
+        }
+        pointee.isOut = true
+        // Clearing the indication waits for the accept.
+        gate.beginLocked()
+        return 0
     }
 
     /// Accepts until it must wait, or nobody wants it any more. On the engine's thread.
@@ -122,15 +120,24 @@ extension UnsafeMutablePointer<AcceptIndicator> {
                 request,
                 { _, _, context in
                     guard let indicator = context?.assumingMemoryBound(to: AcceptIndicator.self) else { return 0 }
-                    if indicator.field(\.turn).pointee.arrive(), indicator.indicate() { indicator.acceptNext() }
+                    if indicator.field(\.turn).arrive(), indicator.indicate() { indicator.acceptNext() }
                     return 0
                 },
                 UnsafeMutableRawPointer(self)
             )
             pointee.turn = Handshake()
-            pointee.accept(field(\.local), field(\.remote), request)
-            guard pointee.turn.arrive(), indicate() else { return }
+            _ = field(\.entry).pointee(slot, field(\.local), field(\.remote), request)
+            if !noteMade() { _ = upcalls.cancel(request) }
+            guard field(\.turn).arrive(), indicate() else { return }
         }
+    }
+
+    /// The accept was made. False: nobody wants it any more.
+    private func noteMade() -> Bool {
+        group.lock()
+        defer { group.unlock() }
+        pointee.isMade = true
+        return gate.wants(Self.bit)
     }
 
     /// What the accept brought. True: another one is wanted; else the request is no longer out, and the socket may go.
@@ -140,6 +147,7 @@ extension UnsafeMutablePointer<AcceptIndicator> {
             hand(accepted, request.pointee.socket_generation)
         }
         group.lock()
+        pointee.isMade = false
         let isWanted = gate.wants(Self.bit) && !group.isClosing
         if isWanted, status >= 0 || status == -ECANCELED {
             group.unlock()
@@ -150,7 +158,7 @@ extension UnsafeMutablePointer<AcceptIndicator> {
         if isWanted { _ = start(at: clinux_monotonic() + Self.pause) }
         group.unlock()
         if isWanted { log(status) }
-        group.release()
+        gate.end()
         return false
     }
 
@@ -163,18 +171,15 @@ extension UnsafeMutablePointer<AcceptIndicator> {
             if !isKept { upcalls.refuse_accepted(slot, accepted, generation) }
             return
         }
-        let answer = withUnsafePointer(to: pointee.local) { local in
-            withUnsafePointer(to: pointee.remote) { remote in
-                var event = lamina_accept_event(
-                    local: local,
-                    remote: remote,
-                    accepted: accepted,
-                    accepted_generation: generation
-                )
-                return lamina_indicate_accept(slot, &event)
-            }
+        var event = lamina_accept_event(
+            local: UnsafePointer(field(\.local)),
+            remote: UnsafePointer(field(\.remote)),
+            accepted: accepted,
+            accepted_generation: generation
+        )
+        if lamina_indicate_accept(slot, &event) != 0 {
+            upcalls.refuse_accepted(slot, accepted, generation)
         }
-        if answer != 0 { upcalls.refuse_accepted(slot, accepted, generation) }
         gate.end()
     }
 
