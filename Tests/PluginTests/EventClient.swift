@@ -15,6 +15,7 @@ final class EventClient: @unchecked Sendable {
     private var retained: [UnsafeMutablePointer<lamina_data>] = []
     private var inspected: [lamina_inspect_id] = []
     private var aborted: [lamina_inspect_id] = []
+    private var decision: (Address) -> Int = { _ in LAMINA_INSPECT_ACCEPT }
     private var calls = 0
     private var inside = 0
     private var mostInside = 0
@@ -25,8 +26,15 @@ final class EventClient: @unchecked Sendable {
     var insideReceive: () -> Void = {}
     /// How the accept indication is answered.
     var takeConnection: (lamina_socket) -> lamina_status = { _ in 0 }
-    /// How the inspect indication is answered.
-    var inspect: (Address) -> Int = { _ in LAMINA_INSPECT_ACCEPT }
+    /// How the inspect indication is answered; may be changed while it comes.
+    var inspect: (Address) -> Int {
+        get {
+            pthread_mutex_lock(&mutex)
+            defer { pthread_mutex_unlock(&mutex) }
+            return decision
+        }
+        set { note { decision = newValue } }
+    }
     /// How the receive-from indication is answered.
     var takeDatagrams: lamina_status = 0
 

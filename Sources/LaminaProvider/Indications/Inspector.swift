@@ -195,7 +195,7 @@ extension UnsafeMutablePointer<Inspector> {
             return actions.pointee.reset(connection)
         }
         group.lock()
-        pointee.serial += 1
+        field(\.serial).pointee += 1
         let id = lamina_inspect_id(key: UInt64(UInt(bitPattern: connection)), serial: pointee.serial)
         group.unlock()
         var names = (local: lamina_address(), remote: lamina_address())
@@ -247,7 +247,7 @@ extension UnsafeMutablePointer<Inspector> {
         var place = field(\.first)
         while let other = place.pointee { place = other.field(\.next) }
         place.pointee = item
-        pointee.count += 1
+        field(\.count).pointee += 1
         group.unlock()
     }
 
@@ -259,7 +259,7 @@ extension UnsafeMutablePointer<Inspector> {
         while let item = place.pointee {
             if fits(item) {
                 place.pointee = item.pointee.next
-                pointee.count -= 1
+                field(\.count).pointee -= 1
                 return item
             }
             place = item.field(\.next)
