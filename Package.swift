@@ -60,6 +60,7 @@ let package = Package(
         .library(name: "Lamina", targets: ["Lamina"]),
         .library(name: "LaminaProvider", targets: ["LaminaProvider"]),
         .library(name: "LaminaC", type: .dynamic, targets: ["LaminaC"]),
+        .library(name: "WinsockKernel", type: .dynamic, targets: ["WinsockKernel"]),
         .library(name: "LaminaPreload", type: .dynamic, targets: ["LaminaPreload"]),
     ] + plugins.map(\.product),
     dependencies: [
@@ -84,6 +85,17 @@ let package = Package(
             linkerSettings: [
                 exports("Sources/LaminaC/lamina.map"), shipped,
                 .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
+            ]
+        ),
+        .target(name: "CWinsockKernel", dependencies: ["CLamina"]),
+        .target(
+            name: "WinsockKernel",
+            dependencies: ["Lamina", "CLamina", "CLinux", "CWinsockKernel"],
+            exclude: ["wsk.map"],
+            swiftSettings: house,
+            linkerSettings: [
+                exports("Sources/WinsockKernel/wsk.map"), shipped,
+                .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina-wsk.so.0"]),
             ]
         ),
         .target(
