@@ -44,9 +44,12 @@ func exports(_ map: String) -> LinkerSetting {
     ])
 }
 
-/// What is shipped carries its Swift run time inside.
+/// What is shipped carries its Swift run time inside, and the C++ libraries that this needs.
 let shipped = LinkerSetting.unsafeFlags(
-    ["-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-s"],
+    [
+        "-static-stdlib", "-L", "\(Context.packageDirectory)/Sources/Linking", "-Xclang-linker", "-static-libgcc",
+        "-Xlinker", "--gc-sections", "-Xlinker", "-s",
+    ],
     .when(configuration: .release)
 )
 
@@ -132,12 +135,10 @@ let package = Package(
                 .unsafeFlags(["-use-ld=lld"]),
                 .unsafeFlags(["-Xlinker", "--export-dynamic"], .when(configuration: .debug)),
                 .unsafeFlags(
-                    [
-                        "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/LaminaCLI/command.map",
-                        "-Xlinker", "--gc-sections", "-Xlinker", "-s",
-                    ],
+                    ["-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/LaminaCLI/command.map"],
                     .when(configuration: .release)
                 ),
+                shipped,
             ]
         ),
         .executableTarget(
@@ -182,7 +183,12 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: house
         ),
-        .testTarget(name: "LaminaCLITests", dependencies: ["CLinux", "TestSupport"], swiftSettings: house),
+        .testTarget(
+            name: "LaminaCLITests",
+            dependencies: ["Lamina", "CLinux", "TestSupport"],
+            exclude: ["Fixtures"],
+            swiftSettings: house
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

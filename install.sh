@@ -140,7 +140,7 @@ Version: $version
 Architecture: $architecture
 Maintainer: The Lamina project <lamina@localhost>
 Installed-Size: $(du -sk "$stage/package/usr" | cut -f1)
-Depends: ${depends:-libc6, libgcc-s1, libstdc++6}
+Depends: ${depends:-libc6}
 Section: net
 Priority: optional
 Description: layers between programs and the network

@@ -8,6 +8,7 @@ enum Accept: Acceptor {
     static func listen(_ slot: Slot, _ backlog: UInt32, _ request: Request) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
         let status = clinux_raw_listen(state.pointee.descriptor, Int32(clamping: backlog))
+        if status == 0 { state.listens() }
         return lamina_complete(slot, request, status, 0)
     }
 
@@ -18,6 +19,9 @@ enum Accept: Acceptor {
         _ request: Request
     ) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
+        if let left = state.pointee.acceptance?.takeLeft() {
+            return Accepting<Self>.complete(slot, request, with: left, local, remote)
+        }
         let made = UnsafeMutablePointer<Operation>.make(LAMINA_ENTRY_ACCEPT, state.input, slot, request)
         guard let operation = made else { return lamina_complete(slot, request, -ENOMEM, 0) }
         operation.pointee.local = local
@@ -55,6 +59,7 @@ enum Accept: Acceptor {
         )
         guard let state else { return nil }
         state.pointee.isBound = true
+        state.pointee.isConnected = true
         state.applySettings()
         return UnsafeMutableRawPointer(state)
     }

@@ -109,6 +109,7 @@ enum Connect {
                 operation.pointee.status = 0
                 state.pointee.broken = 0
                 state.pointee.isBound = true
+                state.connected()
                 return .ended
             default:
                 operation.pointee.status = status

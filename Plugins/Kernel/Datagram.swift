@@ -156,7 +156,10 @@ enum Datagram {
         guard flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
         if state.input.isFree {
             let received = receive(state, message.pointee.buffers, message, flags)
-            if received >= 0 { return lamina_complete(slot, request, 0, UInt64(received)) }
+            if received >= 0 {
+                state.pointee.indicator?.resume()
+                return lamina_complete(slot, request, 0, UInt64(received))
+            }
             if received != -Int(EAGAIN) { return lamina_complete(slot, request, Int32(received), 0) }
         }
         return wait(slot, state, message, 1, LAMINA_ENTRY_RECEIVE_FROM, flags, request)
@@ -204,7 +207,7 @@ enum Datagram {
 
     /// One datagram into `message`: the bytes received, or a negative errno.
     @inline(__always)
-    private static func receive(
+    static func receive(
         _ state: UnsafeMutablePointer<SocketState>,
         _ buffers: UnsafePointer<lamina_buffer>?,
         _ message: UnsafeMutablePointer<lamina_message>,
@@ -239,6 +242,7 @@ enum Datagram {
         _ state: UnsafeMutablePointer<SocketState>
     ) -> Outcome {
         guard let messages = operation.pointee.messages, let results = operation.pointee.results else { return .ended }
+        defer { if operation.pointee.messagesDone > 0 { state.pointee.indicator?.resume() } }
         let isOne = operation.pointee.kind == UInt32(LAMINA_ENTRY_RECEIVE_FROM)
         let isPeek = operation.pointee.flags & UInt32(LAMINA_RECEIVE_PEEK) != 0
         while operation.pointee.messagesDone < operation.pointee.messageCount {

@@ -16,6 +16,9 @@ enum Disconnect {
         let known = LAMINA_DISCONNECT_ABORTIVE | LAMINA_DISCONNECT_RECEIVE | LAMINA_DISCONNECT_KEEP_SENDING
         let hasData = byteCount(buffers, count) > 0
         guard flags & ~UInt32(known) == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        if flags & UInt32(LAMINA_DISCONNECT_ABORTIVE | LAMINA_DISCONNECT_RECEIVE) != 0 {
+            state.pointee.indicator?.stopEnding()
+        }
         if flags & UInt32(LAMINA_DISCONNECT_ABORTIVE) != 0 {
             return lamina_complete(slot, request, hasData ? -EINVAL : abort(state), 0)
         }

@@ -9,6 +9,10 @@ enum Lanes {
         attempt: attempt,
         arm: { $0.state.arm($0) },
         dispose: { Connect.dispose($0) },
+        idle: { lane in
+            let state = lane.state
+            if lane == state.input { state.pointee.indicator?.goOn() }
+        },
         finish: { Lifetime.finish($0.assumingMemoryBound(to: SocketState.self)) }
     ).immortal
 
@@ -55,6 +59,8 @@ enum Lanes {
     static let readable: UInt32 = 0x001
     static let writable: UInt32 = 0x004
     static let broken: UInt32 = 0x008 | 0x010
+    /// The peer has ended its sending direction.
+    static let ended: UInt32 = 0x2000
 }
 
 extension UnsafeMutablePointer<Lane> {
@@ -71,10 +77,14 @@ extension UnsafeMutablePointer<SocketState> {
         return watchDescriptor()
     }
 
-    /// Watches for what the lanes wait for. Under the lock.
-    private func watchDescriptor() -> Int32 {
+    /// Watches for what the lanes and the indications wait for. Under the lock.
+    func watchDescriptor() -> Int32 {
         var wanted = pointee.armed
         if input.needsEngine { wanted |= Lanes.readable }
+        if let indicator = pointee.indicator, pointee.isConnected {
+            if indicator.wantsInput { wanted |= Lanes.readable }
+            if indicator.wantsEnd { wanted |= Lanes.ended }
+        }
         if output.needsEngine, !Connect.isWaitingOtherwise(output) { wanted |= Lanes.writable }
         guard wanted != pointee.armed else { return 0 }
         let slot = pointee.slot
@@ -97,14 +107,27 @@ extension UnsafeMutablePointer<SocketState> {
         group.lock()
         guard group.pinLocked() else { return group.unlock() }
         pointee.armed = 0
-        let isReadable = events & (Lanes.readable | Lanes.broken) != 0
+        let isReadable = events & (Lanes.readable | Lanes.ended | Lanes.broken) != 0
         let isWritable = events & (Lanes.writable | Lanes.broken) != 0
         // The direction that isn't ready goes on waiting; the other arms again when it blocks.
-        let status = isReadable && isWritable ? 0 : watchDescriptor()
+        let status = isReadable ? 0 : watchDescriptor()
+        let indicator = pointee.indicator
         group.unlock()
         if isReadable || status < 0 { input.wake() }
+        if isReadable { indicator?.run() }
         if isWritable || status < 0 { output.wake() }
+        if isReadable, !isWritable { watchAgain() }
         group.release()
+    }
+
+    /// Watches for what still waits.
+    private func watchAgain() {
+        group.lock()
+        let status = group.isClosing ? 0 : watchDescriptor()
+        group.unlock()
+        guard status < 0 else { return }
+        input.wake()
+        output.wake()
     }
 
     /// Takes the descriptor out of the engine. Not under the lock.

@@ -53,6 +53,10 @@ enum Lifetime {
         let slot = state.pointee.slot
         let request = state.pointee.closeRequest
         state.stopWatching()
+        state.pointee.indicator?.destroy()
+        state.pointee.indicator = nil
+        state.pointee.acceptance?.destroy()
+        state.pointee.acceptance = nil
         if state.pointee.descriptor >= 0 { _ = clinux_raw_close(state.pointee.descriptor) }
         state.pointee.descriptor = -1
         slot.pointee.context = nil

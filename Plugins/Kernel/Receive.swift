@@ -14,11 +14,17 @@ extension Stream {
     ) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
         let total = byteCount(buffers, count)
-        guard flags == 0, total > 0, state.input.enter() else {
+        guard flags == 0, total > 0, state.pointee.indicator == nil, state.input.enter() else {
             return slowReceive(slot, state, buffers, count, flags, request)
         }
-        let received = take(state.pointee.descriptor, buffers, Int(count), total, 0)
-        if received > 0 { return state.input.leave(slot, request, 0, UInt64(received)) }
+        let isWaited = request.pointee.flags & UInt32(LAMINA_REQUEST_WAITED) != 0
+        let received =
+            isWaited && state.expectsToWait
+            ? -Int(EAGAIN) : take(state.pointee.descriptor, buffers, Int(count), total, 0)
+        if received > 0 {
+            if isWaited { state.pointee.misses = 0 }
+            return state.input.leave(slot, request, 0, UInt64(received))
+        }
         return emptyReceive(slot, state, buffers, count, flags, request, received)
     }
 
@@ -114,7 +120,10 @@ extension Stream {
         if flags & UInt32(LAMINA_RECEIVE_WAIT_ALL | LAMINA_RECEIVE_DRAIN) == 0 { return true }
         let ended = Int16(0x2000)  // POLLRDHUP
         if clinux_raw_poll_now(descriptor, ended) & Int32(ended | Int16(POLLHUP) | Int16(POLLERR)) != 0 { return true }
-        return total > 0 && take(descriptor, buffers, Int(count), total, peek) == total
+        // Of the bytes that stand before the kernel's, as many are needed less.
+        let needed = total - (state.pointee.indicator?.remaining ?? 0)
+        guard total > 0, needed > 0 else { return total > 0 }
+        return take(descriptor, buffers, Int(count), needed, peek) >= needed
     }
 
     /// The first attempt, inside the lane, brought nothing: 0, or a negative errno.
@@ -133,6 +142,7 @@ extension Stream {
             return lane.leave(slot, request, state.endStatus(received), 0)
         }
         if request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0 { return lane.leave(slot, request, -EAGAIN, 0) }
+        state.pointee.misses &+= 1
         return lane.submit(make(slot, state, buffers, count, flags, request), slot, request, isInside: true)
     }
 
@@ -144,14 +154,32 @@ extension Stream {
         let flags = operation.pointee.flags
         var messageFlags: Int32 = 0
         if flags & UInt32(LAMINA_RECEIVE_URGENT) != 0 { messageFlags |= urgent }
-        if flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 { messageFlags |= peek }
+        let isPeek = flags & UInt32(LAMINA_RECEIVE_PEEK) != 0
+        if isPeek { messageFlags |= peek }
+        let indicator = state.pointee.indicator
+        defer { if operation.pointee.moved > 0 { indicator?.resume() } }
         return StreamOperation.attemptReceive(operation, end: { state.endStatus($0) }) { rest in
-            take(state.pointee.descriptor, rest.buffers.map { UnsafePointer($0) }, rest.count, rest.bytes, messageFlags)
+            if let indicator, messageFlags & urgent == 0 {
+                let left = indicator.takeRemaining(rest.buffers, rest.count, keeps: isPeek)
+                if left > 0 { return left }
+            }
+            return take(
+                state.pointee.descriptor,
+                rest.buffers.map { UnsafePointer($0) },
+                rest.count,
+                rest.bytes,
+                messageFlags
+            )
         }
     }
 }
 
 extension UnsafeMutablePointer<SocketState> {
+    /// Whether a waiting thread polls before it tries: the last receives found nothing. Now and then it tries first
+    /// all the same. Inside the input lane.
+    @inline(__always)
+    var expectsToWait: Bool { pointee.misses >= 4 && pointee.misses & 15 != 0 }
+
     /// What a receive ends with that got `received`, 0 or a negative errno. The kernel tells an error once and a
     /// graceful end afterwards; here it stays an error.
     func endStatus(_ received: Int) -> Int32 {

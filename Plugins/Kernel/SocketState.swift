@@ -17,8 +17,13 @@ struct SocketState {
     var broken: Int32 = 0
     /// The events that the engine watches for now; under the group's lock.
     var armed: UInt32 = 0
+    /// Waited receives in a row that found nothing at once; changed inside the input lane.
+    var misses: UInt8 = 0
     var isAnyFamily = false
     var isBound = false
+    /// Whether data can come: a datagram socket, or a connection that stands.
+    var isConnected = false
+    var isListening = false
     var isWithoutDelay = false
     /// Whether the engine knows the descriptor.
     var isWatched = false
@@ -27,6 +32,9 @@ struct SocketState {
     var nextFree: UnsafeMutablePointer<SocketState>?
     var slot: UnsafeMutablePointer<lamina_slot>
     var watch: lamina_watch
+    /// What it indicates; made when somebody first wants that.
+    var indicator: UnsafeMutablePointer<Indicator>?
+    var acceptance: UnsafeMutablePointer<AcceptIndicator>?
     var group: LaneGroup
     /// Receives and accepts.
     var input: Lane
@@ -61,6 +69,7 @@ extension UnsafeMutablePointer<SocketState> {
         state.pointee.family = family
         state.pointee.type = type
         state.pointee.transport = transport
+        state.pointee.isConnected = type != streamType
         return state
     }
 
@@ -68,9 +77,12 @@ extension UnsafeMutablePointer<SocketState> {
     func restart(_ slot: Slot) {
         pointee.slot = slot
         pointee.broken = 0
+        pointee.misses = 0
         pointee.armed = 0
         pointee.isAnyFamily = false
         pointee.isBound = false
+        pointee.isConnected = false
+        pointee.isListening = false
         pointee.isWithoutDelay = false
         pointee.isWatched = false
         pointee.closing = Handshake()

@@ -81,6 +81,7 @@ enum Connect {
         state.pointee.side = .client
         state.pointee.link = link
         listener.wakeInput()
+        state.connected()
         return 0
     }
 }

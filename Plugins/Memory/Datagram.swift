@@ -106,6 +106,7 @@ enum Datagram {
         let lane = mailbox.input
         if kind == LAMINA_ENTRY_RECEIVE_FROM, lane.enter() {
             if let received = receiveOne(mailbox, messages.pointee.buffers, messages, flags) {
+                mailbox.pointee.indicator?.resume()
                 return lane.leave(slot, request, 0, UInt64(received))
             }
             return lane.submit(
@@ -152,6 +153,7 @@ enum Datagram {
         guard let state = operation.pointee.slot.state, let mailbox = state.pointee.mailbox,
             let messages = operation.pointee.messages, let results = operation.pointee.results
         else { return .ended }
+        defer { if operation.pointee.messagesDone > 0 { mailbox.pointee.indicator?.resume() } }
         let isOne = operation.pointee.kind == UInt32(LAMINA_ENTRY_RECEIVE_FROM)
         let isPeek = operation.pointee.flags & UInt32(LAMINA_RECEIVE_PEEK) != 0
         while operation.pointee.messagesDone < operation.pointee.messageCount {
@@ -166,7 +168,7 @@ enum Datagram {
     }
 
     /// One datagram into `message`, with buffers of the operation's own: the bytes, or nil if none is there.
-    private static func receiveOne(
+    static func receiveOne(
         _ mailbox: UnsafeMutablePointer<Mailbox>,
         _ buffers: UnsafePointer<lamina_buffer>?,
         _ message: UnsafeMutablePointer<lamina_message>,

@@ -8,6 +8,10 @@ enum Lanes {
         attempt: { Stream.attempt($0) },
         arm: { _ in 0 },
         dispose: { _ in },
+        idle: { lane in
+            let end = lane.pointee.group.pointee.owner.assumingMemoryBound(to: End.self)
+            if lane == end.input { end.pointee.indicator?.goOn() }
+        },
         finish: { owner in
             if let state = owner.assumingMemoryBound(to: End.self).pointee.state { Lifetime.finish(state) }
         }
@@ -24,6 +28,9 @@ enum Lanes {
         attempt: { Datagram.attempt($0) },
         arm: { _ in 0 },
         dispose: { _ in },
+        idle: { lane in
+            lane.pointee.group.pointee.owner.assumingMemoryBound(to: Mailbox.self).pointee.indicator?.goOn()
+        },
         finish: { owner in Lifetime.finish(owner.assumingMemoryBound(to: Mailbox.self).pointee.state) }
     ).immortal
 }

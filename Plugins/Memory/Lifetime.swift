@@ -62,6 +62,7 @@ enum Lifetime {
         let slot = state.pointee.slot
         let request = state.pointee.closeRequest
         slot.pointee.context = nil
+        state.dropIndicator()
         state.pointee.link?.release()
         state.pointee.listener?.destroy()
         state.pointee.mailbox?.release()

@@ -85,6 +85,8 @@ struct End {
     var failure: Int32 = 0
     /// The socket that has this end; nil until it was accepted.
     var state: UnsafeMutablePointer<SocketState>?
+    /// What this end indicates. Set under the link's lock and the group's, read under either.
+    var indicator: UnsafeMutablePointer<Indicator>?
 }
 
 /// A connection: two ends and two pipes under one lock. It goes when both ends have.
@@ -176,7 +178,7 @@ extension UnsafeMutablePointer<Link> {
         if end(side).pointee.failure != 0 { return Int(end(side).pointee.failure) }
         if pipe.pointee.isEnded || pipe.pointee.isShut { return -Int(EPIPE) }
         guard let moved = pipe.pointee.put(buffers, count) else { return -Int(ENOMEM) }
-        if moved > 0 { wakes = retainIfBusy(end(side.other).input) }
+        if moved > 0 { wakes = retainIfBusy(end(side.other).input, end(side.other).pointee.indicator) }
         return moved
     }
 
@@ -202,17 +204,20 @@ extension UnsafeMutablePointer<Link> {
         return pipe.pointee.isEnded || pipe.pointee.isShut ? 0 : -Int(EAGAIN)
     }
 
-    /// A reference for the caller if anything may wait in the lane. Under the lock.
+    /// A reference for the caller if anything may wait in the lane, or is to be indicated. Under the lock.
     @inline(__always)
-    private func retainIfBusy(_ lane: UnsafeMutablePointer<Lane>) -> Bool {
-        guard !lane.isFree else { return false }
+    private func retainIfBusy(
+        _ lane: UnsafeMutablePointer<Lane>,
+        _ indicator: UnsafeMutablePointer<Indicator>? = nil
+    ) -> Bool {
+        guard !lane.isFree || indicator != nil else { return false }
         _ = clinux_add_u32(field(\.references), 1)
         return true
     }
 
     /// Lets the receives of `side` go on, with the reference that `send` gave.
     func wakeInput(_ side: Side) {
-        end(side).input.wake()
+        wake(side)
         release()
     }
 
@@ -255,15 +260,36 @@ extension UnsafeMutablePointer<Link> {
         incoming.pointee.discard()
         unlock()
         // What waits at this end is cancelled by its close.
-        end(side.other).input.wake()
+        wake(side.other)
         end(side.other).output.wake()
     }
 
     private func wakeAll() {
         for side in [Side.client, .server] {
-            end(side).input.wake()
+            wake(side)
             end(side).output.wake()
         }
+    }
+
+    /// Lets the receives of `side` go on, and its indications.
+    private func wake(_ side: Side) {
+        end(side).input.wake()
+        end(side).group.lock()
+        if !end(side).group.isClosing { end(side).pointee.indicator?.goOn() }
+        end(side).group.unlock()
+    }
+
+    /// Whether there is something to indicate at `side`: bytes, or the end of the stream.
+    func hasInput(_ side: Side) -> Bool {
+        lock()
+        defer { unlock() }
+        return outgoing(side.other).pointee.count > 0 || ending(side) != nil
+    }
+
+    /// What the stream to `side` ended with, 0 or a negative errno; nil if it goes on. Under the lock.
+    func ending(_ side: Side) -> Int32? {
+        if end(side).pointee.failure != 0 { return end(side).pointee.failure }
+        return outgoing(side.other).pointee.isEnded ? 0 : nil
     }
 }
 

@@ -7,7 +7,8 @@ struct Listener {
     var group: LaneGroup
     var input: Lane
     let state: UnsafeMutablePointer<SocketState>
-    /// Guarded by the group's lock.
+    /// Guarded by the group's lock, like what follows. What the socket indicates.
+    var acceptance: UnsafeMutablePointer<AcceptIndicator>?
     var first: UnsafeMutablePointer<Link>?
     var last: UnsafeMutablePointer<Link>?
     var count = 0
@@ -67,6 +68,7 @@ extension UnsafeMutablePointer<Listener> {
 
     /// Resets what nobody accepted, and frees the listener.
     func destroy() {
+        pointee.acceptance?.destroy()
         while let link = take() { Accept.discard(Int(bitPattern: link)) }
         group.destroy()
         free(UnsafeMutableRawPointer(self))
@@ -98,6 +100,7 @@ enum Accept: Acceptor {
         }
         guard let listener = UnsafeMutablePointer<Listener>.make(state, backlog: backlog) else { return -ENOMEM }
         state.pointee.listener = listener
+        if state.pointee.wanted != 0, listener.makeAcceptance(enabled: state.pointee.wanted) == nil { return -ENOMEM }
         state.network.replace(state.pointee.local, isDatagram: false, by: .listener(listener))
         return 0
     }
@@ -110,6 +113,9 @@ enum Accept: Acceptor {
     ) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
         guard let listener = state.pointee.listener else { return lamina_complete(slot, request, -EINVAL, 0) }
+        if let left = listener.pointee.acceptance?.takeLeft() {
+            return Accepting<Self>.complete(slot, request, with: left, local, remote)
+        }
         let made = UnsafeMutablePointer<Operation>.make(LAMINA_ENTRY_ACCEPT, listener.input, slot, request)
         guard let operation = made else { return lamina_complete(slot, request, -ENOMEM, 0) }
         operation.pointee.local = local

@@ -45,6 +45,8 @@ struct Mailbox {
     /// Bytes that wait, with what each datagram costs besides.
     var bytes = 0
     var room: Int
+    /// What the socket indicates.
+    var indicator: UnsafeMutablePointer<Indicator>?
 }
 
 extension UnsafeMutablePointer<Mailbox> {
@@ -112,6 +114,7 @@ extension UnsafeMutablePointer<Mailbox> {
         if let last = pointee.last { last.pointee.next = letter } else { pointee.first = letter }
         pointee.last = letter
         pointee.bytes += cost
+        pointee.indicator?.goOn()
         group.unlock()
         if !input.isFree { input.wake() }
     }

@@ -70,7 +70,9 @@ enum Stream {
         let total = byteCount(buffers, count)
         let side = state.pointee.side
         let lane = link.end(side).input
-        guard flags == 0, total > 0 else { return slowReceive(lane, slot, buffers, count, flags, request) }
+        guard flags == 0, total > 0, link.end(side).pointee.indicator == nil else {
+            return slowReceive(lane, slot, buffers, count, flags, request)
+        }
         guard lane.enter() else {
             return waitToReceive(lane, slot, buffers, count, 0, request, isInside: false)
         }
@@ -150,7 +152,8 @@ enum Stream {
         defer { link.unlock() }
         let pipe = link.outgoing(state.pointee.side.other)
         if pipe.pointee.isEnded || link.end(state.pointee.side).pointee.failure != 0 { return true }
-        return total > 0 && pipe.pointee.count >= total
+        let left = link.end(state.pointee.side).pointee.indicator?.remaining ?? 0
+        return total > 0 && left + pipe.pointee.count >= total
     }
 
     /// Tries what waited.
@@ -162,8 +165,11 @@ enum Stream {
         let side = state.pointee.side
         if operation.pointee.kind == UInt32(LAMINA_ENTRY_RECEIVE) {
             let keeps = operation.pointee.flags & UInt32(LAMINA_RECEIVE_PEEK) != 0
+            let indicator = link.end(side).pointee.indicator
+            defer { if operation.pointee.moved > 0 { indicator?.resume() } }
             return StreamOperation.attemptReceive(operation, end: { Int32($0) }) { rest in
                 guard let buffers = rest.buffers else { return 0 }
+                if let left = indicator?.takeRemaining(buffers, rest.count, keeps: keeps), left > 0 { return left }
                 var wakes = false
                 let received = link.receive(side, buffers, rest.count, keeps: keeps, &wakes)
                 if wakes { link.wakeOutput(side.other) }
@@ -198,6 +204,9 @@ enum Stream {
         let hasData = byteCount(buffers, count) > 0
         let side = state.pointee.side
         guard flags & ~UInt32(known) == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        if flags & UInt32(LAMINA_DISCONNECT_ABORTIVE | LAMINA_DISCONNECT_RECEIVE) != 0 {
+            link.end(side).pointee.indicator?.stopEnding()
+        }
         if flags & UInt32(LAMINA_DISCONNECT_ABORTIVE) != 0 {
             guard !hasData else { return lamina_complete(slot, request, -EINVAL, 0) }
             link.reset(by: side)

@@ -296,8 +296,7 @@ extension UnsafeMutablePointer<Trace> {
             var line = LineBuffer(memory)
             line.append("lines can't be written to the file and are lost: ")
             line.append(cString: strerror(cause))
-            guard let text = line.bytes.assumingMemoryBound(to: CChar.self).baseAddress else { return }
-            pointee.upcalls.pointee.log(slot, UInt32(LAMINA_LOG_ERROR), text, line.count)
+            line.log(slot, LAMINA_LOG_ERROR)
         }
     }
 }

@@ -4,12 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -69,6 +69,18 @@ void clinux_die_by_signal(int number) {
     _exit(128 + number);
 }
 
+void clinux_stop_by_signal(int number) {
+    struct sigaction standard = {.sa_handler = SIG_DFL}, old;
+    sigset_t mask, blocked;
+    sigemptyset(&mask);
+    sigaddset(&mask, number);
+    sigaction(number, &standard, &old);
+    kill(getpid(), number);
+    sigprocmask(SIG_UNBLOCK, &mask, &blocked);
+    sigprocmask(SIG_SETMASK, &blocked, 0);
+    sigaction(number, &old, 0);
+}
+
 void clinux_leave(int code) { _exit(code); }
 
 void clinux_close_except(const int *kept, int count) {
@@ -104,111 +116,58 @@ int clinux_descriptor_of(pid_t thread, int descriptor) {
     return result;
 }
 
-// What the child says before the program replaces it: its listener, or where it failed.
-typedef struct spawn_report {
-    int stage;
-    int error;
-} spawn_report;
+// Shared by the supervisor and the process that the program is about to replace, while the first waits for the second.
+typedef struct spawning {
+    const clinux_program *program;
+    pid_t supervisor;
+    clinux_spawned result;
+} spawning;
 
-static void fail(int channel, int stage, int error) {
-    spawn_report report = {stage, error};
-    if (write(channel, &report, sizeof report) < 0) _exit(125);
-    _exit(125);
+static int fail(spawning *spawning, int stage, int error) {
+    spawning->result.stage = stage;
+    spawning->result.error = error;
+    return 125;
 }
 
-// The filter is in place: the message carries the secret like every call of the run's own.
-static long send_listener(int channel, int listener, const uint64_t secret[2]) {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    spawn_report report = {0, 0};
-    struct iovec vector = {&report, sizeof report};
-    struct msghdr message = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof listener);
-    memcpy(CMSG_DATA(header), &listener, sizeof listener);
-    return syscall(SYS_sendmsg, channel, &message, 0, 0, secret[0], secret[1]);
-}
-
-static void run_program(const clinux_program *program, int channel, pid_t supervisor) {
+static int run_program(void *context) {
+    spawning *spawning = context;
+    const clinux_program *program = spawning->program;
     // Without a supervisor nobody answers the guard's calls.
-    if (clinux_die_with(supervisor) < 0) _exit(125);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(channel, CLINUX_SPAWN_PRIVILEGES, errno);
+    if (clinux_die_with(spawning->supervisor) < 0) return 125;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return fail(spawning, CLINUX_SPAWN_PRIVILEGES, errno);
     int listener = clinux_guard_install(program->secret);
-    if (listener < 0) fail(channel, CLINUX_SPAWN_FILTER, -listener);
-    if (send_listener(channel, listener, program->secret) < 0) fail(channel, CLINUX_SPAWN_HANDOVER, errno);
-    char go;
-    if (read(channel, &go, 1) != 1) _exit(125);
-    close(listener);
+    if (listener < 0) return fail(spawning, CLINUX_SPAWN_FILTER, -listener);
+    spawning->result.listener = listener;
     if (program->child_signal_ignored) clinux_ignore_signal(SIGCHLD, 1);
     sigprocmask(SIG_SETMASK, program->mask, 0);
     execve(program->path, program->argv, program->envp);
     if (errno == ENOEXEC) execve("/bin/sh", program->shell_argv, program->envp);
-    fail(channel, CLINUX_SPAWN_EXECUTE, errno);
-}
-
-// Receives the child's report and, with it, the listener.
-static int receive_listener(int channel, spawn_report *report) {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec vector = {report, sizeof *report};
-    struct msghdr message = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    ssize_t count;
-    do {
-        count = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
-    } while (count < 0 && errno == EINTR);
-    if (count != sizeof *report) *report = (spawn_report){CLINUX_SPAWN_HANDOVER, count < 0 ? errno : ECHILD};
-    int listener = -1;
-    struct cmsghdr *header = count > 0 ? CMSG_FIRSTHDR(&message) : 0;
-    if (header && header->cmsg_type == SCM_RIGHTS) memcpy(&listener, CMSG_DATA(header), sizeof listener);
-    return listener;
+    return fail(spawning, CLINUX_SPAWN_EXECUTE, errno);
 }
 
 clinux_spawned clinux_spawn_guarded(const clinux_program *program) {
-    clinux_spawned spawned = {.process = -1, .listener = -1, .stage = CLINUX_SPAWN_FORK};
-    int channel[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) < 0) {
-        spawned.error = errno;
+    spawning spawning = {program, getpid(), {.process = -1, .listener = -1}};
+    _Alignas(16) char stack[32 << 10];
+    // As vfork, but with the descriptors shared as well, so that the guard's listener is at once the supervisor's.
+    pid_t process = clone(run_program, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &spawning);
+    int error = errno;
+    clinux_spawned spawned = spawning.result;
+    if (process < 0) {
+        spawned.stage = CLINUX_SPAWN_FORK;
+        spawned.error = error;
         return spawned;
     }
-    pid_t supervisor = getpid();
-    spawned.process = fork();
-    if (spawned.process == 0) {
-        close(channel[0]);
-        run_program(program, channel[1], supervisor);
+    // Somebody has killed it before it had a guard.
+    if (!spawned.stage && spawned.listener < 0) {
+        spawned.stage = CLINUX_SPAWN_FORK;
+        spawned.error = ECHILD;
     }
-    spawned.error = errno;
-    close(channel[1]);
-    if (spawned.process > 0) {
-        spawn_report report = {0, 0};
-        spawned.listener = receive_listener(channel[0], &report);
-        if (report.stage == 0 && (spawned.listener < 0 || write(channel[0], "", 1) != 1)) {
-            report = (spawn_report){CLINUX_SPAWN_HANDOVER, EBADF};
-        }
-        // The channel ends without a word when the program has replaced the child.
-        if (report.stage == 0) {
-            ssize_t count;
-            do {
-                count = read(channel[0], &report, sizeof report);
-            } while (count < 0 && errno == EINTR);
-            if (count != sizeof report) report = (spawn_report){0, 0};
-        }
-        spawned.stage = report.stage;
-        spawned.error = report.error;
-        if (report.stage) {
-            if (report.stage == CLINUX_SPAWN_HANDOVER) kill(spawned.process, SIGKILL);
-            while (waitpid(spawned.process, 0, 0) < 0 && errno == EINTR) {}
-            if (spawned.listener >= 0) close(spawned.listener);
-            spawned.listener = spawned.process = -1;
-        }
+    if (spawned.stage) {
+        while (waitpid(process, 0, 0) < 0 && errno == EINTR) {}
+        if (spawned.listener >= 0) close(spawned.listener);
+        spawned.listener = -1;
+    } else {
+        spawned.process = process;
     }
-    close(channel[0]);
     return spawned;
 }

@@ -34,6 +34,19 @@ public func lamina_socket_close(
     }
 }
 
+/// Says who hears a socket's events.
+@c @implementation
+public func lamina_socket_set_indications(
+    _ socket: lamina_socket,
+    _ indications: UnsafePointer<lamina_indications>?,
+    _ context: UnsafeMutableRawPointer?
+) -> lamina_status {
+    answer { () throws(LaminaError) in
+        try Socket(handle: socket).setIndications(indications, context: context)
+        return 0
+    }
+}
+
 /// Cancels a request.
 @c @implementation
 public func lamina_cancel(_ request: UnsafeMutablePointer<lamina_request>?) -> Int32 {

@@ -27,6 +27,7 @@ struct LaminaCommand: ParsableCommand {
     static func start() -> Never {
         let arguments = Array(CommandLine.arguments.dropFirst())
         do {
+            if let line = RunLine(reading: arguments) { try line.run() }
             try checkName(arguments.first)
             var command = try parseAsRoot(arguments)
             try command.run()

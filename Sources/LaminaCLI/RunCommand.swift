@@ -30,8 +30,6 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func run() throws {
-        var layers: [LayerSpecification] = []
-        for text in layer { layers.append(try LayerSpecification(parsing: text)) }
-        try options.run(on: layers)
+        try options.line(on: layer).run()
     }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Lamina
 import LaminaHost
 
@@ -40,11 +39,13 @@ struct RunOptions: ParsableArguments {
     /// The program and its arguments, without the `--` that may stand before them.
     var command: [String] { words.first == "--" ? Array(words.dropFirst()) : words }
 
-    /// Runs the program on these layers, the first one next to it, and ends as it ends.
-    func run(on layers: [LayerSpecification]) throws -> Never {
-        var run = Run(program: command[0], arguments: Array(command.dropFirst()), layers: layers)
-        run.output = output
-        run.verbosity = quiet ? .quiet : verbose ? .verbose : .normal
-        run.start().leave()
+    /// What they ask for on these layers, the first one next to the program.
+    func line(on layers: [String]) -> RunLine {
+        RunLine(
+            layers: layers,
+            output: output,
+            verbosity: quiet ? .quiet : verbose ? .verbose : .normal,
+            command: command
+        )
     }
 }

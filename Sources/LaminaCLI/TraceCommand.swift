@@ -26,7 +26,11 @@ struct TraceCommand: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func run() throws {
-        let settings = set.isEmpty ? "" : ":" + set.joined(separator: ",")
-        try options.run(on: [try LayerSpecification(parsing: "trace\(settings)")])
+        try options.line(on: [Self.layer(set)]).run()
+    }
+
+    /// The trace layer with these settings.
+    static func layer(_ settings: [String]) -> String {
+        settings.isEmpty ? "trace" : "trace:" + settings.joined(separator: ",")
     }
 }

@@ -116,9 +116,10 @@ struct Secret: Equatable {
 
     /// 32 hexadecimal digits.
     var digits: String {
-        [first, second].map { word in
+        func padded(_ word: UInt64) -> String {
             let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
+            return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        }
+        return padded(first) + padded(second)
     }
 }

@@ -70,14 +70,10 @@ final class ChainRunner {
         catalog: Catalog,
         loop: EventLoop
     ) throws(LaminaError) {
-        func provider(_ layer: LayerSpecification) throws(LaminaError) -> Provider {
-            if layer.isPath { return try Library.load(layer.name).provider() }
-            return try Library.load(try catalog.entry(named: layer.name)).provider(named: layer.name)
-        }
         var parts: [(layer: LayerSpecification, provider: Provider)] = []
-        for layer in layers { parts.append((layer, try provider(layer))) }
+        for layer in layers { parts.append((layer, try catalog.provider(for: layer))) }
         parts.append((LayerSpecification(name: RunLayer.label), try RunLayer.provider()))
-        parts.append((base, try provider(base)))
+        parts.append((base, try catalog.provider(for: base)))
         chain = try Chain(parts, engine: loop.engine)
         self.loop = loop
     }

@@ -22,12 +22,13 @@ struct Elf {
 
     /// Reads a file's headers; nil where it isn't ELF, or is cut off.
     init?(descriptor: Int32) {
-        guard let header = Elf.read(descriptor, at: 0, count: 64), header.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else {
+        guard let start = Elf.read(descriptor, at: 0, count: 20), start.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else {
             return nil
         }
-        bits = header[4] == 2 ? 64 : 32
-        machine = UInt16(Elf.number(header, 18, 2))
+        bits = start[4] == 2 ? 64 : 32
+        machine = UInt16(Elf.number(start, 18, 2))
         if bits == 32 { return }
+        guard let header = Elf.read(descriptor, at: 0, count: 64) else { return nil }
         let size = Int(Elf.number(header, 54, 2))
         let count = Int(Elf.number(header, 56, 2))
         let offset = Int(truncatingIfNeeded: Elf.number(header, 32, 8))

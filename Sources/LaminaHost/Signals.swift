@@ -16,7 +16,7 @@ struct Signals {
         SIGPIPE,
     ]
     /// Those that another process may mean for the program when it sends them to the supervisor.
-    private static let forwarded: Set<Int32> = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP]
+    private static let forwarded = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP]
 
     init() throws(Errno) {
         var mask = sigset_t()
@@ -31,12 +31,14 @@ struct Signals {
     }
 
     /// The next signal, and whether it is to be sent on to the program: it came from a process. The terminal's go to
-    /// the whole process group, so that the program has them already.
+    /// the whole process group, so that the program has them already, but for a hang-up, which goes to the leader of
+    /// the session.
     func next() -> (number: Int32, isForwarded: Bool)? {
         var byProcess: Int32 = 0
         let number = clinux_next_signal(descriptor, &byProcess)
         if number == 0 { return nil }
-        return (number, byProcess != 0 && Signals.forwarded.contains(number))
+        let isForOne = byProcess != 0 || number == SIGHUP && getsid(0) == getpid()
+        return (number, isForOne && Signals.forwarded.contains(number))
     }
 
     /// A signal's name, as kill(1) writes it.
@@ -50,5 +52,5 @@ struct Signals {
     }
 
     /// What a process dies by when it crashes, rather than being ended from outside.
-    static let crashes: Set<Int32> = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
+    static let crashes = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
 }

@@ -75,6 +75,13 @@ enum Process {
         return path.isEmpty ? "a program" : path
     }
 
+    /// A file's path without links; nil where there is no such file.
+    static func withoutLinks(_ path: String) -> String? {
+        guard let real = realpath(path, nil) else { return nil }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
     /// The number of the process that a thread belongs to.
     static func group(of thread: pid_t) -> pid_t {
         status("Tgid:", of: thread) ?? thread

@@ -91,9 +91,12 @@ struct Supervisor {
         case .failed(let message):
             discardWorker()
             throw LaunchFailure.refused(message)
+        case .crashed(let crash):
+            discardWorker()
+            throw LaunchFailure.refused("the worker \(crash.description(in: run)) while it loaded \(run.labels)")
         case .silent:
             let ending = WorkerProcess.ending(discardWorker())
-            throw LaunchFailure.refused("the worker \(ending) while it loaded \(layers)")
+            throw LaunchFailure.refused("the worker \(ending) while it loaded \(run.labels)")
         }
     }
 
@@ -112,10 +115,16 @@ struct Supervisor {
     /// Lets the worker deliver what the program has sent, and waits for its end.
     private mutating func endWorker() {
         guard let worker else { return }
-        close(worker.control)
+        shutdown(worker.control, Int32(SHUT_WR))
+        defer { close(worker.control) }
         self.worker = nil
+        var isKilled = false
         while true {
-            let ended = waitpid(worker.process, nil, WNOHANG)
+            var status: Int32 = 0
+            let ended = waitpid(worker.process, &status, WNOHANG)
+            if ended == worker.process && status != 0 && !isKilled {
+                say("the worker \(cause(of: status, worker.report())): its connections were reset")
+            }
             if ended == worker.process || ended < 0 && errno != EINTR { return }
             var descriptor = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
             let isLate = poll(&descriptor, 1, Supervisor.grace) == 0
@@ -123,14 +132,24 @@ struct Supervisor {
             while let signal = signals.next() {
                 isUnwanted = isUnwanted || [SIGINT, SIGQUIT, SIGTERM, SIGHUP].contains(signal.number)
             }
-            if isLate || isUnwanted { kill(worker.process, SIGKILL) }
+            if isLate || isUnwanted {
+                isKilled = true
+                kill(worker.process, SIGKILL)
+            }
         }
+    }
+
+    /// How a worker ended, and in what, as the end of a sentence.
+    private func cause(of status: Int32, _ report: WorkerProcess.Report) -> String {
+        if case .crashed(let crash) = report { return crash.description(in: run) }
+        return "\(WorkerProcess.ending(status)) in \(run.labels)"
     }
 
     /// The worker has died. What its layers had open is reset with it; another one takes its place, unless a layer
     /// brought it down: all of them were asked for, so that there is no going on without one.
     private mutating func replaceWorker(_ status: Int32) {
         guard let dead = worker else { return }
+        let report = dead.report()
         close(dead.control)
         worker = nil
         workersLeft -= 1
@@ -138,7 +157,7 @@ struct Supervisor {
         let isCrash = Signals.crashes.contains(clinux_kill_signal(status)) || clinux_exit_code(status) >= 0
         if isCrash || workersLeft == 0 {
             rendezvous.close()
-            say("the worker \(ending) in \(layers): its connections were reset, and new ones are refused")
+            say("the worker \(cause(of: status, report)): its connections were reset, and new ones are refused")
             return
         }
         do {
@@ -149,10 +168,6 @@ struct Supervisor {
             let reason = (error as? LaunchFailure)?.message ?? "\(error)"
             say("the worker \(ending), and no other could start (\(reason)): new connections are refused")
         }
-    }
-
-    private var layers: String {
-        run.layers.isEmpty ? "a chain without layers" : run.layers.map(\.label).joined(separator: ", ")
     }
 
     // MARK: - The program
@@ -200,7 +215,7 @@ struct Supervisor {
     /// A program that stops stops this process too, so that its shell gets the terminal back.
     private mutating func note(_ ended: Int32) {
         if clinux_stop_signal(ended) >= 0 {
-            kill(getpid(), SIGSTOP)
+            clinux_stop_by_signal(clinux_stop_signal(ended))
         } else if clinux_exit_code(ended) >= 0 {
             status = .exited(clinux_exit_code(ended))
         } else if clinux_kill_signal(ended) >= 0 {
@@ -214,5 +229,12 @@ extension WorkerProcess {
     static func ending(_ status: Int32) -> String {
         let signal = clinux_kill_signal(status)
         return signal >= 0 ? "died by \(Signals.name(signal))" : "ended with code \(clinux_exit_code(status))"
+    }
+}
+
+extension Run {
+    /// The layers, as a part of a sentence.
+    var labels: String {
+        layers.isEmpty ? "a chain without layers" : layers.map(\.label).joined(separator: ", ")
     }
 }

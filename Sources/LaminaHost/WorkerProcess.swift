@@ -13,6 +13,8 @@ struct WorkerProcess {
     enum Report {
         case ready
         case failed(String)
+        /// It has crashed.
+        case crashed(Crash)
         /// It has gone without a word.
         case silent
     }
@@ -40,6 +42,7 @@ struct WorkerProcess {
         let count = clinux_receive(control, &bytes, bytes.count)
         guard count > 0 else { return .silent }
         if bytes[0] == 1 { return .ready }
+        if let crash = Crash(bytes[..<count]) { return .crashed(crash) }
         return .failed(String(decoding: bytes[1..<count], as: UTF8.self))
     }
 
@@ -60,8 +63,8 @@ struct WorkerProcess {
         for number in [SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE] {
             clinux_ignore_signal(number, 1)
         }
-        // A crash ends the worker at once, whatever handler the language run time has.
-        for number in Signals.crashes { clinux_ignore_signal(number, 0) }
+        // Whatever handlers the language run time has.
+        clinux_report_crashes(control)
         var none = sigset_t()
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)

@@ -54,6 +54,21 @@ public enum Accepting<Base: Acceptor> {
         return LAMINA_PENDING
     }
 
+    /// Completes an accept with a socket that stands already.
+    public static func complete(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>,
+        with accepted: (slot: UnsafeMutablePointer<lamina_slot>, generation: UInt64),
+        _ local: UnsafeMutablePointer<lamina_address>?,
+        _ remote: UnsafeMutablePointer<lamina_address>?
+    ) -> lamina_status {
+        request.pointee.socket = accepted.slot
+        request.pointee.socket_generation = accepted.generation
+        let base = accepted.slot + Int(accepted.slot.pointee.column.pointee.levels)
+        Base.write(base, local: local, remote: remote)
+        return lamina_complete(slot, request, 0, 0)
+    }
+
     /// Accepts for an operation that waited.
     public static func attempt(_ operation: UnsafeMutablePointer<Operation>) -> Outcome {
         while true {

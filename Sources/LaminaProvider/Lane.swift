@@ -21,6 +21,8 @@ public struct LaneActions {
     public let arm: (UnsafeMutablePointer<Lane>) -> Int32
     /// Gives back what an operation's `plan` holds. Called without the lock, before the request completes.
     public let dispose: (UnsafeMutablePointer<Operation>) -> Void
+    /// Nothing waits in a lane any more, and the caller is about to leave it. Called under the lock.
+    public let idle: (UnsafeMutablePointer<Lane>) -> Void
     /// Ends the socket: `LaneGroup.close` was called and nothing waits or runs any more. Called once, without the lock.
     public let finish: (UnsafeMutableRawPointer) -> Void
 
@@ -29,11 +31,13 @@ public struct LaneActions {
         attempt: @escaping (UnsafeMutablePointer<Operation>) -> Outcome,
         arm: @escaping (UnsafeMutablePointer<Lane>) -> Int32,
         dispose: @escaping (UnsafeMutablePointer<Operation>) -> Void,
+        idle: @escaping (UnsafeMutablePointer<Lane>) -> Void = { _ in },
         finish: @escaping (UnsafeMutableRawPointer) -> Void
     ) {
         self.attempt = attempt
         self.arm = arm
         self.dispose = dispose
+        self.idle = idle
         self.finish = finish
     }
 
@@ -176,6 +180,30 @@ extension UnsafeMutablePointer<Lane> {
     /// Takes the lane if nothing waits and nobody is inside. Never blocks.
     @inlinable @inline(__always)
     public func enter() -> Bool { clinux_replace_u32(field(\.state), Lane.free, Lane.taken) != 0 }
+
+    /// Takes the lane like `enter`; where another thread is inside, that one sees to `idle` before it leaves.
+    func enterOrAsk() -> Bool {
+        while true {
+            switch clinux_load_u32(field(\.state)) {
+            case Lane.free: if enter() { return true }
+            case Lane.taken:
+                if clinux_replace_u32(field(\.state), Lane.taken, Lane.contended) != 0 { return false }
+            default: return false
+            }
+        }
+    }
+
+    /// Whether something came that the caller, who is inside, should let pass.
+    var isContended: Bool { clinux_load_u32(field(\.state)) == Lane.contended }
+
+    /// Gives the lane back after `enterOrAsk`; what came meanwhile is worked off, and `idle` is called.
+    func leaveAndLook() {
+        group.lock()
+        group.pointee.busy += 1
+        clinux_store_u32(field(\.state), Lane.contended)
+        group.unlock()
+        drain()
+    }
 
     /// Gives the lane back after `enter`, and completes the request.
     @inlinable @inline(__always)
@@ -344,7 +372,10 @@ extension UnsafeMutablePointer<Lane> {
             group.lock()
             guard let operation = pointee.first else {
                 pointee.isAwaken = false
-                if !group.pointee.isClosing { pointee.failure = 0 }
+                if !group.pointee.isClosing {
+                    pointee.failure = 0
+                    group.pointee.actions.pointee.idle(self)
+                }
                 clinux_store_u32(field(\.state), Lane.free)
                 return dropAndFinish()
             }

@@ -132,4 +132,10 @@ extension LineBuffer {
             append(signed: Int64(family))
         }
     }
+
+    /// Writes what was appended to the framework's log, as one line of this level (`LAMINA_LOG_…`).
+    public func log(_ slot: UnsafeMutablePointer<lamina_slot>, _ level: Int) {
+        guard let text = bytes.assumingMemoryBound(to: CChar.self).baseAddress else { return }
+        slot.pointee.column.pointee.upcalls.pointee.log(slot, UInt32(level), text, count)
+    }
 }

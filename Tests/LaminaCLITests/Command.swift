@@ -18,11 +18,14 @@ struct Command {
     /// Runs `lamina` with these arguments to its end.
     func run(_ arguments: [String], environment: [String] = []) throws -> Child.Ending {
         let own = [
-            "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=\(directory.path)",
-            "LAMINA_CATALOG_PATH=\(directory.path)/catalog.d",
+            "HOME=\(directory.path)", "LAMINA_CATALOG_PATH=\(directory.path)/catalog.d",
+            "PATH=/usr/local/bin:/usr/bin:/bin",
         ]
+        let kept = own.filter { entry in
+            !environment.contains { $0.prefix { $0 != "=" } == entry.prefix { $0 != "=" } }
+        }
         let command = [try PackageTree.installed("bin/lamina")] + arguments
-        return try Child.run(command, environment: own + environment, alone: true)
+        return try Child.run(command, environment: kept + environment, alone: true)
     }
 
     /// Where `lamina install` puts manifests and libraries for this user.

@@ -77,13 +77,8 @@ struct UsageTests {
     @Test("A terminal gets colour, unless NO_COLOR says otherwise", arguments: [("", true), ("1", false)])
     func colour(setting: String, expected: Bool) throws {
         let lamina = try PackageTree.installed("bin/lamina")
-        let variables = ["PATH=/usr/bin:/bin", "HOME=\(command.directory.path)", "TERM=xterm", "NO_COLOR=\(setting)"]
-        // `script` gives its child a terminal.
-        let ending = try Child.run(
-            ["script", "-qec", "\(lamina) list", "/dev/null"],
-            environment: variables,
-            alone: true
-        )
+        let variables = ["HOME=\(command.directory.path)", "TERM=xterm", "NO_COLOR=\(setting)"]
+        let ending = try Terminal([lamina, "list"], environment: variables).end()
         #expect(ending.code == 0)
         #expect(ending.output.contains("\u{1B}[") == expected)
     }

@@ -1,23 +1,12 @@
 import CLinux
 import Glibc
+import TestSupport
 import Testing
 
 /// The programs that these tests run.
 enum HostFixtures {
-    /// What the package's products are built into.
-    static let products: String = {
-        let maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
-        defer { close(maps) }
-        var text: [UInt8] = []
-        var bytes = [UInt8](repeating: 0, count: 65536)
-        while case let count = read(maps, &bytes, bytes.count), count > 0 { text += bytes.prefix(count) }
-        for line in String(decoding: text, as: UTF8.self).split(separator: "\n") where line.hasSuffix(".xctest") {
-            if let start = line.firstIndex(of: "/"), let end = line.lastIndex(of: "/") {
-                return String(line[start..<end])
-            }
-        }
-        return "."
-    }()
+    /// The command that a run is started with.
+    static let driver = "\(PackageTree.products)/HostDriver"
 
     /// The client, linked to libc and without it.
     static let client = program("client", [])
@@ -28,7 +17,11 @@ enum HostFixtures {
     /// A layer that connects elsewhere and touches no data; wants `port`.
     static let redirect = layer("redirect")
 
+    /// A layer that crashes; wants `how`.
+    static let crash = layer("crash")
+
     private static let directory: String = {
+        atexit { _ = try? TestSupport.run(["rm", "-rf", HostFixtures.directory]) }
         var template = Array("/tmp/lamina-host-XXXXXX".utf8CString)
         return mkdtemp(&template).map { String(cString: $0) } ?? "/tmp"
     }()
@@ -37,21 +30,19 @@ enum HostFixtures {
     static func path(_ name: String) -> String { "\(directory)/\(name)" }
 
     private static func program(_ name: String, _ options: [String]) -> String {
-        compile("\(tests)/LaminaHostTests/Fixtures/client.c", to: name, options)
+        compile("LaminaHostTests/Fixtures/client.c", to: name, options)
     }
 
     private static func layer(_ name: String) -> String {
-        let headers = "\(tests)/../Sources/CLamina/include"
-        return compile("\(tests)/Fixtures/layers/\(name).c", to: "\(name).so", ["-shared", "-fPIC", "-I", headers])
+        let headers = "\(PackageTree.root)/Sources/CLamina/include"
+        return compile("Fixtures/layers/\(name).c", to: "\(name).so", ["-shared", "-fPIC", "-I", headers])
     }
-
-    /// The folder of all tests.
-    private static var tests: String { "/" + "\(#filePath)".split(separator: "/").dropLast(2).joined(separator: "/") }
 
     private static func compile(_ source: String, to name: String, _ options: [String]) -> String {
         let made = path(name)
         do {
-            let ending = try Child(["/usr/bin/cc", "-O1", "-w", "-o", made, source] + options).end()
+            let file = "\(PackageTree.root)/Tests/\(source)"
+            let ending = try Child.run(["cc", "-O1", "-w", "-o", made, file] + options)
             #expect(ending.code == 0, "\(ending.errors)")
         } catch {
             Issue.record(error)
@@ -68,7 +59,7 @@ enum HostFixtures {
 
     /// Starts a program in a run on these layers.
     static func start(_ layers: [String], _ program: [String], environment: [String] = []) throws -> Child {
-        try Child(["\(products)/HostDriver"] + layers + ["--"] + program, environment: environment)
+        try Child([driver] + layers + ["--"] + program, environment: environment)
     }
 
     /// Runs a program on these layers, to its end.

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import TestSupport
 import Testing
 
 @Suite("The program's process")
@@ -31,8 +32,7 @@ struct ProcessTests {
 
     @Test("A program whose standard input is closed is started without one")
     func closedStream() throws {
-        let driver = "\(HostFixtures.products)/HostDriver"
-        let script = "\(driver) \(HostFixtures.passing) -- /bin/sh -c 'cat; echo $?' <&- 2>/dev/null"
+        let script = "\(HostFixtures.driver) \(HostFixtures.passing) -- /bin/sh -c 'cat; echo $?' <&- 2>/dev/null"
         #expect(try Child(["/bin/sh", "-c", script]).end().lines == ["1"])
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @Suite("The pump")
@@ -59,6 +60,28 @@ struct PumpTests {
         #expect(ending.errors.split(separator: "\n").count == 1, "\(ending.errors)")
         #expect(ending.errors.contains("SIGKILL"))
         #expect(ending.code == 0)
+    }
+
+    @Test("A worker that is killed in mid-stream resets that stream, and touches no other socket and no other run")
+    func killedInStream() throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let other = try TestServer()
+        defer { other.stop() }
+        let arguments = [HostFixtures.client, "streams", "127.0.0.1", "\(server.port)", "\(other.port)", "50000000"]
+        let layers = ["\(HostFixtures.passing):when=[port=\(server.port)]"]
+        let struck = try HostFixtures.start(layers, arguments)
+        let spared = try HostFixtures.start(layers, arguments)
+        try struck.await("first 1")
+        try spared.await("first 1")
+        kill(try struck.worker(), SIGKILL)
+        try struck.awaitError("another has taken its place")
+        struck.write("go")
+        spared.write("go")
+        #expect(struck.end().lines == ["connect 0 0", "first 1", "stream \(ECONNRESET)", "echo hello"])
+        let ending = spared.end()
+        #expect(ending.lines == ["connect 0 0", "first 1", "stream 0", "echo hello"])
+        #expect(ending.errors == "")
     }
 
     @Test("A worker that crashes is not replaced: new connections are refused, with the reason")

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Lamina
+import TestSupport
 
 /// The base providers under test, loaded from the files that the build made.
 enum BaseProvider: String, CaseIterable, Sendable, CustomStringConvertible {
@@ -17,24 +18,8 @@ enum BaseProvider: String, CaseIterable, Sendable, CustomStringConvertible {
 
     /// The provider alone.
     func provider() throws -> Provider {
-        try Library.load("\(Self.folder)/\(rawValue)").provider()
+        try Library.load("\(PackageTree.products)/\(rawValue)").provider()
     }
-
-    /// Where the build puts products: beside the test's own image.
-    static let folder: String = {
-        var path = "/proc/self/exe"
-        if let maps = fopen("/proc/self/maps", "r") {
-            defer { fclose(maps) }
-            var line = [CChar](repeating: 0, count: 4096)
-            while fgets(&line, Int32(line.count), maps) != nil {
-                let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-                guard text.contains(".xctest"), let slash = text.firstIndex(of: "/") else { continue }
-                path = String(text[slash...].dropLast())
-                break
-            }
-        }
-        return path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-    }()
 }
 
 /// Two connected stream sockets, and the listener that took the connection.

@@ -9,7 +9,7 @@ import Testing
 /// The products of the build, and plug-ins that the tests build themselves from the headers alone.
 enum Plugin {
     /// The file of a plug-in of the project, by its name.
-    static func product(_ name: String) -> String { "\(BaseProvider.folder)/libLamina\(name).so" }
+    static func product(_ name: String) -> String { "\(PackageTree.products)/libLamina\(name).so" }
 
     /// Builds a fixture layer with a compiler, once a process, and gives the library's path.
     static func build(_ name: String, with compiler: [String] = ["cc", "-std=gnu11"]) throws -> String {

@@ -96,6 +96,12 @@ final class PendingCalls: @unchecked Sendable {
         start(bytes.count, flags: flags, { lamina_socket_send(socket.handle, $0, 1, 0, $1) }, fill: bytes)
     }
 
+    /// Starts to change which indications are enabled.
+    @discardableResult
+    func enable(_ socket: Socket, _ set: UInt32, clear: UInt32) -> lamina_status {
+        start(0, flags: 0, { lamina_socket_enable_indications(socket.handle, set, clear, $1) })
+    }
+
     /// Cancels a call.
     func cancel(_ number: Int) {
         let request = calls[number].request

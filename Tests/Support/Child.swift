@@ -4,6 +4,9 @@ import Lamina
 
 /// A child process with its streams on pipes, in a process group of its own.
 public final class Child {
+    /// How long a child may be silent before it is killed, in milliseconds.
+    static let patience: Int32 = 120_000
+
     /// Its process and process group.
     public let process: Int32
     private var input: Int32
@@ -18,7 +21,7 @@ public final class Child {
         /// What it wrote to standard error.
         public let errors: String
 
-        fileprivate init(status: Int32, output: [UInt8], errors: [UInt8]) {
+        init(status: Int32, output: [UInt8], errors: [UInt8]) {
             self.status = status
             self.output = String(decoding: output, as: UTF8.self)
             self.errors = String(decoding: errors, as: UTF8.self)
@@ -40,36 +43,50 @@ public final class Child {
             guard clinux_pipe(&pair) == 0 else { throw LaminaError(.system, "pipe", "can't be made", errno: errno) }
             ends.append(pair)
         }
+        defer { for end in [ends[0][0], ends[1][1], ends[2][1]] { close(end) } }
+        process = try Child.spawn(arguments, alone ? environment : Self.merged(environment), isLeader: false) {
+            for (stream, end) in [ends[0][0], ends[1][1], ends[2][1]].enumerated() {
+                posix_spawn_file_actions_adddup2(&$0, end, Int32(stream))
+            }
+        }
+        input = ends[0][1]
+        streams = [ends[1][0], ends[2][0]]
+    }
+
+    /// Starts a program, found in PATH, in a process group of its own, or in a session of its own.
+    static func spawn(
+        _ arguments: [String],
+        _ environment: [String],
+        isLeader: Bool,
+        streams: (inout posix_spawn_file_actions_t) -> Void
+    ) throws -> pid_t {
+        // POSIX_SPAWN_SETSID
+        let newSession: Int32 = 0x80
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
-        posix_spawn_file_actions_adddup2(&actions, ends[0][0], 0)
-        posix_spawn_file_actions_adddup2(&actions, ends[1][1], 1)
-        posix_spawn_file_actions_adddup2(&actions, ends[2][1], 2)
+        streams(&actions)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         // The threads of a test block signals.
         var none = sigset_t()
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
+        let own = isLeader ? newSession : Int32(POSIX_SPAWN_SETPGROUP)
+        posix_spawnattr_setflags(&attributes, Int16(own | Int32(POSIX_SPAWN_SETSIGMASK)))
         posix_spawnattr_setpgroup(&attributes, 0)
-        let variables = alone ? environment : Self.merged(environment)
         let argv = arguments.map { strdup($0) } + [nil]
-        let envp = variables.map { strdup($0) } + [nil]
+        let envp = environment.map { strdup($0) } + [nil]
+        defer {
+            posix_spawn_file_actions_destroy(&actions)
+            posix_spawnattr_destroy(&attributes)
+            for pointer in argv + envp { free(pointer) }
+        }
         var process: pid_t = -1
         let status = posix_spawnp(&process, arguments[0], &actions, &attributes, argv, envp)
-        posix_spawn_file_actions_destroy(&actions)
-        posix_spawnattr_destroy(&attributes)
-        for pointer in argv + envp { free(pointer) }
-        close(ends[0][0])
-        close(ends[1][1])
-        close(ends[2][1])
-        self.process = process
-        input = ends[0][1]
-        streams = [ends[1][0], ends[2][0]]
         guard status == 0 else {
             throw LaminaError(.system, arguments[0], String(cString: strerror(status)), errno: status)
         }
+        return process
     }
 
     /// Runs a program to its end.
@@ -78,7 +95,7 @@ public final class Child {
     }
 
     /// This process's environment with other values for some of its variables.
-    private static func merged(_ changes: [String]) -> [String] {
+    static func merged(_ changes: [String]) -> [String] {
         let names = changes.map { String($0.prefix { $0 != "=" }) + "=" }
         var kept: [String] = []
         var next = environ
@@ -111,13 +128,18 @@ public final class Child {
         while !self.text(1).contains(text) { try readMore(for: text) }
     }
 
-    /// Closes its standard input and waits for its end; a child that is silent for a minute is killed.
+    /// Closes its standard input and waits for its end; a child that is silent for two minutes is killed.
     public func end() -> Ending {
         closeInput()
         while readSome() {}
+        return Ending(status: Child.reap(process), output: texts[0], errors: texts[1])
+    }
+
+    /// Waits for a process and gives its wait status.
+    static func reap(_ process: pid_t) -> Int32 {
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0 && errno == EINTR {}
-        return Ending(status: status, output: texts[0], errors: texts[1])
+        return status
     }
 
     /// Whether a process of its group is left.
@@ -133,7 +155,7 @@ public final class Child {
     private func readSome() -> Bool {
         if streams.allSatisfy({ $0 < 0 }) { return false }
         var waiting = streams.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        if poll(&waiting, 2, 60_000) == 0 {
+        if poll(&waiting, 2, Child.patience) == 0 {
             kill(-process, SIGKILL)
             return false
         }

@@ -181,6 +181,13 @@ lamina_status lamina_socket_open(
 /// doesn't wait for that. -EBADF: it is closed already.
 lamina_status lamina_socket_close(lamina_socket socket, lamina_request *request);
 
+/// Says who hears this socket's events (WSK_CLIENT_…_DISPATCH), with a context that the indications find in their slot:
+/// on an opened socket, or an accepted one inside its accept event, before any is enabled by
+/// `lamina_socket_enable_indications`. The table must live as long as the socket; null for nobody. -EBUSY: some are
+/// enabled. -EBADF: the socket is closed.
+lamina_status lamina_socket_set_indications(
+    lamina_socket socket, const lamina_indications *indications, void *context);
+
 /// Cancels a request (IoCancelIrp); legal until its completion routine is entered. 1: it has completed or will, as
 /// cancelled; 0: it ends by itself. The completion comes in both cases.
 int lamina_cancel(lamina_request *request);

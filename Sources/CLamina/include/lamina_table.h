@@ -286,6 +286,10 @@ typedef struct lamina_upcalls {
     void (*accept_ready)(lamina_slot *listener, lamina_slot *base, const lamina_address *LAMINA_NULLABLE remote,
         lamina_accepted_function done, void *LAMINA_NULLABLE context);
 
+    /// For a base whose accept indication was answered with an error: closes the accepted socket, named by its slot 0
+    /// and generation. Returns at once.
+    void (*refuse_accepted)(lamina_slot *listener, lamina_slot *accepted, uint64_t accepted_generation);
+
     /// For a terminating level: opens a column of the rest of the chain, whose slot 0 is this level's, with `context`
     /// and `indications`. `*lower` is set at once; the open itself ends with `request`. A column whose open failed is
     /// gone. -ENODEV: no level stands below.

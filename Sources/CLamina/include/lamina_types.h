@@ -120,6 +120,8 @@ enum {
     LAMINA_MESSAGE_TRUNCATED = 4,
     /// The ancillary data were longer than `control`.
     LAMINA_MESSAGE_CONTROL_TRUNCATED = 8,
+    /// Indicated: much is retained already, release soon (WSK_FLAG_RELEASE_ASAP).
+    LAMINA_MESSAGE_RELEASE_SOON = 16,
 };
 
 /// What a socket is for (WSK's socket categories): which entries it accepts. Others answer -EOPNOTSUPP.

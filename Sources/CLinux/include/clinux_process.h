@@ -34,6 +34,10 @@ int clinux_stop_signal(int status);
 /// Ends this process by `number`, so that its parent sees that signal, without a core file of its own.
 void clinux_die_by_signal(int number) __attribute__((noreturn));
 
+/// Stops this process by `number` (SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU), so that its parent sees that signal; returns
+/// when it goes on. Disposition and mask are afterwards as before.
+void clinux_stop_by_signal(int number);
+
 /// Leaves the process at once, running no exit handler.
 void clinux_leave(int code) __attribute__((noreturn));
 
@@ -62,8 +66,7 @@ enum {
     CLINUX_SPAWN_FORK = 1,
     CLINUX_SPAWN_PRIVILEGES = 2,
     CLINUX_SPAWN_FILTER = 3,
-    CLINUX_SPAWN_HANDOVER = 4,
-    CLINUX_SPAWN_EXECUTE = 5,
+    CLINUX_SPAWN_EXECUTE = 4,
 };
 
 typedef struct clinux_spawned {

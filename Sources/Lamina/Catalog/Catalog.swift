@@ -36,6 +36,19 @@ public struct Catalog: Sendable {
     ///
     /// Throws `notFound` with the nearest name where there is none. Blocks for the library's file; loads no code.
     public func entry(named name: String) throws(LaminaError) -> CatalogEntry {
+        let entry = try unverified(name)
+        var verifier = LibraryVerifier()
+        return verifier.verify(entry)
+    }
+
+    /// The provider that a layer names: of the catalog's entry, or of the file where it is a path. Loads its library
+    /// like `Library.load`, and throws as that does.
+    public func provider(for layer: LayerSpecification) throws(LaminaError) -> Provider {
+        if layer.isPath { return try Library.load(layer.name).provider() }
+        return try Library.load(try unverified(layer.name)).provider(named: layer.name)
+    }
+
+    private func unverified(_ name: String) throws(LaminaError) -> CatalogEntry {
         guard let place = places[name] else {
             let names = entries.filter { $0.manifest != nil }.map(\.name)
             let otherwise =
@@ -47,8 +60,7 @@ public struct Catalog: Sendable {
                 remedy: Suggestion.remedy(for: name, among: names, otherwise: otherwise)
             )
         }
-        var verifier = LibraryVerifier()
-        return verifier.verify(entries[place])
+        return entries[place]
     }
 
     /// The manifest of an entry that can be used; throws the reason why it can't.

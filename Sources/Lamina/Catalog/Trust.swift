@@ -3,7 +3,7 @@ import Glibc
 /// Who may choose the code that this process loads: root, its own user, and the owner of its executable. A file that
 /// others may write, or that lies below a directory where others could replace it, is refused.
 struct Trust {
-    private let owners: Set<UInt32>
+    private let owners: [UInt32]
     private var checked: [String: LaminaError?] = [:]
 
     init() {
@@ -31,20 +31,32 @@ struct Trust {
 
     /// Checks every directory from `folder` up to the root, each once; links are followed first.
     mutating func check(folder: String) throws(LaminaError) {
+        try once(folder) { trust throws(LaminaError) in
+            guard let real = File.resolved(folder) else { throw File.error(folder, "can't be reached") }
+            try trust.check(resolved: real)
+        }
+    }
+
+    private mutating func check(resolved folder: String) throws(LaminaError) {
+        try once(folder) { trust throws(LaminaError) in
+            var status = stat()
+            guard stat(folder, &status) == 0 else { throw File.error(folder, "can't be examined") }
+            try trust.check(status, of: folder)
+            if folder != "/" { try trust.check(resolved: File.folder(of: folder)) }
+        }
+    }
+
+    /// Runs a folder's check, or gives what came of it before.
+    private mutating func once(
+        _ folder: String,
+        _ check: (inout Trust) throws(LaminaError) -> Void
+    ) throws(LaminaError) {
         if let known = checked[folder] {
             if let known { throw known }
             return
         }
         do throws(LaminaError) {
-            guard let real = File.resolved(folder) else { throw File.error(folder, "can't be reached") }
-            if real == folder {
-                var status = stat()
-                guard stat(folder, &status) == 0 else { throw File.error(folder, "can't be examined") }
-                try check(status, of: folder)
-                if folder != "/" { try check(folder: File.folder(of: folder)) }
-            } else {
-                try check(folder: real)
-            }
+            try check(&self)
             checked[folder] = .some(nil)
         } catch {
             checked[folder] = error

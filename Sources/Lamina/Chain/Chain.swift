@@ -38,7 +38,7 @@ public final class Chain: @unchecked Sendable {
         engine: Engine = .shared
     ) throws(LaminaError) {
         var parts: [(LayerSpecification, Provider)] = []
-        for layer in layers + [base] { parts.append((layer, try Self.provider(for: layer, in: catalog))) }
+        for layer in layers + [base] { parts.append((layer, try catalog.provider(for: layer))) }
         try self.init(parts, engine: engine)
     }
 
@@ -86,14 +86,6 @@ public final class Chain: @unchecked Sendable {
     deinit {
         for instance in instances { instance.destroy() }
         memory.deallocate()
-    }
-
-    private static func provider(
-        for layer: LayerSpecification,
-        in catalog: Catalog
-    ) throws(LaminaError) -> Provider {
-        if layer.isPath { return try Library.load(layer.name).provider() }
-        return try Library.load(try catalog.entry(named: layer.name)).provider(named: layer.name)
     }
 
     private static func label(of part: (layer: LayerSpecification, provider: Provider)) -> String {

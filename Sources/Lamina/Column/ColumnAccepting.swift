@@ -46,6 +46,11 @@ enum ColumnAccepting {
             }
         }
 
+    /// `refuse_accepted`.
+    static let refuse: @convention(c) (Slot, Slot, UInt64) -> Void = { _, accepted, generation in
+        ColumnClosing.close(lamina_socket(slot: accepted, generation: generation)) { _ in }
+    }
+
     /// `open_below`.
     static let openBelow:
         @convention(c) (

@@ -18,12 +18,15 @@ struct DescriptorReader {
         LaminaError(.loadFailed, "\(subject): \(field)", cause, remedy: remedy)
     }
 
+    // Inlined, like those that call it, so that the compiler puts the offset in the place of the key path.
+    @inline(__always)
     private func pointer(_ field: PartialKeyPath<lamina_provider>) -> UnsafeRawPointer? {
         guard let offset = MemoryLayout<lamina_provider>.offset(of: field) else { return nil }
         return UnsafeRawPointer(descriptor).load(fromByteOffset: offset, as: UnsafeRawPointer?.self)
     }
 
     /// A function of the descriptor, which must lie in the plug-in's own code.
+    @inline(__always)
     func checkFunction(
         _ field: PartialKeyPath<lamina_provider>,
         _ name: String,
@@ -39,6 +42,7 @@ struct DescriptorReader {
     }
 
     /// One line of text, as UTF-8.
+    @inline(__always)
     func text(_ field: PartialKeyPath<lamina_provider>, _ name: String) throws(LaminaError) -> String? {
         try pointer(field).map { pointer throws(LaminaError) in try line(pointer, name) }
     }
@@ -58,6 +62,7 @@ struct DescriptorReader {
         return text
     }
 
+    @inline(__always)
     func names(_ field: PartialKeyPath<lamina_provider>, _ name: String) throws(LaminaError) -> [String] {
         var names: [String] = []
         for part in try text(field, name)?.split(separator: ",") ?? [] {
@@ -92,6 +97,7 @@ struct DescriptorReader {
         _ setting: UnsafePointer<lamina_setting_declaration>,
         _ place: String
     ) throws(LaminaError) -> SettingDeclaration {
+        @inline(__always)
         func text(_ field: PartialKeyPath<lamina_setting_declaration>, _ name: String) throws(LaminaError) -> String? {
             guard let offset = MemoryLayout<lamina_setting_declaration>.offset(of: field) else { return nil }
             let pointer = UnsafeRawPointer(setting).load(fromByteOffset: offset, as: UnsafeRawPointer?.self)

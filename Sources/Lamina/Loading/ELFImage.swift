@@ -122,9 +122,9 @@ struct ELFImage: ~Copyable {
         for offset in stride(from: 0, through: table.count - length, by: length) {
             let entry = table.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: Elf64_Dyn.self) }
             if entry.d_tag == Int64(DT_NULL) { break }
-            dynamic.values[entry.d_tag] = entry.d_un.d_val
+            dynamic.entries.append(entry)
         }
-        guard dynamic.values[0x6fff_fffb, default: 0] & 0x0800_0000 == 0 else {
+        guard (dynamic.value(0x6fff_fffb) ?? 0) & 0x0800_0000 == 0 else {
             throw refuse("is a program, not a shared object", remedy: "link it with -shared")
         }
         return dynamic
@@ -134,15 +134,20 @@ struct ELFImage: ~Copyable {
 /// The dynamic section of a shared object, enough to look one symbol up.
 private struct ELFDynamic {
     let segments: [Elf64_Phdr]
-    var values: [Int64: UInt64] = [:]
+    var entries: [Elf64_Dyn] = []
 
     init(segments: [Elf64_Phdr]) {
         self.segments = segments
     }
 
+    /// What the last entry of this tag says; nil where there is none.
+    func value(_ tag: Int64) -> UInt64? {
+        entries.last { $0.d_tag == tag }?.d_un.d_val
+    }
+
     /// Where in the file the address `tag` points to; nil where it isn't there or lies in no segment of the file.
     private func place(_ tag: Int64) -> UInt64? {
-        guard let address = values[tag] else { return nil }
+        guard let address = value(tag) else { return nil }
         for segment in segments where segment.p_type == UInt32(PT_LOAD) && address >= segment.p_vaddr {
             let distance = address - segment.p_vaddr
             if distance < segment.p_filesz { return segment.p_offset + distance }
@@ -153,7 +158,7 @@ private struct ELFDynamic {
     /// Whether the object defines `name` as a function that others can find.
     func defines(_ name: String, in image: borrowing ELFImage) throws(LaminaError) -> Bool {
         guard let symbols = place(Int64(DT_SYMTAB)), let strings = place(Int64(DT_STRTAB)),
-            let stringBytes = values[Int64(DT_STRSZ)]
+            let stringBytes = value(Int64(DT_STRSZ))
         else { return false }
         let wanted = Array(name.utf8) + [0]
         for index in try candidates(for: name, in: image) {

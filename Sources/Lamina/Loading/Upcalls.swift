@@ -19,6 +19,7 @@ enum Upcalls {
             mark_pending: Completion.markPending,
             accept_column: ColumnAccepting.column,
             accept_ready: ColumnAccepting.ready,
+            refuse_accepted: ColumnAccepting.refuse,
             open_below: ColumnAccepting.openBelow,
             close_below: ColumnAccepting.closeBelow,
             watch: { slot, watch, events in ColumnState.engine(of: slot).add(watch, events) },

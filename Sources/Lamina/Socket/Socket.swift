@@ -1,4 +1,5 @@
 public import CLamina
+import CLinux
 import Glibc
 
 extension lamina_socket: @retroactive @unchecked Sendable {
@@ -30,6 +31,22 @@ public struct Socket: Sendable {
 
     /// The same calls, blocking the thread that makes them.
     public var waiting: Waiting { Waiting(socket: self) }
+
+    /// Says who hears this socket's events (WSK_CLIENT_…_DISPATCH), with a context for slot 0: on an opened socket, or an
+    /// accepted one inside its accept event, before any is enabled by `enable_indications`. The table must live as long
+    /// as the socket; nil for nobody. Throws `closed`, or EBUSY where indications are enabled.
+    public func setIndications(
+        _ table: UnsafePointer<lamina_indications>?,
+        context: UnsafeMutableRawPointer?
+    ) throws(LaminaError) {
+        guard lamina_enter(handle) != 0 else { throw Outcome.error(-EBADF, "indications") }
+        defer { lamina_leave() }
+        let column = handle.slot.pointee.column
+        let base = handle.slot + Int(column.pointee.levels)
+        guard clinux_load_u32(&base.pointee.enabled) == 0 else { throw Outcome.error(-EBUSY, "indications") }
+        column.pointee.client = table
+        handle.slot.pointee.context = context
+    }
 
     /// Ends the socket (close, WskCloseSocket): calls inside it return, what pends completes as cancelled, its levels
     /// close. Returns at once; errors of a level's close go to the log. Closing twice does nothing.

@@ -235,6 +235,27 @@ static int mode_hold(char **v) {
     return 0;
 }
 
+// A stream in the middle of which something happens, and an echo that it must not touch: `streams HOST PORT ECHO COUNT`.
+static int mode_streams(char **v) {
+    address streaming = at(v[0], v[1]), echoing = at(v[0], v[2]);
+    int stream = open_stream(&streaming, 0), echo = open_stream(&echoing, 0);
+    printf("connect %d %d\n", try_connect(stream, &streaming), try_connect(echo, &echoing));
+    char text[64];
+    snprintf(text, sizeof text, "bulk %s\n", v[3]);
+    command(stream, text);
+    command(echo, "echo\n");
+    printf("first %d\n", recv(stream, text, sizeof text, MSG_WAITALL) == sizeof text);
+    fflush(stdout);
+    if (read(0, text, 1) != 1) return 1;
+    char rest[1 << 16];
+    ssize_t n;
+    while ((n = read(stream, rest, sizeof rest)) > 0) {}
+    printf("stream %d\n", n < 0 ? errno : 0);
+    command(echo, "hello");
+    printf("echo %.*s\n", (int)recv(echo, text, 5, MSG_WAITALL), text);
+    return 0;
+}
+
 static int mode_refused(char **v) {
     (void)v;
     address name_server = at("127.0.0.1", "53"), other = at("127.0.0.1", "9"), far = at("192.0.2.1", "53");
@@ -251,6 +272,7 @@ static int mode_refused(char **v) {
     int stream = socket(AF_INET, SOCK_STREAM, 0);
     printf("bind %d\n", bind(stream, (void *)&here.storage, here.length) < 0 ? errno : 0);
     printf("listen %d\n", listen(stream, 1) < 0 ? errno : 0);
+    printf("accept %d\n", accept(stream, 0, 0) < 0 ? errno : 0);
     printf("raw %d\n", socket(AF_INET, SOCK_RAW, 1) < 0 ? errno : 0);
     printf("packet %d\n", socket(AF_PACKET, SOCK_RAW, 0) < 0 ? errno : 0);
     printf("mptcp %d\n", socket(AF_INET, SOCK_STREAM, 262) < 0 ? errno : 0);
@@ -311,8 +333,8 @@ int main(int count, char **v) {
     static const struct { const char *name; int (*run)(char **); } modes[] = {
         {"connect", mode_connect}, {"nonblocking", mode_nonblocking}, {"again", mode_again},
         {"children", mode_children}, {"slow", mode_slow}, {"late", mode_late}, {"bulk", mode_bulk}, {"leave", mode_leave},
-        {"reset", mode_reset}, {"hold", mode_hold}, {"refused", mode_refused}, {"local", mode_local},
-        {"names", mode_names}, {"host", mode_host},
+        {"reset", mode_reset}, {"hold", mode_hold}, {"streams", mode_streams}, {"refused", mode_refused},
+        {"local", mode_local}, {"names", mode_names}, {"host", mode_host},
     };
     setvbuf(stdout, 0, _IOLBF, 0);
     for (size_t i = 0; count > 1 && i < sizeof modes / sizeof *modes; i++) {

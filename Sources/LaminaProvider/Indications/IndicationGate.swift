@@ -1,0 +1,128 @@
+public import CLamina
+import CLinux
+import Glibc
+
+/// Which indications the level above wants from one socket, and who waits until the ones that it wants no more have
+/// returned. Stands in raw memory; all but the constants is guarded by the group's lock.
+public struct IndicationGate {
+    let group: UnsafeMutablePointer<LaneGroup>
+    let slot: UnsafeMutablePointer<lamina_slot>
+    /// What this socket can indicate.
+    let known: UInt32
+    var enabled: UInt32
+    /// Indications that are running, of any kind.
+    var running: UInt32 = 0
+    private(set) var drains: [UnsafeMutablePointer<lamina_request>] = []
+
+    /// A gate that lets `enabled` through. `known`: bits `1 << LAMINA_INDICATION_…` of what the socket can indicate.
+    public init(
+        _ group: UnsafeMutablePointer<LaneGroup>,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        known: UInt32,
+        enabled: UInt32
+    ) {
+        self.group = group
+        self.slot = slot
+        self.known = known
+        self.enabled = enabled
+    }
+
+    /// The bit of an indication.
+    public static func bit(_ indication: Int) -> UInt32 { 1 << UInt32(indication) }
+
+    /// The indications that only listeners have.
+    public static var ofListeners: UInt32 {
+        [LAMINA_INDICATION_ACCEPT, LAMINA_INDICATION_INSPECT, LAMINA_INDICATION_ABORT].reduce(0) { $0 | bit($1) }
+    }
+
+    fileprivate mutating func wait(_ request: UnsafeMutablePointer<lamina_request>) { drains.append(request) }
+
+    fileprivate mutating func takeDrains() -> [UnsafeMutablePointer<lamina_request>] {
+        defer { drains = [] }
+        return drains
+    }
+
+    fileprivate mutating func forget(_ request: UnsafeMutablePointer<lamina_request>) {
+        drains.removeAll { $0 == request }
+    }
+}
+
+extension UnsafeMutablePointer<IndicationGate> {
+    /// The entry `enable_indications`, for the gate's part of it. `changed` runs under the lock once the bits are set.
+    public func change(
+        set: UInt32,
+        clear: UInt32,
+        _ request: UnsafeMutablePointer<lamina_request>,
+        changed: () -> Int32
+    ) -> lamina_status {
+        let slot = pointee.slot
+        guard set & clear == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        guard (set | clear) & ~pointee.known == 0 else { return lamina_complete(slot, request, -EOPNOTSUPP, 0) }
+        let group = pointee.group
+        group.lock()
+        guard !group.isClosing else {
+            group.unlock()
+            return lamina_complete(slot, request, -ECANCELED, 0)
+        }
+        let before = pointee.enabled
+        publish((before | set) & ~clear)
+        var status = changed()
+        if status < 0 { publish(before) }
+        let mustWait = status == 0 && clear & before != 0 && pointee.running > 0
+        if mustWait { status = hold(request) }
+        group.unlock()
+        return mustWait && status == 0 ? LAMINA_PENDING : lamina_complete(slot, request, status, 0)
+    }
+
+    private func publish(_ enabled: UInt32) {
+        pointee.enabled = enabled
+        clinux_store_u32(&pointee.slot.pointee.enabled, enabled)
+    }
+
+    private func hold(_ request: UnsafeMutablePointer<lamina_request>) -> Int32 {
+        let slot = pointee.slot
+        request.pointee.owner.0 = UnsafeMutableRawPointer(self)
+        let status = slot.pointee.column.pointee.upcalls.pointee.hold(slot, request) { slot, request in
+            guard let gate = request.pointee.owner.0?.assumingMemoryBound(to: IndicationGate.self) else { return }
+            gate.pointee.group.lock()
+            gate.pointee.forget(request)
+            gate.pointee.group.unlock()
+            _ = lamina_complete(slot, request, lamina_cancel_status(request), 0)
+        }
+        if status == 0 { pointee.wait(request) }
+        return status
+    }
+
+    /// Whether one of these indications is wanted. Under the lock.
+    public func wants(_ bits: UInt32) -> Bool { pointee.enabled & bits != 0 }
+
+    /// Whether one of these indications is wanted; without the lock.
+    func isOpen(for bits: UInt32) -> Bool {
+        pointee.group.lock()
+        defer { pointee.group.unlock() }
+        return wants(bits)
+    }
+
+    /// Begins an indication: the socket lives until `end`. False, and nothing has begun: nobody wants it any more.
+    public func begin(_ bits: UInt32) -> Bool {
+        let group = pointee.group
+        group.lock()
+        defer { group.unlock() }
+        guard pointee.enabled & bits != 0, group.pinLocked() else { return false }
+        pointee.running += 1
+        return true
+    }
+
+    /// Ends an indication, and completes what waits for the last one. Afterwards the socket may be gone.
+    public func end() {
+        let group = pointee.group
+        let slot = pointee.slot
+        group.lock()
+        pointee.running -= 1
+        // A cancel that came first completes the request itself.
+        let drains = pointee.running > 0 ? [] : pointee.takeDrains().filter { lamina_request_claim($0) != 0 }
+        group.unlock()
+        for request in drains { _ = lamina_complete(slot, request, 0, 0) }
+        group.release()
+    }
+}

@@ -1,0 +1,367 @@
+public import CLamina
+import CLinux
+import Glibc
+
+/// What a base does for the indications of incoming data.
+public struct IndicatorActions {
+    /// Reads what is there into the room, without blocking: bytes, 0 at the stream's end, or a negative errno. Inside
+    /// the input lane. For datagrams it also writes the sender, ancillary data with their length, and the flags.
+    public let read: (UnsafeMutableRawPointer, UnsafeMutablePointer<IndicationRoom>) -> Int
+    /// What the stream ended with, seen without reading it: 0 or a negative errno; nil if it goes on.
+    public let ending: (UnsafeMutableRawPointer) -> Int32?
+    /// Sees to it that `Indicator.run` is called on the engine's thread once there may be something to indicate:
+    /// `wantsInput` and `wantsEnd` say what for. Under the group's lock. A negative errno if that can't be had.
+    public let schedule: (UnsafeMutableRawPointer) -> Int32
+
+    /// The actions of one provider.
+    public init(
+        read: @escaping (UnsafeMutableRawPointer, UnsafeMutablePointer<IndicationRoom>) -> Int,
+        ending: @escaping (UnsafeMutableRawPointer) -> Int32?,
+        schedule: @escaping (UnsafeMutableRawPointer) -> Int32
+    ) {
+        self.read = read
+        self.ending = ending
+        self.schedule = schedule
+    }
+
+    /// These actions in memory that is never freed.
+    public var immortal: UnsafePointer<IndicatorActions> {
+        let memory = UnsafeMutablePointer<IndicatorActions>.allocate(capacity: 1)
+        memory.initialize(to: self)
+        return UnsafePointer(memory)
+    }
+}
+
+/// Where a base reads to.
+public struct IndicationRoom {
+    /// The bytes' place.
+    public let bytes: UnsafeMutableRawPointer
+    /// How many there may be.
+    public let capacity: Int
+    /// Where a datagram's sender is written; nil for streams.
+    public let address: UnsafeMutablePointer<lamina_address>?
+    /// Where a datagram's ancillary data are written; nil for streams.
+    public let control: UnsafeMutableRawPointer?
+    /// Room at first, then what was written.
+    public var controlLength: Int
+    /// `LAMINA_MESSAGE_…`.
+    public var flags: UInt32 = 0
+}
+
+/// Indicates what comes in on one connection or datagram socket, and how the stream ends: serially, inside the input
+/// lane, on the engine's thread, and behind the receives that wait.
+///
+/// Data that the client doesn't take stay here, and receives get them first; a receive that has completed lets the
+/// indications go on. What a client retains counts against a budget; while that is used up, data stay in the transport.
+public struct Indicator {
+    /// Which indications are wanted.
+    public var gate: IndicationGate
+    private let actions: UnsafePointer<IndicatorActions>
+    fileprivate let lane: UnsafeMutablePointer<Lane>
+    fileprivate let isDatagram: Bool
+    fileprivate var retention: UnsafeMutablePointer<Retention>
+    /// Data were not taken: nothing more until a receive has completed. Guarded by the lock.
+    fileprivate var isStopped = false
+    /// The stream's end has been told, or isn't the peer's. Guarded by the lock.
+    fileprivate var isOver = false
+    /// `run` has been posted to the engine. Guarded by the lock.
+    fileprivate var isPosted = false
+    /// What was not taken. Changed inside the lane and under the lock.
+    fileprivate var rest: UnsafeMutablePointer<IndicatedNode>?
+
+    fileprivate init(
+        _ gate: IndicationGate,
+        _ actions: UnsafePointer<IndicatorActions>,
+        _ lane: UnsafeMutablePointer<Lane>,
+        isDatagram: Bool,
+        _ retention: UnsafeMutablePointer<Retention>
+    ) {
+        self.gate = gate
+        self.actions = actions
+        self.lane = lane
+        self.isDatagram = isDatagram
+        self.retention = retention
+    }
+
+    fileprivate var owner: UnsafeMutableRawPointer { lane.pointee.group.pointee.owner }
+
+    fileprivate func read(_ room: UnsafeMutablePointer<IndicationRoom>) -> Int { actions.pointee.read(owner, room) }
+    fileprivate func ending() -> Int32? { actions.pointee.ending(owner) }
+    fileprivate func schedule() -> Int32 { actions.pointee.schedule(owner) }
+}
+
+extension UnsafeMutablePointer<Indicator> {
+    private static var data: UInt32 {
+        IndicationGate.bit(LAMINA_INDICATION_RECEIVE) | IndicationGate.bit(LAMINA_INDICATION_RECEIVE_FROM)
+    }
+    private static var end: UInt32 { IndicationGate.bit(LAMINA_INDICATION_DISCONNECT) }
+    /// The most events of one run: other sockets of the engine have their turn.
+    private static var turns: Int { 16 }
+    /// The most datagrams of one indication.
+    private static var batch: Int { 16 }
+
+    /// An indicator. `enabled`: what is wanted already. Nil: no memory.
+    public static func make(
+        _ actions: UnsafePointer<IndicatorActions>,
+        _ lane: UnsafeMutablePointer<Lane>,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        isDatagram: Bool,
+        enabled: UInt32 = 0
+    ) -> Self? {
+        guard let memory = malloc(MemoryLayout<Indicator>.size) else { return nil }
+        let indicator = memory.bindMemory(to: Indicator.self, capacity: 1)
+        guard let retention = UnsafeMutablePointer<Retention>.make(indicator) else {
+            free(memory)
+            return nil
+        }
+        indicator.initialize(
+            to: Indicator(
+                IndicationGate(lane.pointee.group, slot, known: known(isDatagram: isDatagram), enabled: enabled),
+                actions,
+                lane,
+                isDatagram: isDatagram,
+                retention
+            )
+        )
+        return indicator
+    }
+
+    /// What a datagram socket or a connection can indicate.
+    public static func known(isDatagram: Bool) -> UInt32 {
+        let indications =
+            isDatagram ? [LAMINA_INDICATION_RECEIVE_FROM] : [LAMINA_INDICATION_RECEIVE, LAMINA_INDICATION_DISCONNECT]
+        return indications.reduce(0) { $0 | IndicationGate.bit($1) }
+    }
+
+    private var gate: UnsafeMutablePointer<IndicationGate> { field(\.gate) }
+    private var group: UnsafeMutablePointer<LaneGroup> { pointee.lane.pointee.group }
+
+    /// Frees it, once the socket's group has finished. Retained data live on.
+    public func destroy() {
+        if let rest = pointee.rest { rest.giveBack() }
+        pointee.retention.leave()
+        deinitialize(count: 1)
+        free(UnsafeMutableRawPointer(self))
+    }
+
+    /// The entry `enable_indications`.
+    public func change(set: UInt32, clear: UInt32, _ request: UnsafeMutablePointer<lamina_request>) -> lamina_status {
+        gate.change(set: set, clear: clear, request) {
+            if set & Self.data != 0 { pointee.isStopped = false }
+            return scheduleNext()
+        }
+    }
+
+    /// Whether data are to be indicated. Under the lock.
+    public var wantsInput: Bool {
+        gate.wants(Self.data) && !pointee.isStopped && !pointee.isOver && !pointee.retention.isFull
+    }
+
+    /// Whether the stream's end is to be indicated, while nobody wants its data indicated. Under the lock.
+    public var wantsEnd: Bool { gate.wants(Self.end) && !gate.wants(Self.data) && !pointee.isOver }
+
+    /// Sees to it that indications go on; without the lock.
+    public func schedule() {
+        group.lock()
+        if !group.isClosing { goOn() }
+        group.unlock()
+    }
+
+    /// Sees to it that indications go on. Under the lock.
+    public func goOn() {
+        let status = scheduleNext()
+        guard status < 0 else { return }
+        withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { memory in
+            var line = LineBuffer(memory)
+            line.append("indications stop until a receive: ")
+            line.append(cString: strerror(-status))
+            line.log(pointee.gate.slot, LAMINA_LOG_WARNING)
+        }
+        pointee.isStopped = true
+    }
+
+    /// What wasn't taken needs no word from the transport.
+    private func scheduleNext() -> Int32 {
+        pointee.rest != nil && wantsInput ? post() : pointee.schedule()
+    }
+
+    /// Lets the engine call `run`. Under the lock. A negative errno if it can't.
+    public func post() -> Int32 {
+        guard !pointee.isPosted else { return 0 }
+        guard group.pinLocked() else { return -ECANCELED }
+        let slot = pointee.gate.slot
+        let status = slot.pointee.column.pointee.upcalls.pointee.post(
+            slot,
+            { context in
+                guard let indicator = context?.assumingMemoryBound(to: Indicator.self) else { return }
+                let group = indicator.group
+                group.lock()
+                indicator.pointee.isPosted = false
+                group.unlock()
+                indicator.run()
+                group.release()
+            },
+            UnsafeMutableRawPointer(self)
+        )
+        if status < 0 { group.unpinLocked() } else { pointee.isPosted = true }
+        return status
+    }
+
+    /// The stream's end is this side's doing: nobody is told of it.
+    public func stopEnding() {
+        group.lock()
+        pointee.isOver = true
+        group.unlock()
+    }
+
+    /// A receive has completed: indications that stopped go on.
+    public func resume() {
+        group.lock()
+        if pointee.isStopped {
+            pointee.isStopped = false
+            if !group.isClosing { goOn() }
+        }
+        group.unlock()
+    }
+
+    /// Bytes that a client didn't take, and that receives get first. Inside the lane.
+    public var remaining: Int { pointee.rest.map { $0.pointee.data.buffer.length } ?? 0 }
+
+    /// Moves bytes that a client didn't take into the buffers; `keeps` leaves them here as well. Inside the lane.
+    public func takeRemaining(_ buffers: UnsafePointer<lamina_buffer>?, _ count: Int, keeps: Bool) -> Int {
+        guard let rest = pointee.rest, let buffers, let base = rest.pointee.data.buffer.base else { return 0 }
+        let length = rest.pointee.data.buffer.length
+        var moved = 0
+        for index in 0..<count {
+            guard let target = buffers[index].base else { continue }
+            let chunk = Swift.min(buffers[index].length, length - moved)
+            memcpy(target, base + moved, chunk)
+            moved += chunk
+        }
+        guard !keeps else { return moved }
+        rest.advance(by: moved)
+        if moved == length {
+            setRest(nil)
+            rest.giveBack()
+        }
+        return moved
+    }
+
+    private func setRest(_ rest: UnsafeMutablePointer<IndicatedNode>?, stops: Bool = false) {
+        group.lock()
+        pointee.rest = rest
+        if stops { pointee.isStopped = true }
+        group.unlock()
+    }
+
+    /// Indicates what is there. On the engine's thread, while the caller keeps the socket.
+    public func run() {
+        let lane = pointee.lane
+        guard lane.enterOrAsk() else { return }
+        var turn = 0
+        while turn < Self.turns, !lane.isContended, isWanted, indicate() { turn += 1 }
+        lane.leaveAndLook()
+    }
+
+    private var isWanted: Bool {
+        group.lock()
+        defer { group.unlock() }
+        return wantsInput || wantsEnd
+    }
+
+    /// One indication. True: there may be more.
+    private func indicate() -> Bool {
+        guard gate.isOpen(for: Self.data) else {
+            if let reason = pointee.ending() { indicateEnd(reason) }
+            return false
+        }
+        if let rest = pointee.rest {
+            setRest(nil)
+            return indicate(rest)
+        }
+        guard let slab = SlabPool.take() else { return false }
+        defer { SlabPool.give(slab) }
+        return pointee.isDatagram ? indicateDatagrams(slab) : indicateStream(slab)
+    }
+
+    private func indicateStream(_ slab: UnsafeMutablePointer<Slab>) -> Bool {
+        var room = IndicatedNode.room(in: slab, isDatagram: false)
+        let received = pointee.read(&room)
+        if received == -Int(EAGAIN) { return false }
+        guard received > 0 else {
+            indicateEnd(Int32(received))
+            return false
+        }
+        return indicate(IndicatedNode.make(in: slab, room, received, pointee.retention)) && received == room.capacity
+    }
+
+    /// Indicates stream data. True: they were taken or retained.
+    private func indicate(_ node: UnsafeMutablePointer<IndicatedNode>) -> Bool {
+        let length = UInt64(node.pointee.data.buffer.length)
+        guard gate.begin(IndicationGate.bit(LAMINA_INDICATION_RECEIVE)) else {
+            setRest(node)
+            return false
+        }
+        var event = lamina_receive_event(data: node.data, bytes_indicated: length, bytes_accepted: length)
+        let status = lamina_indicate_receive(pointee.gate.slot, &event)
+        let taken = status == 0 ? Swift.min(event.bytes_accepted, length) : 0
+        let isDone = status == LAMINA_PENDING || taken == length
+        if !isDone {
+            node.advance(by: Int(taken))
+            setRest(node, stops: true)
+        } else if status == 0 {
+            node.giveBack()
+        }
+        gate.end()
+        return isDone
+    }
+
+    /// Indicates datagrams, several at once where there are. Those that aren't taken are lost, as datagrams are; nothing
+    /// more is indicated until the indication is enabled again.
+    private func indicateDatagrams(_ slab: UnsafeMutablePointer<Slab>) -> Bool {
+        var first: UnsafeMutablePointer<lamina_data>?
+        var last: UnsafeMutablePointer<lamina_data>?
+        var count = 0
+        while count < Self.batch, slab.room >= Slab.largest {
+            var room = IndicatedNode.room(in: slab, isDatagram: true)
+            let received = pointee.read(&room)
+            guard received >= 0 else { break }
+            let node = IndicatedNode.make(in: slab, room, received, pointee.retention)
+            if let last { last.pointee.next = node.data } else { first = node.data }
+            last = node.data
+            count += 1
+        }
+        guard let first else { return false }
+        var status = -EAGAIN
+        let isWanted = gate.begin(IndicationGate.bit(LAMINA_INDICATION_RECEIVE_FROM))
+        if isWanted {
+            var event = lamina_receive_from_event(datagrams: first)
+            status = lamina_indicate_receive_from(pointee.gate.slot, &event)
+        }
+        if status != LAMINA_PENDING { IndicatedNode.giveBack(first) }
+        if status < 0 {
+            group.lock()
+            pointee.isStopped = true
+            group.unlock()
+        }
+        if isWanted { gate.end() }
+        return status >= 0 && count == Self.batch
+    }
+
+    private func indicateEnd(_ reason: Int32) {
+        let isWanted = gate.begin(Self.end)
+        group.lock()
+        let isFirst = !pointee.isOver
+        pointee.isOver = true
+        group.unlock()
+        guard isWanted else { return }
+        if isFirst {
+            var event = lamina_disconnect_event(
+                flags: reason < 0 ? UInt32(LAMINA_DISCONNECT_ABORTIVE) : 0,
+                reason: reason
+            )
+            _ = lamina_indicate_disconnect(pointee.gate.slot, &event)
+        }
+        gate.end()
+    }
+}

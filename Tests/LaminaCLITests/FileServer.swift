@@ -1,0 +1,91 @@
+import CLinux
+import Glibc
+import Lamina
+import Synchronization
+
+/// An HTTP server on loopback that answers every request with the same bytes, one connection at a time.
+final class FileServer: Sendable {
+    /// What a program asks for.
+    let url: String
+    private let listener: Int32
+    private let content: [UInt8]
+    private let served = Atomic(0)
+
+    init(_ content: [UInt8]) throws {
+        self.content = content
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let listener = listener
+        let isListening = withUnsafeMutableBytes(of: &address) { bytes in
+            guard let base = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self) else { return false }
+            return bind(listener, base, length) == 0 && listen(listener, 16) == 0
+                && getsockname(listener, base, &length) == 0
+        }
+        guard isListening else { throw LaminaError(.system, "listener", "can't be made", errno: errno) }
+        url = "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/"
+        let body = Unmanaged.passRetained(self)
+        var thread = pthread_t()
+        pthread_create(
+            &thread,
+            nil,
+            { context in
+                if let context { Unmanaged<FileServer>.fromOpaque(context).takeRetainedValue().serve() }
+                return nil
+            },
+            body.toOpaque()
+        )
+        pthread_detach(thread)
+    }
+
+    /// How many requests it has answered whole.
+    var count: Int { served.load(ordering: .acquiring) }
+
+    /// Takes no more connections.
+    func stop() {
+        shutdown(listener, Int32(SHUT_RDWR))
+    }
+
+    private func serve() {
+        while case let connection = accept(listener, nil, nil), connection >= 0 {
+            answer(connection)
+            close(connection)
+        }
+        close(listener)
+    }
+
+    private func answer(_ connection: Int32) {
+        var request: [UInt8] = []
+        var room = [UInt8](repeating: 0, count: 4096)
+        while request.suffix(4) != Array("\r\n\r\n".utf8)[...] {
+            let got = recv(connection, &room, room.count, 0)
+            if got <= 0 { return }
+            request += room[..<got]
+        }
+        let head = Array("HTTP/1.1 200 OK\r\nContent-Length: \(content.count)\r\nConnection: close\r\n\r\n".utf8)
+        if send(all: head, to: connection), send(all: content, to: connection) {
+            served.add(1, ordering: .releasing)
+        }
+        shutdown(connection, Int32(SHUT_WR))
+        while recv(connection, &room, room.count, 0) > 0 {}
+    }
+
+    private func send(all bytes: [UInt8], to connection: Int32) -> Bool {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+                Glibc.send(
+                    connection,
+                    buffer.baseAddress.map { $0 + sent },
+                    buffer.count - sent,
+                    Int32(MSG_NOSIGNAL)
+                )
+            }
+            if count <= 0 { return false }
+            sent += count
+        }
+        return true
+    }
+}

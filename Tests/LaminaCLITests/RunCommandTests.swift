@@ -1,0 +1,131 @@
+import Glibc
+import Lamina
+import TestSupport
+import Testing
+
+@Suite("Running programs")
+struct RunCommandTests {
+    let command: Command
+
+    init() throws {
+        command = try Command()
+    }
+
+    @Test("curl downloads 100 MB through trace and count, byte for byte")
+    func download() throws {
+        // The period divides no buffer.
+        let period = (0..<251_000).map { UInt8($0 % 251) }
+        var content: [UInt8] = []
+        for _ in 0..<400 { content += period }
+        let server = try FileServer(content)
+        defer { server.stop() }
+        let sent = try command.directory.write(content, to: "sent")
+        let received = "\(command.directory.path)/received"
+        let ending = try command.run(
+            ["run", "--layer", "trace", "--layer", "count", "--", "curl", "-sS", "-o", received, server.url]
+        )
+        #expect(ending.code == 0, "\(ending.errors)")
+        #expect(try Child.run(["cmp", sent, received]).code == 0)
+        #expect(server.count == 1)
+        #expect(ending.output.isEmpty)
+        #expect(ending.complaints.allSatisfy { $0.hasPrefix("lamina: ") })
+        #expect(ending.complaints.contains { $0.contains("trace: ") && $0.contains("connect") })
+        // What count saw came whole: the content and the head before it.
+        let total = ending.complaints.first { $0.contains("count:   total") }?.split(separator: " ").last
+        #expect(
+            total.flatMap { Int($0) }.map { $0 > content.count && $0 < content.count + 1000 } == true,
+            "\(total ?? "-")"
+        )
+    }
+
+    @Test("trace is short for run with the layer trace, and takes its settings")
+    func trace() throws {
+        let server = try FileServer(Array("hello\n".utf8))
+        defer { server.stop() }
+        let ending = try command.run("trace", "--set", "data=text", "--", "curl", "-s", server.url)
+        #expect(ending.code == 0)
+        #expect(ending.output == "hello\n")
+        #expect(ending.errors.contains("GET / HTTP/1.1"))
+    }
+
+    @Test("Layers write to a file where one is named, and nothing to standard error")
+    func output() throws {
+        let server = try FileServer(Array("hello\n".utf8))
+        defer { server.stop() }
+        let file = "\(command.directory.path)/lines"
+        let ending = try command.run("trace", "--output", file, "curl", "-s", server.url)
+        #expect(ending.code == 0)
+        #expect(ending.errors.isEmpty)
+        #expect(String(decoding: try readAll(file), as: UTF8.self).contains("connect"))
+    }
+
+    @Test(
+        "A run ends as its program ends",
+        arguments: [
+            (["sh", "-c", "exit 7"], 7), (["/nonexistent/program"], 127), (["no-such-program-anywhere"], 127),
+            (["/etc/passwd"], 126), (["true", "--help"], 0), (["--", "false"], 1),
+        ] as [([String], Int32)]
+    )
+    func codes(program: [String], code: Int32) throws {
+        let ending = try command.run(["run", "--layer", "count", "-q"] + program)
+        #expect(ending.code == code)
+    }
+
+    @Test(
+        "However the options of a run are written, they mean the same",
+        arguments: [
+            ["run", "--layer", "count"], ["run", "--layer=count", "--"], ["run", "-v", "-l", "count", "--"],
+            ["run", "--verbose", "--layer=count"],
+        ]
+    )
+    func spellings(options: [String]) throws {
+        let ending = try command.run(options + ["sh", "-c", "echo $0 $1", "-l", "trace"])
+        #expect(ending.code == 0)
+        #expect(ending.output == "-l trace\n")
+        #expect(ending.errors == "lamina: count: 0 sockets, 0 calls and events, 0 failed\n")
+    }
+
+    @Test("A run whose program a signal ended ends by that signal")
+    func signals() throws {
+        let ending = try command.run("run", "--", "sh", "-c", "kill -TERM $$")
+        #expect(ending.signal == SIGTERM)
+    }
+
+    @Test(
+        "A setting, a value or a layer that can't be is refused before the program starts",
+        arguments: [
+            ("trace:dta=hex", "did you mean \"data\"?"), ("trace:data=hx", "did you mean \"hex\"?"),
+            ("trace:bytes=many", "bytes"), ("trace=a=b", "label"), ("cuont", "did you mean \"count\"?"),
+            ("/nonexistent/libMine.so", "/nonexistent/libMine.so"), ("kernel", "kernel"),
+        ]
+    )
+    func refuses(layer: String, remedy: String) throws {
+        let mark = "\(command.directory.path)/started"
+        let ending = try command.run("run", "--layer", layer, "--", "touch", mark)
+        #expect(ending.code == 125)
+        #expect(ending.complained(of: remedy), "\(ending.errors)")
+        #expect(access(mark, F_OK) != 0)
+    }
+
+    @Test("A plug-in that is installed nowhere runs by its path")
+    func byPath() throws {
+        let server = try FileServer(Array("hello\n".utf8))
+        defer { server.stop() }
+        let library = try command.directory.plugin()
+        let ending = try command.run("run", "--layer", library, "--", "curl", "-s", server.url)
+        #expect(ending.code == 0, "\(ending.errors)")
+        #expect(ending.output == "hello\n")
+    }
+
+    @Test("The demo shows what each layer saw, from the API and from a program, with curl and without")
+    func demo() throws {
+        for path in ["PATH=/usr/bin:/bin", "PATH=/nonexistent"] {
+            let ending = try command.run(["demo"], environment: [path])
+            #expect(ending.code == 0, "\(ending.output)\(ending.errors)")
+            #expect(ending.output.contains("2. From \(path.hasSuffix("/bin") ? "curl" : "lamina-fetch"), unmodified"))
+            #expect(ending.output.contains("hello from the demo's server\n"))
+            #expect(ending.lines.count { $0.hasPrefix("lamina: trace: ") && $0.contains(" connect ") } == 2)
+            #expect(ending.lines.count { $0.hasPrefix("lamina: count:   total ") } == 2)
+        }
+    }
+}
