@@ -99,6 +99,7 @@ let package = Package(
             linkerSettings: [
                 exports("Sources/WinsockKernel/wsk.map"), shipped,
                 .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina-wsk.so.0"]),
+                .unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"]),
             ]
         ),
         .target(

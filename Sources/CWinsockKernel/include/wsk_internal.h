@@ -190,6 +190,99 @@ static inline NTSTATUS wsk_call_completion(PIO_STACK_LOCATION location, PDEVICE_
     return status;
 }
 
+// Indications.
+
+#define WSK_INDICATION_MAGIC 0x444e4957u
+
+enum {
+    /// Inside the callback.
+    WSK_INDICATION_SHOWN = 1,
+    /// Released inside the callback, before that has answered.
+    WSK_INDICATION_RELEASED,
+    /// Kept by the client.
+    WSK_INDICATION_RETAINED,
+};
+
+/// One node of a list that a callback gets, which goes back by its address alone.
+typedef struct wsk_indication {
+    union {
+        WSK_DATA_INDICATION data;
+        WSK_DATAGRAM_INDICATION datagram;
+    };
+    MDL mdl;
+    struct lamina_data *node;
+    /// The next of the list as it was shown; the client may change the public link.
+    struct wsk_indication *sibling;
+    uint32_t magic;
+    /// `WSK_INDICATION_…`, changed by atomic operations.
+    uint32_t state;
+    struct sockaddr_in6 address;
+} wsk_indication;
+
+/// Calls of the client's callbacks, at DISPATCH_LEVEL.
+static inline NTSTATUS wsk_call_accept(wsk_socket *listener, PSOCKADDR local, PSOCKADDR remote, wsk_socket *made) {
+    const WSK_CLIENT_LISTEN_DISPATCH *client = (const WSK_CLIENT_LISTEN_DISPATCH *)listener->dispatch;
+    if (listener->category == LAMINA_STREAM && client) {
+        client = ((const WSK_CLIENT_STREAM_DISPATCH *)listener->dispatch)->Listen;
+    }
+    if (!client || !client->WskAcceptEvent) {
+        return STATUS_REQUEST_NOT_ACCEPTED;
+    }
+    const KIRQL before = wsk_enter_dispatch();
+    const NTSTATUS status = client->WskAcceptEvent(listener->context, WSK_FLAG_AT_DISPATCH_LEVEL, local, remote,
+        &made->wsk, &made->context, (const WSK_CLIENT_CONNECTION_DISPATCH **)(void *)&made->dispatch);
+    wsk_leave_dispatch(before);
+    return status;
+}
+
+static inline const WSK_CLIENT_CONNECTION_DISPATCH *wsk_connection_client(const wsk_socket *socket) {
+    return socket->category == LAMINA_STREAM && socket->dispatch
+        ? ((const WSK_CLIENT_STREAM_DISPATCH *)socket->dispatch)->Connect
+        : (const WSK_CLIENT_CONNECTION_DISPATCH *)socket->dispatch;
+}
+
+static inline NTSTATUS wsk_call_receive(
+    wsk_socket *socket, ULONG flags, PWSK_DATA_INDICATION list, SIZE_T indicated, SIZE_T *accepted) {
+    const WSK_CLIENT_CONNECTION_DISPATCH *client = wsk_connection_client(socket);
+    if (!client || !client->WskReceiveEvent) {
+        return STATUS_DATA_NOT_ACCEPTED;
+    }
+    const KIRQL before = wsk_enter_dispatch();
+    const NTSTATUS status =
+        client->WskReceiveEvent(socket->context, flags | WSK_FLAG_AT_DISPATCH_LEVEL, list, indicated, accepted);
+    wsk_leave_dispatch(before);
+    return status;
+}
+
+static inline void wsk_call_disconnect(wsk_socket *socket, ULONG flags) {
+    const WSK_CLIENT_CONNECTION_DISPATCH *client = wsk_connection_client(socket);
+    if (client && client->WskDisconnectEvent) {
+        const KIRQL before = wsk_enter_dispatch();
+        (void)client->WskDisconnectEvent(socket->context, flags | WSK_FLAG_AT_DISPATCH_LEVEL);
+        wsk_leave_dispatch(before);
+    }
+}
+
+static inline void wsk_call_send_backlog(wsk_socket *socket, SIZE_T ideal) {
+    const WSK_CLIENT_CONNECTION_DISPATCH *client = wsk_connection_client(socket);
+    if (client && client->WskSendBacklogEvent) {
+        const KIRQL before = wsk_enter_dispatch();
+        (void)client->WskSendBacklogEvent(socket->context, ideal);
+        wsk_leave_dispatch(before);
+    }
+}
+
+static inline NTSTATUS wsk_call_receive_from(wsk_socket *socket, ULONG flags, PWSK_DATAGRAM_INDICATION list) {
+    const WSK_CLIENT_DATAGRAM_DISPATCH *client = (const WSK_CLIENT_DATAGRAM_DISPATCH *)socket->dispatch;
+    if (!client || !client->WskReceiveFromEvent) {
+        return STATUS_DATA_NOT_ACCEPTED;
+    }
+    const KIRQL before = wsk_enter_dispatch();
+    const NTSTATUS status = client->WskReceiveFromEvent(socket->context, flags | WSK_FLAG_AT_DISPATCH_LEVEL, list);
+    wsk_leave_dispatch(before);
+    return status;
+}
+
 // Threads.
 
 struct _ETHREAD {

@@ -185,6 +185,9 @@ public func wsk_control_socket(
         input: UnsafeRawBufferPointer(start: input, count: inputSize),
         output: UnsafeMutableRawBufferPointer(start: output, count: outputSize)
     )
+    if type == WskSetOption, call.level == SOL_SOCKET, code == UInt32(SO_WSK_EVENT_CALLBACK) {
+        return Events.change(call, taken)
+    }
     if let (status, information) = Control.answer(call) { return end(status, information) }
     if type == WskIoctl { return setRemote(call, taken) }
     var operation = Control.operation(call)

@@ -23,10 +23,16 @@ enum Results {
             if status >= 0 { socket?.set(WSK_IS_BOUND) }
             information = 0
         case .listen:
-            if status >= 0 { socket?.set(WSK_IS_BOUND | WSK_IS_LISTENING) }
+            if status >= 0, let socket {
+                socket.set(WSK_IS_BOUND | WSK_IS_LISTENING)
+                if socket.pointee.category == UInt32(LAMINA_STREAM) { Events.enableFixed(socket) }
+            }
             information = 0
         case .connect:
-            if status >= 0 { socket?.set(WSK_IS_CONNECTED) }
+            if status >= 0, let socket {
+                socket.set(WSK_IS_CONNECTED)
+                if socket.pointee.category == UInt32(LAMINA_STREAM) { Events.enableFixed(socket) }
+            }
         case .setRemote:
             if status >= 0 { operation.pointee.argument.0 != 0 ? socket?.set(WSK_HAS_REMOTE) : socket?.clear(WSK_HAS_REMOTE) }
             information = 0
@@ -72,6 +78,7 @@ enum Results {
         }
         if kind == .openConnected { made.set(WSK_IS_CONNECTED) }
         if kind == .open { Opening.setDefaults(made) }
+        Events.attach(made)
         clinux_store_u32(&made.pointee.state, UInt32(WSK_SOCKET_OPEN))
         return UInt(bitPattern: made)
     }

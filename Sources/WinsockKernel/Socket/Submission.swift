@@ -132,8 +132,10 @@ enum Submission {
             irp.pointee.Tail.Overlay.CurrentStackLocation.pointee.Control |= UInt8(SL_PENDING_RETURNED)
         }
         wsk_take_over(irp)
+        let accepted = operation.pointee.kind == Kind.accept.rawValue ? Events.start(ofAccepted: irp) : nil
         _ = wsk_change_owner(irp, UInt32(WSK_OWNER_PROVIDER), UInt32(WSK_OWNER_CLIENT))
         Irps.unwind(irp)
+        accepted?()
     }
 }
 

@@ -192,6 +192,10 @@ public func wsk_receive(_ socket: PWSK_SOCKET?, _ buffer: PWSK_BUF?, _ flags: UI
         guard let buffer, flags == 0 || flags == UInt32(WSK_FLAG_WAITALL) || drains,
             !drains || buffer.pointee.Length == 0
         else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
+        if flags == 0, buffer.pointee.Length == 0, Events.isEnabled(WSK_EVENT_RECEIVE, of: socket) {
+            // A receive of nothing lets the event go on.
+            return Submission.run(irp, .receive) { Events.resume(socket, $0) }
+        }
         // WSK's bits for "wait for all" and "drain" are the chain's.
         let answer = Buffers.with(buffer.pointee) { pieces, count in
             Submission.run(irp, .receive) { lamina_socket_receive(socket.pointee.handle, pieces, count, flags, $0) }
