@@ -65,6 +65,11 @@ void wsk_describe_place(const void *address, char *text, size_t capacity) {
     }
 }
 
+const void *wsk_image_of(const void *address) {
+    Dl_info info;
+    return address && dladdr(address, &info) ? info.dli_fbase : NULL;
+}
+
 DECLSPEC_NORETURN static void end(const char *function, const char *message, const void *caller) {
     char place[512], line[1024];
     wsk_describe_place(caller, place, sizeof place);

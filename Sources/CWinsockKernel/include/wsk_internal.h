@@ -26,6 +26,9 @@ void wsk_require_irql(const char *function, KIRQL level, const void *caller);
 /// Writes where an address lies: `function+offset in file`.
 void wsk_describe_place(const void *address, char *text, size_t capacity);
 
+/// Where the image that an address lies in was loaded; null for none.
+const void *wsk_image_of(const void *address);
+
 /// Raises this thread to DISPATCH_LEVEL for a call of the client's, and answers the level before.
 KIRQL wsk_enter_dispatch(void);
 void wsk_leave_dispatch(KIRQL before);
@@ -317,6 +320,7 @@ struct _WSK_DRIVER {
     DRIVER_EXTENSION extension;
     void *library;
     uint64_t baseline;
+    const void *image;
     char *path;
 };
 

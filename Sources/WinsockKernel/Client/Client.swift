@@ -39,7 +39,7 @@ final class Client: @unchecked Sendable {
         return Unmanaged<Client>.fromOpaque(client).takeUnretainedValue()
     }
 
-    static func of(_ registration: PWSK_REGISTRATION?) -> Client? {
+    static func registered(in registration: PWSK_REGISTRATION?) -> Client? {
         guard let registration else { return nil }
         return of(clinux_load_pointer(contextField(registration)))
     }
@@ -147,7 +147,7 @@ final class Client: @unchecked Sendable {
             "WskDeregister of the client that registered at \(Ledger.place(maker)) waits for \(captures) captures, "
                 + "\(sockets) sockets and \(requests) requests"
         )
-        for line in Sockets.report(of: self) { Report.line("  \(line)") }
+        for line in Sockets.report({ $0.pointee.client == pointer }) { Report.line("  \(line)") }
     }
 }
 
@@ -169,7 +169,7 @@ public func wsk_register(
 /// WskDeregister.
 @c @implementation
 public func wsk_deregister(_ registration: PWSK_REGISTRATION?, _ caller: UnsafeRawPointer?) {
-    guard let registration, let client = Client.of(registration) else {
+    guard let registration, let client = Client.registered(in: registration) else {
         return wsk_trap("WskDeregister", "the client is not registered", caller)
     }
     wsk_require_irql("WskDeregister", UInt8(PASSIVE_LEVEL), caller)
@@ -190,7 +190,7 @@ public func wsk_capture(
     if milliseconds != UInt32(WSK_NO_WAIT) {
         wsk_require_irql("WskCaptureProviderNPI with a wait", UInt8(PASSIVE_LEVEL), caller)
     }
-    guard let client = Client.of(registration) else { return STATUS_DEVICE_NOT_READY }
+    guard let client = Client.registered(in: registration) else { return STATUS_DEVICE_NOT_READY }
     guard client.version >> 8 == Provider.version >> 8, client.version <= Provider.version else {
         return STATUS_NOINTERFACE
     }
@@ -203,7 +203,7 @@ public func wsk_capture(
 /// Gives a capture back.
 @c @implementation
 public func WskReleaseProviderNPI(_ registration: PWSK_REGISTRATION?) {
-    guard let client = Client.of(registration) else {
+    guard let client = Client.registered(in: registration) else {
         return wsk_trap("WskReleaseProviderNPI", "the client is not registered", nil)
     }
     client.release()
@@ -216,7 +216,7 @@ public func WskQueryProviderCharacteristics(
     _ characteristics: PWSK_PROVIDER_CHARACTERISTICS?
 ) -> NTSTATUS {
     guard let characteristics else { return STATUS_INVALID_PARAMETER }
-    guard Client.of(registration) != nil else { return STATUS_DEVICE_NOT_READY }
+    guard Client.registered(in: registration) != nil else { return STATUS_DEVICE_NOT_READY }
     characteristics.pointee.HighestVersion = Provider.version
     characteristics.pointee.LowestVersion = Provider.version
     return STATUS_SUCCESS

@@ -18,9 +18,14 @@ enum Drivers {
         free(driver)
     }
 
-    /// Writes a line for each thing that came into being since `serial` and is left, and answers how many there are.
-    static func report(since serial: UInt64, _ name: String) -> Int {
-        let lines = Sockets.report(since: serial) + Ledger.report(since: serial)
+    /// Writes a line for each thing that the driver's own code made since it was loaded and that is left, and answers how
+    /// many there are.
+    static func report(_ driver: PWSK_DRIVER, _ name: String) -> Int {
+        let (baseline, image) = (driver.pointee.baseline, driver.pointee.image)
+        func isOfDriver(_ serial: UInt64, _ maker: UnsafeRawPointer?) -> Bool {
+            serial > baseline && (maker == nil || wsk_image_of(maker) == image)
+        }
+        let lines = Sockets.report { isOfDriver($0.pointee.serial, $0.pointee.maker) } + Ledger.report(isOfDriver)
         if !lines.isEmpty { Report.line("driver \(name) left \(lines.count) things behind:") }
         for line in lines { Report.line("  \(line)") }
         return lines.count
@@ -33,7 +38,7 @@ public func WskLoadDriver(_ path: UnsafePointer<CChar>?, _ loaded: UnsafeMutable
     guard let loaded else { return STATUS_INVALID_PARAMETER }
     loaded.pointee = nil
     wsk_require_irql("WskLoadDriver", UInt8(PASSIVE_LEVEL), nil)
-    let baseline = Ledger.newest
+    let baseline = Ledger.nextSerial()
     var library: UnsafeMutableRawPointer?
     if let path {
         library = Drivers.open(path)
@@ -50,13 +55,14 @@ public func WskLoadDriver(_ path: UnsafePointer<CChar>?, _ loaded: UnsafeMutable
         Drivers.release(driver)
         return STATUS_ENTRYPOINT_NOT_FOUND
     }
+    driver.pointee.image = wsk_image_of(unsafeBitCast(entry, to: UnsafeRawPointer.self))
     driver.pointee.object.DriverInit = entry
     driver.pointee.object.DriverExtension = driver.place(\.extension)
     driver.pointee.`extension`.DriverObject = driver.place(\.object)
     let status = wsk_call_entry(entry, driver)
     guard status >= 0 else {
         Report.line("driver \(name): DriverEntry failed with status 0x\(String(UInt32(bitPattern: status), radix: 16))")
-        _ = Drivers.report(since: baseline, name)
+        _ = Drivers.report(driver, name)
         Drivers.release(driver)
         return status
     }
@@ -75,7 +81,7 @@ public func WskUnloadDriver(_ driver: PWSK_DRIVER?) -> UInt32 {
     } else {
         wsk_call_unload(driver)
     }
-    let left = Drivers.report(since: driver.pointee.baseline, name)
+    let left = Drivers.report(driver, name)
     // A driver that leaves something behind may still be called: its code stays where it is.
     if left == 0 { Drivers.release(driver) }
     return UInt32(left)
@@ -84,7 +90,7 @@ public func WskUnloadDriver(_ driver: PWSK_DRIVER?) -> UInt32 {
 /// How many objects there are in the process.
 @c @implementation
 public func WskCountObjects() -> UInt32 {
-    UInt32(Ledger.count() + Sockets.count(since: 0))
+    UInt32(Ledger.count + Sockets.count)
 }
 
 /// IoCreateDevice.

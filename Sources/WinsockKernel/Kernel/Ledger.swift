@@ -47,9 +47,8 @@ enum Ledger {
 
     /// Enters a block that lies in memory of somebody else's.
     static func enter(_ block: Block) {
+        block.pointee.serial = nextSerial()
         mutex.lock()
-        state.pointee.serial += 1
-        block.pointee.serial = state.pointee.serial
         block.pointee.magic = WSK_BLOCK_LIVE
         let kind = Int(block.pointee.kind)
         block.pointee.previous = nil
@@ -83,32 +82,37 @@ enum Ledger {
         Quarantine.give(UnsafeMutableRawPointer(block(of: memory)))
     }
 
-    /// The serial of the newest block: what comes later has a higher one.
-    static var newest: UInt64 { mutex.hold { state.pointee.serial } }
+    /// A number that is higher than that of all that there is.
+    static func nextSerial() -> UInt64 {
+        mutex.hold {
+            state.pointee.serial += 1
+            return state.pointee.serial
+        }
+    }
 
-    /// How many blocks there are that are newer than `serial`.
-    static func count(since serial: UInt64 = 0) -> Int {
+    /// How many blocks there are.
+    static var count: Int {
         mutex.hold {
             var count = 0
-            forEach(since: serial) { _ in count += 1 }
+            forEach { _ in count += 1 }
             return count
         }
     }
 
-    /// One line for each block that is newer than `serial`.
-    static func report(since serial: UInt64) -> [String] {
+    /// One line for each block that `isMeant` means, by its serial and maker.
+    static func report(_ isMeant: (UInt64, UnsafeRawPointer?) -> Bool) -> [String] {
         mutex.hold {
             var lines: [String] = []
-            forEach(since: serial) { lines.append(describe($0)) }
+            forEach { if isMeant($0.pointee.serial, $0.pointee.maker) { lines.append(describe($0)) } }
             return lines
         }
     }
 
-    private static func forEach(since serial: UInt64, _ body: (Block) -> Void) {
+    private static func forEach(_ body: (Block) -> Void) {
         for first in state.pointee.first {
             var next = first
             while let block = next {
-                if block.pointee.serial > serial { body(block) }
+                body(block)
                 next = block.pointee.next
             }
         }

@@ -11,7 +11,6 @@ typealias KernelOperation = UnsafeMutablePointer<wsk_operation>
 enum Sockets {
     private struct State {
         var live: KernelSocket?
-        var serial: UInt64 = 0
         var free: [KernelSocket] = []
         var nextFree = 0
     }
@@ -44,9 +43,8 @@ enum Sockets {
         socket.pointee.dispatch = dispatch
         socket.pointee.maker = maker
         socket.pointee.events = client.staticEvents
+        socket.pointee.serial = Ledger.nextSerial()
         mutex.hold {
-            state.serial += 1
-            socket.pointee.serial = Ledger.newest + 1
             socket.pointee.next = state.live
             state.live?.pointee.previous = socket
             state.live = socket
@@ -94,23 +92,21 @@ enum Sockets {
         return socket
     }
 
-    /// How many sockets there are that are newer than `serial`.
-    static func count(since serial: UInt64) -> Int {
+    /// How many open sockets there are.
+    static var count: Int {
         mutex.hold {
             var count = 0
-            forEach { if $0.pointee.serial > serial { count += 1 } }
+            forEach { _ in count += 1 }
             return count
         }
     }
 
-    /// One line for each open socket that is newer than `serial`, or is of `client`.
-    static func report(since serial: UInt64 = 0, of client: Client? = nil) -> [String] {
+    /// One line for each open socket that `isMeant` means.
+    static func report(_ isMeant: (KernelSocket) -> Bool) -> [String] {
         mutex.hold {
             var lines: [String] = []
             forEach { socket in
-                guard socket.pointee.serial > serial, client == nil || socket.pointee.client == client?.pointer else {
-                    return
-                }
+                guard isMeant(socket) else { return }
                 lines.append("\(name(of: socket.pointee.category)), made at \(Ledger.place(socket.pointee.maker))")
             }
             return lines
