@@ -179,6 +179,12 @@ let package = Package(
             swiftSettings: house
         ),
         .testTarget(
+            name: "WinsockKernelTests",
+            dependencies: ["CLinux", "TestSupport"],
+            exclude: ["Fixtures"],
+            swiftSettings: house
+        ),
+        .testTarget(
             name: "LaminaCTests",
             dependencies: ["CLinux", "TestSupport"],
             exclude: ["Fixtures"],

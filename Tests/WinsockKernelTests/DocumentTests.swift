@@ -29,7 +29,9 @@ private enum Documents {
             let last = try #require(lines.lastIndex(of: "}"))
             lines = Array(lines[first...last])
         }
-        return lines.map { $0.allSatisfy { " .".contains($0) } && $0.contains("...") ? ";" : $0 }.joined(separator: "\n")
+        return lines.map { $0.allSatisfy { " .".contains($0) } && $0.contains("...") ? ";" : $0 }.joined(
+            separator: "\n"
+        )
     }
 }
 
@@ -62,7 +64,7 @@ struct DocumentTests {
         try programs.tree.write(try Documents.code("001"), to: "send.h")
         let options = "-Wno-unused-variable -Wno-unused-but-set-variable"
         let program = try programs.compile("documents.c", options)
-        let ending = try programs.run([program], "LAMINA_LAYERS=trace:data=none trace=again:when=[port=1]")
+        let ending = try programs.run([program], "LAMINA_LAYERS=trace trace=again:when=[port=1]")
         #expect(ending.code == 0, "\(ending.errors)")
         #expect(ending.errors.contains("send_to") && ending.errors.contains("connect"), "\(ending.errors)")
         #expect(!ending.errors.contains("again"), "\(ending.errors)")

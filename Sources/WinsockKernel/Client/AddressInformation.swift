@@ -137,7 +137,9 @@ enum AddressInformation {
             let query = operation.pointee.allocation?.assumingMemoryBound(to: lamina_reverse_arguments.self)
         {
             if let node = operation.pointee.output.0?.assumingMemoryBound(to: UNICODE_STRING.self) {
-                let name = withUnsafeBytes(of: query.pointee.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+                let name = withUnsafeBytes(of: query.pointee.name) {
+                    String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                }
                 answer = Strings.write(name, to: node)
             }
             let service = operation.pointee.output.1?.assumingMemoryBound(to: UNICODE_STRING.self)

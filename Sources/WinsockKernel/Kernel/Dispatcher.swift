@@ -130,9 +130,11 @@ enum Dispatcher {
 
     private static func unlink(_ waiter: UnsafeMutablePointer<Waiter>) {
         for index in 0..<waiter.pointee.count {
-            _ = RemoveEntryList(UnsafeMutableRawPointer(waiter.pointee.blocks + index).assumingMemoryBound(
-                to: LIST_ENTRY.self
-            ))
+            _ = RemoveEntryList(
+                UnsafeMutableRawPointer(waiter.pointee.blocks + index).assumingMemoryBound(
+                    to: LIST_ENTRY.self
+                )
+            )
         }
     }
 

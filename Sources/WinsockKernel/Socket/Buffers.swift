@@ -99,7 +99,9 @@ enum Addresses {
         let family = Int32(source.pointee.storage.socket.sa_family)
         let length = family == AF_INET ? 16 : family == AF_INET6 ? 28 : 2
         withUnsafeBytes(of: source.pointee.storage) { bytes in
-            UnsafeMutableRawBufferPointer(start: target, count: length).copyMemory(from: .init(rebasing: bytes[..<length]))
+            UnsafeMutableRawBufferPointer(start: target, count: length).copyMemory(
+                from: .init(rebasing: bytes[..<length])
+            )
         }
     }
 }

@@ -75,8 +75,10 @@ enum Control {
         }
         var address = lamina_address()
         guard read(call.input, &address) else { return (STATUS_INVALID_PARAMETER, 0) }
-        guard let fixed = socket.pointee.send_to ?? calloc(1, MemoryLayout<lamina_address>.size)?
-            .bindMemory(to: lamina_address.self, capacity: 1)
+        guard
+            let fixed = socket.pointee.send_to
+                ?? calloc(1, MemoryLayout<lamina_address>.size)?
+                .bindMemory(to: lamina_address.self, capacity: 1)
         else { return (STATUS_INSUFFICIENT_RESOURCES, 0) }
         fixed.pointee = address
         socket.pointee.send_to = fixed
@@ -243,7 +245,9 @@ private enum AddressList {
         base.storeBytes(of: Int32(addresses.count), as: Int32.self)
         var place = head
         for (index, bytes) in addresses.enumerated() {
-            bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: call.output[place...]).copyMemory(from: $0) }
+            bytes.withUnsafeBytes {
+                UnsafeMutableRawBufferPointer(rebasing: call.output[place...]).copyMemory(from: $0)
+            }
             (base + 8 + index * 16).storeBytes(of: base + place, as: UnsafeMutableRawPointer.self)
             (base + 16 + index * 16).storeBytes(of: Int32(bytes.count), as: Int32.self)
             place += (bytes.count + 7) / 8 * 8

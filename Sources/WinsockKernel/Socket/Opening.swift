@@ -180,7 +180,8 @@ public func wsk_accept(
         return Submission.refuse(irp, STATUS_FILE_FORCED_CLOSED)
     }
     guard flags == 0 else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
-    let isListener = listener.pointee.category == UInt32(LAMINA_LISTEN)
+    let isListener =
+        listener.pointee.category == UInt32(LAMINA_LISTEN)
         || listener.pointee.category == UInt32(LAMINA_STREAM)
     guard isListener else { return Submission.refuse(irp, STATUS_NOT_SUPPORTED) }
     guard listener.has(WSK_IS_LISTENING) else { return Submission.refuse(irp, STATUS_INVALID_DEVICE_STATE) }

@@ -34,7 +34,9 @@ enum Results {
                 if socket.pointee.category == UInt32(LAMINA_STREAM) { Events.enableFixed(socket) }
             }
         case .setRemote:
-            if status >= 0 { operation.pointee.argument.0 != 0 ? socket?.set(WSK_HAS_REMOTE) : socket?.clear(WSK_HAS_REMOTE) }
+            if status >= 0 {
+                operation.pointee.argument.0 != 0 ? socket?.set(WSK_HAS_REMOTE) : socket?.clear(WSK_HAS_REMOTE)
+            }
             information = 0
         case .disconnect:
             if status >= 0 { socket?.set(WSK_HAS_ENDED_SENDING) }

@@ -69,7 +69,9 @@ enum Submission {
 
     /// The lowest frame of every request: the operation, or one step of it, has ended.
     private static let completed: lamina_completion = { _, request, context in
-        guard let irp = context?.assumingMemoryBound(to: IRP.self), let operation = wsk_operation_of(irp) else { return 0 }
+        guard let irp = context?.assumingMemoryBound(to: IRP.self), let operation = wsk_operation_of(irp) else {
+            return 0
+        }
         if request.pointee.flags & UInt32(LAMINA_REQUEST_PENDED) != 0 {
             operation.pointee.flags |= UInt32(WSK_OPERATION_PENDED)
         }
@@ -124,7 +126,9 @@ enum Submission {
     /// Runs the completion routines. Afterwards the IRP is no longer the provider's.
     static func deliver(_ irp: PIRP, isPending: Bool) {
         let operation = wsk_operation_of(irp).unsafelyUnwrapped
-        if operation.pointee.kind == Kind.close.rawValue, let socket = operation.pointee.socket { Sockets.retire(socket) }
+        if operation.pointee.kind == Kind.close.rawValue, let socket = operation.pointee.socket {
+            Sockets.retire(socket)
+        }
         if Kind(rawValue: operation.pointee.kind)?.isClients == true {
             Client.of(operation.pointee.output.3)?.removeRequest()
         }
