@@ -8,7 +8,7 @@ enum Accept: Acceptor {
     static func listen(_ slot: Slot, _ backlog: UInt32, _ request: Request) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
         let status = clinux_raw_listen(state.pointee.descriptor, Int32(clamping: backlog))
-        if status == 0 { state.listens() }
+        if status == 0 { state.listens(backlog: Int(backlog)) }
         return lamina_complete(slot, request, status, 0)
     }
 
@@ -26,14 +26,19 @@ enum Accept: Acceptor {
         guard let operation = made else { return lamina_complete(slot, request, -ENOMEM, 0) }
         operation.pointee.local = local
         operation.pointee.remote = remote
-        _ = Lanes.drive(operation, state, POLLIN)
+        // With inspection, the descriptor doesn't say when there is a connection to accept.
+        if state.pointee.inspector == nil { _ = Lanes.drive(operation, state, POLLIN) }
         return Accepting<Self>.accept(operation)
     }
 
-    /// Connections that died while they waited are passed over.
     static func take(_ lane: UnsafeMutablePointer<Lane>) -> Int {
+        lane.state.pointee.inspector?.take() ?? takeUninspected(lane.state)
+    }
+
+    /// Connections that died while they waited are passed over.
+    static func takeUninspected(_ state: UnsafeMutablePointer<SocketState>) -> Int {
         while true {
-            let descriptor = clinux_raw_accept(lane.state.pointee.descriptor, nil, nil)
+            let descriptor = clinux_raw_accept(state.pointee.descriptor, nil, nil)
             switch descriptor {
             case -EINTR, -ECONNABORTED, -EPROTO, -ENETDOWN, -EHOSTDOWN, -EHOSTUNREACH, -ENETUNREACH, -ENONET:
                 continue

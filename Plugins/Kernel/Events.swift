@@ -7,6 +7,14 @@ import LaminaProvider
 enum Events {
     static func enable(_ slot: Slot, _ set: UInt32, _ clear: UInt32, _ request: Request) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
+        if (set | clear) & UnsafeMutablePointer<Inspector>.known != 0 {
+            // Asked for before listen, and for good.
+            guard clear & UnsafeMutablePointer<Inspector>.known == 0, state.makeInspector() else {
+                return lamina_complete(slot, request, -EINVAL, 0)
+            }
+        }
+        let set = set & ~UnsafeMutablePointer<Inspector>.known
+        if set | clear == 0 { return lamina_complete(slot, request, 0, 0) }
         if (set | clear) & IndicationGate.ofListeners != 0 {
             guard let acceptance = state.makeAcceptance() else { return lamina_complete(slot, request, -ENOMEM, 0) }
             return acceptance.change(set: set, clear: clear, request)
@@ -14,6 +22,47 @@ enum Events {
         guard let indicator = state.makeIndicator() else { return lamina_complete(slot, request, -ENOMEM, 0) }
         return indicator.change(set: set, clear: clear, request)
     }
+
+    static func inspectComplete(
+        _ slot: Slot,
+        _ id: UnsafePointer<lamina_inspect_id>,
+        _ action: UInt32,
+        _ request: Request
+    ) -> lamina_status {
+        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
+        guard let inspector = state.pointee.inspector else { return lamina_complete(slot, request, -EINVAL, 0) }
+        return inspector.complete(id.pointee, action, request)
+    }
+
+    fileprivate nonisolated(unsafe) static let inspections: UnsafePointer<InspectorActions> = InspectorActions(
+        take: { Accept.takeUninspected($0.assumingMemoryBound(to: SocketState.self)) },
+        names: { connection, local, remote in
+            _ = Names.local(Int32(connection), local)
+            _ = Names.remote(Int32(connection), remote)
+        },
+        reset: { connection in
+            var reset = linger(l_onoff: 1, l_linger: 0)
+            let length = socklen_t(MemoryLayout<linger>.size)
+            _ = clinux_raw_set_option(Int32(connection), SOL_SOCKET, SO_LINGER, &reset, length)
+            _ = clinux_raw_close(Int32(connection))
+        },
+        watch: { item in
+            let slot = item.pointee.inspector.listener
+            item.pointee.watch.descriptor = Int32(item.pointee.connection)
+            item.pointee.watch.context = UnsafeMutableRawPointer(item)
+            item.pointee.watch.function = { watch, _ in
+                guard let item = watch.pointee.context?.assumingMemoryBound(to: Inspected.self) else { return }
+                item.pointee.inspector.vanished(item.pointee.connection)
+            }
+            // Errors and resets are always told.
+            _ = slot.upcalls.watch(slot, item.field(\.watch), 0)
+        },
+        unwatch: { item in
+            let slot = item.pointee.inspector.listener
+            slot.upcalls.unwatch(slot, item.field(\.watch))
+        },
+        schedule: { $0.assumingMemoryBound(to: SocketState.self).watchDescriptor() }
+    ).immortal
 
     fileprivate nonisolated(unsafe) static let actions: UnsafePointer<IndicatorActions> = IndicatorActions(
         read: { owner, room in
@@ -57,12 +106,21 @@ extension UnsafeMutablePointer<SocketState> {
         return first ?? made
     }
 
+    /// False: the socket listens already, or there is no memory.
+    fileprivate func makeInspector() -> Bool {
+        if pointee.inspector != nil { return true }
+        guard !pointee.isListening else { return false }
+        pointee.inspector = UnsafeMutablePointer<Inspector>.make(Events.inspections, input, pointee.slot)
+        return pointee.inspector != nil
+    }
+
     /// The socket takes connections from now on.
-    func listens() {
+    func listens(backlog: Int) {
         group.lock()
         pointee.isListening = true
         let acceptance = pointee.acceptance
         group.unlock()
+        pointee.inspector?.listen(backlog: backlog)
         acceptance?.listen()
     }
 

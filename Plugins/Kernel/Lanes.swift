@@ -80,7 +80,11 @@ extension UnsafeMutablePointer<SocketState> {
     /// Watches for what the lanes and the indications wait for. Under the lock.
     func watchDescriptor() -> Int32 {
         var wanted = pointee.armed
-        if input.needsEngine { wanted |= Lanes.readable }
+        if let inspector = pointee.inspector {
+            if pointee.isListening, inspector.hasRoom { wanted |= Lanes.readable }
+        } else if input.needsEngine {
+            wanted |= Lanes.readable
+        }
         if let indicator = pointee.indicator, pointee.isConnected {
             if indicator.wantsInput { wanted |= Lanes.readable }
             if indicator.wantsEnd { wanted |= Lanes.ended }
@@ -111,8 +115,9 @@ extension UnsafeMutablePointer<SocketState> {
         let isWritable = events & (Lanes.writable | Lanes.broken) != 0
         // The direction that isn't ready goes on waiting; the other arms again when it blocks.
         let status = isReadable ? 0 : watchDescriptor()
-        let indicator = pointee.indicator
+        let (indicator, inspector) = (pointee.indicator, pointee.inspector)
         group.unlock()
+        if isReadable { inspector?.run() }
         if isReadable || status < 0 { input.wake() }
         if isReadable { indicator?.run() }
         if isWritable || status < 0 { output.wake() }

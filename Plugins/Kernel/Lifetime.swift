@@ -40,9 +40,9 @@ enum Lifetime {
         state.pointee.closeRequest = request
         state.group.close(state.input, state.output)
         // The last user has gone already, or it completes the request when it goes.
-        let isPending = !state.pointee.closing.hasArrived()
+        let isPending = !state.field(\.closing).hasArrived
         if isPending { slot.upcalls.mark_pending(slot, request) }
-        guard state.pointee.closing.arrive() else { return LAMINA_PENDING }
+        guard state.field(\.closing).arrive() else { return LAMINA_PENDING }
         StatePool.give(state)
         let status = lamina_complete(slot, request, 0, 0)
         return isPending ? LAMINA_PENDING : status
@@ -57,10 +57,12 @@ enum Lifetime {
         state.pointee.indicator = nil
         state.pointee.acceptance?.destroy()
         state.pointee.acceptance = nil
+        state.pointee.inspector?.destroy()
+        state.pointee.inspector = nil
         if state.pointee.descriptor >= 0 { _ = clinux_raw_close(state.pointee.descriptor) }
         state.pointee.descriptor = -1
         slot.pointee.context = nil
-        guard state.pointee.closing.arrive() else { return }
+        guard state.field(\.closing).arrive() else { return }
         StatePool.give(state)
         if let request { _ = lamina_complete(slot, request, 0, 0) }
     }

@@ -35,6 +35,7 @@ struct SocketState {
     /// What it indicates; made when somebody first wants that.
     var indicator: UnsafeMutablePointer<Indicator>?
     var acceptance: UnsafeMutablePointer<AcceptIndicator>?
+    var inspector: UnsafeMutablePointer<Inspector>?
     var group: LaneGroup
     /// Receives and accepts.
     var input: Lane

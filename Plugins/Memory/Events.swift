@@ -7,6 +7,14 @@ import LaminaProvider
 enum Events {
     static func enable(_ slot: Slot, _ set: UInt32, _ clear: UInt32, _ request: Request) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
+        if (set | clear) & UnsafeMutablePointer<Inspector>.known != 0 {
+            // Asked for before listen, and for good.
+            guard clear & UnsafeMutablePointer<Inspector>.known == 0, state.inspect() else {
+                return lamina_complete(slot, request, -EINVAL, 0)
+            }
+        }
+        let set = set & ~UnsafeMutablePointer<Inspector>.known
+        if set | clear == 0 { return lamina_complete(slot, request, 0, 0) }
         if (set | clear) & IndicationGate.ofListeners != 0 {
             guard let listener = state.pointee.listener else { return later(state, set, clear, request) }
             guard let acceptance = listener.makeAcceptance() else { return lamina_complete(slot, request, -ENOMEM, 0) }

@@ -49,9 +49,9 @@ enum Lifetime {
             finish(state)
         }
         // The last user has gone already, or it completes the request when it goes.
-        let isPending = !state.pointee.closing.hasArrived()
+        let isPending = !state.field(\.closing).hasArrived
         if isPending { slot.pointee.column.pointee.upcalls.pointee.mark_pending(slot, request) }
-        guard state.pointee.closing.arrive() else { return LAMINA_PENDING }
+        guard state.field(\.closing).arrive() else { return LAMINA_PENDING }
         state.destroy()
         let status = lamina_complete(slot, request, 0, 0)
         return isPending ? LAMINA_PENDING : status
@@ -66,7 +66,7 @@ enum Lifetime {
         state.pointee.link?.release()
         state.pointee.listener?.destroy()
         state.pointee.mailbox?.release()
-        guard state.pointee.closing.arrive() else { return }
+        guard state.field(\.closing).arrive() else { return }
         state.destroy()
         if let request { _ = lamina_complete(slot, request, 0, 0) }
     }

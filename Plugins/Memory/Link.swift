@@ -101,6 +101,8 @@ struct Link {
     var request: Pipe
     /// From the server to the client.
     var response: Pipe
+    /// Who inspects the connection before it is accepted; guarded by the mutex.
+    var inspector: UnsafeMutablePointer<Inspector>?
     /// The next in its listener's queue.
     var next: UnsafeMutablePointer<Link>?
 }
@@ -246,6 +248,7 @@ extension UnsafeMutablePointer<Link> {
         end(side.other).fail(-ECONNRESET)
         pointee.request.discard()
         pointee.response.discard()
+        tellInspector()
         unlock()
         wakeAll()
     }

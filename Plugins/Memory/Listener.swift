@@ -9,6 +9,7 @@ struct Listener {
     let state: UnsafeMutablePointer<SocketState>
     /// Guarded by the group's lock, like what follows. What the socket indicates.
     var acceptance: UnsafeMutablePointer<AcceptIndicator>?
+    var inspector: UnsafeMutablePointer<Inspector>?
     var first: UnsafeMutablePointer<Link>?
     var last: UnsafeMutablePointer<Link>?
     var count = 0
@@ -49,9 +50,15 @@ extension UnsafeMutablePointer<Listener> {
         return true
     }
 
-    /// Lets an accept that waits go on, after `offer`.
+    /// The number of the connection that has waited longest, or -EAGAIN.
+    func takeUninspected() -> Int { take().map { Int(bitPattern: $0) } ?? -Int(EAGAIN) }
+
+    /// Lets an accept that waits go on, or an inspection, after `offer`.
     func wakeInput() {
         input.wake()
+        group.lock()
+        pointee.inspector?.goOn()
+        group.unlock()
         group.release()
     }
 
@@ -69,6 +76,7 @@ extension UnsafeMutablePointer<Listener> {
     /// Resets what nobody accepted, and frees the listener.
     func destroy() {
         pointee.acceptance?.destroy()
+        pointee.inspector?.destroy()
         while let link = take() { Accept.discard(Int(bitPattern: link)) }
         group.destroy()
         free(UnsafeMutableRawPointer(self))
@@ -100,6 +108,7 @@ enum Accept: Acceptor {
         }
         guard let listener = UnsafeMutablePointer<Listener>.make(state, backlog: backlog) else { return -ENOMEM }
         state.pointee.listener = listener
+        if state.pointee.inspects, !listener.makeInspector() { return -ENOMEM }
         if state.pointee.wanted != 0, listener.makeAcceptance(enabled: state.pointee.wanted) == nil { return -ENOMEM }
         state.network.replace(state.pointee.local, isDatagram: false, by: .listener(listener))
         return 0
@@ -125,7 +134,7 @@ enum Accept: Acceptor {
 
     static func take(_ lane: UnsafeMutablePointer<Lane>) -> Int {
         let listener = lane.pointee.group.pointee.owner.assumingMemoryBound(to: Listener.self)
-        return listener.take().map { Int(bitPattern: $0) } ?? -Int(EAGAIN)
+        return listener.pointee.inspector?.take() ?? listener.takeUninspected()
     }
 
     static func shape(_ listener: Slot) -> (Int32, Int32, Int32) {

@@ -15,6 +15,8 @@ struct SocketState {
     var isAnyFamily: Bool
     var receiveRoom: Int32
     var sendRoom: Int32
+    /// Whether a listener's connections are inspected.
+    var inspects = false
     /// Indications that are wanted once the socket is connected or listens.
     var wanted: UInt32 = 0
     var closing = Handshake()

@@ -91,6 +91,7 @@ enum Descriptor {
         table.pointee.receive_messages = { Datagram.receiveMessages($0, $1, $2, $3, $4) }
         table.pointee.disconnect = { Stream.disconnect($0, $1, $2, $3, $4) }
         table.pointee.enable_indications = { Events.enable($0, $1, $2, $3) }
+        table.pointee.inspect_complete = { Inspections.complete($0, $1, $2, $3) }
         table.pointee.release = { releaseNodes($0, $1, $2) }
         table.pointee.resolve = { Resolve.resolve($0, $1, $2) }
         table.pointee.reverse_resolve = { Resolve.reverse($0, $1, $2) }

@@ -1,4 +1,5 @@
 import CLamina
+import Glibc
 import LaminaProvider
 
 /// Which calls and events are shown, and which the level must be linked for to show them: filling one entry of a data
@@ -19,21 +20,19 @@ struct Filter {
             || Self.any(events, Self.event) { $0.triggers & Self.dataClasses != 0 }
     }
 
-    /// Adds a name that the user gave: an entry, an indication, a class or `events`. False: nobody knows it.
-    mutating func add(_ name: UnsafePointer<CChar>) -> Bool {
+    /// Adds a name that the user gave: an entry, an indication, a class or `events`.
+    mutating func add(_ name: UnsafePointer<CChar>) {
         isGiven = true
         if InstanceSettings.equals(name, "events") {
             events = Self.all(LAMINA_INDICATION_COUNT)
-            return true
+            return
         }
         let classes = Self.classes(name)
-        let calls = Self.bits(LAMINA_ENTRY_COUNT, Self.call) { $0.classes & classes != 0 || Self.same(name, $0.name) }
-        let events = Self.bits(LAMINA_INDICATION_COUNT, Self.event) {
-            $0.classes & classes != 0 || Self.same(name, $0.name)
+        let isMeant = { (entry: lamina_entry_description) in
+            entry.classes & classes != 0 || strcmp(name, entry.name) == 0
         }
-        self.calls |= calls
-        self.events |= events
-        return calls | events != 0
+        calls |= Self.bits(LAMINA_ENTRY_COUNT, Self.call, where: isMeant)
+        events |= Self.bits(LAMINA_INDICATION_COUNT, Self.event, where: isMeant)
     }
 
     /// Computes what is linked, once all names are added. Without data, no entry that carries data is shown; a
@@ -124,18 +123,5 @@ struct Filter {
             | named("data-in", LAMINA_CLASS_DATA_IN) | named("destination", LAMINA_CLASS_DESTINATION)
             | named("name", LAMINA_CLASS_NAME) | named("control", LAMINA_CLASS_CONTROL)
             | named("lifetime", LAMINA_CLASS_LIFETIME)
-    }
-
-    /// Whether the user means this entry: `send-to` is `send_to`.
-    private static func same(_ name: UnsafePointer<CChar>, _ entry: UnsafePointer<CChar>) -> Bool {
-        var index = 0
-        while entry[index] != 0 {
-            let isDash = name[index] == CChar(bitPattern: UInt8(ascii: "-"))
-            guard name[index] == entry[index] || isDash && entry[index] == CChar(bitPattern: UInt8(ascii: "_")) else {
-                return false
-            }
-            index += 1
-        }
-        return name[index] == 0
     }
 }

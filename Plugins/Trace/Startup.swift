@@ -58,10 +58,16 @@ enum Descriptor {
             ),
             SettingDescription(
                 "entries",
-                LAMINA_SETTING_TEXT,
+                LAMINA_SETTING_CHOICE,
+                choices: """
+                    data|data-out|data-in|destination|name|control|lifetime|events|open|close|bind|\
+                    listen|accept|inspect_complete|connect|connect_with_data|local_address|\
+                    remote_address|send|receive|send_to|receive_from|send_messages|receive_messages|\
+                    disconnect|release|enable_indications|export_state|adopt_state|resolve|\
+                    reverse_resolve|provider_control|inspect|abort|send_backlog
+                    """,
                 flags: LAMINA_SETTING_LIST,
-                help:
-                    "only these: names of entries, data, data-out, data-in, destination, name, control, lifetime, events"
+                help: "only these: classes of entries, events, single entries and events"
             ),
             SettingDescription("errors", LAMINA_SETTING_BOOLEAN, default: "no", help: "only what failed"),
             SettingDescription(

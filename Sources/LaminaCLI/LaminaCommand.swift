@@ -28,7 +28,7 @@ struct LaminaCommand: ParsableCommand {
         let arguments = Array(CommandLine.arguments.dropFirst())
         do {
             if let line = RunLine(reading: arguments) { try line.run() }
-            try checkName(arguments.first)
+            try checkName(arguments.first == "help" ? arguments.dropFirst().first : arguments.first)
             var command = try parseAsRoot(arguments)
             try command.run()
             exit()
@@ -66,7 +66,8 @@ struct LaminaCommand: ParsableCommand {
 
     /// Says in one line what the parser says in several.
     private static func complain(about message: String, command: String) {
-        let sentence = message.split(separator: "\n").joined(separator: " ")
+        var sentence = message.split(separator: "\n").joined(separator: " ")
+        if sentence.last == "." { sentence.removeLast() }
         if sentence.contains("id you mean") {
             Terminal.complain(sentence)
         } else {

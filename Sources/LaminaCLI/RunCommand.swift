@@ -21,7 +21,7 @@ struct RunCommand: ParsableCommand {
     )
 
     @Option(
-        name: .shortAndLong,
+        name: [.customShort("l", allowingJoined: true), .long],
         help: ArgumentHelp("A layer, from the program down; may be repeated.", valueName: "name[=label][:key=value,…]"),
         completion: LayerCompletion.kind
     )

@@ -5,7 +5,7 @@ import LaminaHost
 /// What `lamina run` and `lamina trace` have in common: a program, and where lines go.
 struct RunOptions: ParsableArguments {
     @Option(
-        name: .shortAndLong,
+        name: [.customShort("o", allowingJoined: true), .long],
         help: ArgumentHelp("Where layers write their lines; standard error unless given.", valueName: "file"),
         completion: .file()
     )
@@ -27,7 +27,7 @@ struct RunOptions: ParsableArguments {
     func validate() throws {
         if quiet, verbose { throw ValidationError("-q and -v contradict each other") }
         if let first = words.first, first.hasPrefix("-"), first != "--" {
-            let nearest = Suggestion.nearest(to: first, among: Self.names)
+            let nearest = Suggestion.nearest(to: first, among: Self.names.filter { $0 != first })
             throw ValidationError("Unknown option '\(first)'" + (nearest.map { ". Did you mean '\($0)'?" } ?? ""))
         }
         if command.isEmpty { throw ValidationError("no program is named") }

@@ -100,13 +100,19 @@ struct ShowCommand: ParsableCommand {
         return table
     }
 
+    /// Columns that choices may take; more of them stand in what is said about the setting.
+    private static let choiceWidth = 30
+
     private static func settings(of manifest: Manifest) -> Table {
         var table = Table(manifest.settings.isEmpty ? [] : ["NAME", "TYPE", "DEFAULT", "ABOUT"], indentation: 2)
         for setting in manifest.settings {
-            let type = setting.choices.isEmpty ? setting.type.rawValue : setting.choices.joined(separator: "|")
+            let few = setting.choices.joined(separator: "|")
+            let isListed = few.count > Self.choiceWidth
+            let type = few.isEmpty || isListed ? setting.type.rawValue : few
             var notes = setting.help.isEmpty ? [] : [setting.help]
             if setting.isRequired { notes.append("must be given") }
             if setting.isList { notes.append("may be repeated") }
+            if isListed { notes.append("one of \(setting.choices.joined(separator: ", "))") }
             if setting.isLive { notes.append("can be changed while sockets are open") }
             table.add([
                 Table.Cell(setting.name, .bold), Table.Cell(type), Table.Cell(setting.default ?? "-"),

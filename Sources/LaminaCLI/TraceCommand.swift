@@ -18,7 +18,7 @@ struct TraceCommand: ParsableCommand {
     )
 
     @Option(
-        name: .shortAndLong,
+        name: [.customShort("s", allowingJoined: true), .long],
         help: ArgumentHelp("A setting of the trace layer; may be repeated.", valueName: "key=value")
     )
     var set: [String] = []

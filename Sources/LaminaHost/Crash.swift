@@ -19,7 +19,9 @@ struct Crash {
         guard let file else { return "\(ending) in \(run.labels)" }
         let function = withUnsafeBytes(of: record.function, Crash.text)
         let place = function.isEmpty ? "at 0x\(String(record.offset, radix: 16))" : "in \(function)"
-        let labels = run.layers.filter { path(of: $0, in: run) == file }.map(\.label).joined(separator: ", ")
+        // A path without a label says nothing that the file doesn't.
+        let named = run.layers.filter { ($0.hasOwnLabel || !$0.isPath) && path(of: $0, in: run) == file }
+        let labels = named.map(\.label).joined(separator: ", ")
         let layer = labels.isEmpty ? "" : " (\(labels))"
         return "\(ending) \(record.called == 0 ? place : "in what was called \(place)") of \(file)\(layer)"
     }

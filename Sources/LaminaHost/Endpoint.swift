@@ -139,6 +139,11 @@ struct Endpoint {
     }
 }
 
+extension Endpoint: Equatable {
+    /// Whether host and port are the same, in whatever form.
+    static func == (left: Endpoint, right: Endpoint) -> Bool { left.description == right.description }
+}
+
 extension Endpoint: CustomStringConvertible {
     /// `192.0.2.1:80` or `[2001:db8::1]:80`.
     var description: String {

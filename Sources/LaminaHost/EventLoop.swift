@@ -37,7 +37,8 @@ final class EventLoop: @unchecked Sendable {
     private let wakeUp: Int32
     private let thread = pthread_self()
     private let entering = Mutex<[Entry]>([])
-    private var watches: [Int32: Watch] = [:]
+    // By descriptor.
+    private var watches: [Watch?] = []
     private var timers: [Timer] = []
     private var deferred: [() -> Void] = []
     private var serial: UInt32 = 0
@@ -79,19 +80,23 @@ final class EventLoop: @unchecked Sendable {
     /// Watches a descriptor until `forget`; a later call with the same one replaces the first.
     func watch(_ descriptor: Int32, _ events: UInt32, _ handler: @escaping Handler) throws(Errno) {
         serial &+= 1
-        watches[descriptor] = Watch(serial: serial, handler: handler)
+        let index = Int(descriptor)
+        if index >= watches.count { watches += [Watch?](repeating: nil, count: index + 1 - watches.count) }
+        watches[index] = Watch(serial: serial, handler: handler)
         let word = UInt64(serial) << 32 | UInt64(UInt32(bitPattern: descriptor))
         var status = clinux_epoll_add(epoll, descriptor, events, word)
         if status == -EEXIST { status = clinux_epoll_change(epoll, descriptor, events, word) }
         if status < 0 {
-            watches[descriptor] = nil
+            watches[index] = nil
             throw Errno(-status)
         }
     }
 
     /// Stops watching. No handler of this descriptor runs any more, also not for events that have come already.
     func forget(_ descriptor: Int32) {
-        if watches.removeValue(forKey: descriptor) != nil { clinux_epoll_remove(epoll, descriptor) }
+        guard watches.indices.contains(Int(descriptor)), watches[Int(descriptor)] != nil else { return }
+        watches[Int(descriptor)] = nil
+        clinux_epoll_remove(epoll, descriptor)
     }
 
     /// Runs `action` once, after `milliseconds`.
@@ -125,7 +130,7 @@ final class EventLoop: @unchecked Sendable {
         while !stopped {
             let count = clinux_epoll_wait(epoll, &events, Int32(events.count), timeout())
             for event in events.prefix(Int(max(count, 0))) {
-                let descriptor = Int32(truncatingIfNeeded: event.identity)
+                let descriptor = Int(Int32(truncatingIfNeeded: event.identity))
                 guard let watch = watches[descriptor], watch.serial == UInt32(event.identity >> 32) else { continue }
                 watch.handler(event.events)
             }

@@ -12,7 +12,7 @@ public enum ExitStatus: Sendable, Equatable {
     /// have seen without `lamina run`. The corresponding calls are `_exit` and `raise`.
     public func leave() -> Never {
         switch self {
-        case .exited(let code): exit(code)
+        case .exited(let code): clinux_leave(code)
         case .killed(let signal): clinux_die_by_signal(signal)
         }
     }

@@ -177,8 +177,9 @@ final class Worker {
                 fail(passage, code)
             }
         case .direct(let address, let ended):
-            passages.remove(passage)
-            passage.far = .ended
+            if address == passage.destination { passages.remove(passage) }
+            // Else getpeername answers what was asked for.
+            passages.end(passage, error: 0)
             guard let caller else { return ended(ECANCELED) }
             caller.passage = nil
             caller.directEnded = ended

@@ -41,9 +41,13 @@ static int may_name(int fd, const struct sockaddr *address, socklen_t length, in
     return type == SOCK_DGRAM && is_loopback_name_server(address, length);
 }
 
-// Connecting and sending at once is left to the program's fallback, as where the kernel has it switched off.
 static int is_fast_open(int fd, int flags) {
     return (flags & MSG_FASTOPEN) && socket_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM;
+}
+
+static int is_internet_stream(int fd) {
+    int domain = socket_option(fd, SOL_SOCKET, SO_DOMAIN);
+    return (domain == AF_INET || domain == AF_INET6) && socket_option(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP;
 }
 
 static long connect_raw(const run *run, int fd, const void *address, socklen_t length) {
@@ -156,10 +160,22 @@ EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length) {
     return (int)answer(do_connect(fd, address, length));
 }
 
+// Connects and sends, one after the other, as the kernel does for a server that it has no cookie of. A non-blocking
+// socket has sent nothing then.
+static long fast_open(const run *run, int fd, const struct msghdr *message, int flags) {
+    if (!message->msg_name) return -EOPNOTSUPP;
+    long result = do_connect(fd, message->msg_name, message->msg_namelen);
+    if (result < 0) return result;
+    struct msghdr rest = *message;
+    rest.msg_name = 0;
+    rest.msg_namelen = 0;
+    return known_call(run, SYS_sendmsg, fd, &rest, flags & ~MSG_FASTOPEN, 0);
+}
+
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
     const run *run = current_run();
     if (run->known) {
-        if (is_fast_open(fd, flags)) return answer(-EOPNOTSUPP);
+        if (is_fast_open(fd, flags)) return answer(fast_open(run, fd, message, flags));
         if (!message->msg_name || may_name(fd, message->msg_name, message->msg_namelen, flags)) {
             return answer(known_call(run, SYS_sendmsg, fd, message, flags, 0));
         }
@@ -172,11 +188,11 @@ EXPORT ssize_t sendto(
     const run *run = current_run();
     // All six arguments are in use: a send that names somebody carries the secret as a sendmsg.
     if (address && run->known) {
-        if (is_fast_open(fd, flags)) return answer(-EOPNOTSUPP);
+        struct iovec vector = {(void *)data, count};
+        struct msghdr message = {
+            .msg_name = (void *)address, .msg_namelen = length, .msg_iov = &vector, .msg_iovlen = 1};
+        if (is_fast_open(fd, flags)) return answer(fast_open(run, fd, &message, flags));
         if (may_name(fd, address, length, flags)) {
-            struct iovec vector = {(void *)data, count};
-            struct msghdr message = {
-                .msg_name = (void *)address, .msg_namelen = length, .msg_iov = &vector, .msg_iovlen = 1};
             return answer(known_call(run, SYS_sendmsg, fd, &message, flags, 0));
         }
     }
@@ -222,10 +238,11 @@ EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int flag
 
 EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length) { return accept4(fd, address, length, 0); }
 
-// The worker's answer about a pumped socket's name, cut to the caller's buffer as the kernel cuts it.
+// The worker's answer about a socket's name, cut to the caller's buffer as the kernel cuts it. It knows the names of
+// pumped sockets, and the peer that was asked for where a layer chose another.
 static int name_from_worker(int fd, uint32_t kind, struct sockaddr *address, socklen_t *length, socklen_t room) {
     const run *run = current_run();
-    if (!run->known || !is_pumped(fd, run)) return 0;
+    if (!run->known || !(kind == LAMINA_RUN_PEER ? is_internet_stream(fd) : is_pumped(fd, run))) return 0;
     lamina_run_request request;
     lamina_run_reply reply;
     prepare(&request, run, kind);

@@ -46,11 +46,11 @@ public enum Accepting<Base: Acceptor> {
         }
         lane.leave()
         guard offer(connection, operation) else { return lane.end(operation) }
-        if operation.pointee.handshake.hasArrived() {
+        if operation.field(\.handshake).hasArrived {
             return isRefused(operation) ? retry(operation) : lane.end(operation)
         }
         slot.pointee.column.pointee.upcalls.pointee.mark_pending(slot, request)
-        if operation.pointee.handshake.arrive() { conclude(operation) }
+        if operation.field(\.handshake).arrive() { conclude(operation) }
         return LAMINA_PENDING
     }
 
@@ -79,7 +79,7 @@ public enum Accepting<Base: Acceptor> {
                 return .ended
             }
             guard offer(connection, operation) else { return .ended }
-            guard operation.pointee.handshake.arrive() else { return .taken }
+            guard operation.field(\.handshake).arrive() else { return .taken }
             guard isRefused(operation) else { return .ended }
             operation.pointee.handshake = Handshake()
         }
@@ -125,7 +125,7 @@ public enum Accepting<Base: Acceptor> {
             request.pointee.socket_generation = column.pointee.generation
             Base.write(accepted, local: operation.pointee.local, remote: operation.pointee.remote)
         }
-        if operation.pointee.handshake.arrive() { conclude(operation) }
+        if operation.field(\.handshake).arrive() { conclude(operation) }
     }
 
     private static func isRefused(_ operation: UnsafeMutablePointer<Operation>) -> Bool {

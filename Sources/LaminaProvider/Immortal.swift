@@ -3,11 +3,13 @@
 /// A struct that is made here and changed field by field stays right when the framework's header grows.
 public enum Immortal {
     /// A zeroed value, with what `fill` writes into it.
+    @inlinable
     public static func value<Value>(_ fill: (UnsafeMutablePointer<Value>) -> Void) -> UnsafePointer<Value> {
         values(1) { fill($0) }
     }
 
     /// `count` zeroed values, with what `fill` writes into them.
+    @inlinable
     public static func values<Value>(
         _ count: Int,
         _ fill: (UnsafeMutablePointer<Value>) -> Void

@@ -75,6 +75,7 @@ struct RunCommandTests {
         "However the options of a run are written, they mean the same",
         arguments: [
             ["run", "--layer", "count"], ["run", "--layer=count", "--"], ["run", "-v", "-l", "count", "--"],
+            ["run", "-lcount"],
             ["run", "--verbose", "--layer=count"],
         ]
     )

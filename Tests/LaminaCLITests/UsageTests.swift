@@ -43,6 +43,7 @@ struct UsageTests {
         arguments: [
             (["lsit"], "\"list\""), (["instal", "x.so"], "\"install\""), (["frobnicate"], "lamina --help"),
             (["list", "--jsn"], "'--json'"), (["show"], "lamina show --help"), (["--frob"], "lamina --help"),
+            (["help", "rnu"], "\"run\""), (["list", "--json=1"], "'1' was specified; lamina list --help"),
             (["install", "--directory", "/tmp", "--user", "x.so"], "--directory stands alone"),
         ]
     )
@@ -58,7 +59,10 @@ struct UsageTests {
         arguments: [
             (["run"], "no program is named"), (["run", "--"], "no program is named"),
             (["run", "--layr", "trace", "--", "true"], "'--layer'"), (["run", "-q", "-v", "true"], "-q and -v"),
-            (["trace"], "no program is named"),
+            (["trace"], "no program is named"), (["trace", "--layer", "count", "true"], "lamina trace --help"),
+            (["run", "--layer", "kernel", "true"], "layer \"kernel\": is a base; name layers alone"),
+            (["run", "--layer", "./libMine.so", "true"], "./libMine.so: the library is missing; check the path"),
+            (["trace", "--set", "entries=conect", "true"], "did you mean \"connect\"?"),
         ]
     )
     func runMistakes(arguments: [String], remedy: String) throws {

@@ -44,10 +44,22 @@ struct ConnectTests {
         let redirect = "\(HostFixtures.redirect):port=\(server.port)"
         let direct = try HostFixtures.run([redirect], client)
         #expect(direct.lines.contains("kernel \(server.port)"))
+        #expect(direct.lines.contains("peer 127.0.0.1 \(dead.port)"))
         #expect(direct.lines.last?.hasPrefix("read 5 ") == true)
         let pumped = try HostFixtures.run([redirect, HostFixtures.passing], client)
         #expect(pumped.lines.contains("peer 127.0.0.1 \(dead.port)"))
         #expect(pumped.lines.last?.hasPrefix("read 5 ") == true)
+    }
+
+    @Test("Connecting and sending in one call is done as by a kernel that has no cookie", arguments: effects)
+    func fastOpen(effect: HostFixtures.Effect) throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let ending = try HostFixtures.run(effect, [HostFixtures.client, "fast", "127.0.0.1", "\(server.port)"])
+        #expect(ending.lines.prefix(2) == ["sent 10", "peer 127.0.0.1 \(server.port)"])
+        #expect(ending.lines.count == 4 && ending.lines[2].hasPrefix("read 5 "))
+        #expect(ending.lines.last == "sent -1 \(EINPROGRESS)")
+        #expect(ending.errors == "")
     }
 
     @Test("IPv6 is carried like IPv4", arguments: effects)

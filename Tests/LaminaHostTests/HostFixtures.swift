@@ -30,7 +30,11 @@ enum HostFixtures {
     static func path(_ name: String) -> String { "\(directory)/\(name)" }
 
     private static func program(_ name: String, _ options: [String]) -> String {
-        compile("LaminaHostTests/Fixtures/client.c", to: name, options)
+        compile(
+            "LaminaHostTests/Fixtures/client.c",
+            to: name,
+            options + ["-I", "\(PackageTree.root)/Sources/CLaminaRun/include"]
+        )
     }
 
     private static func layer(_ name: String) -> String {

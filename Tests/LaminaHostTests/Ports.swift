@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import TestSupport
 import Testing
 
 /// A loopback port that no server answers at.
@@ -40,6 +41,16 @@ final class SilentPort {
 
     deinit {
         stop()
+    }
+
+    /// How many connects are under way to it.
+    var dials: Int {
+        get throws {
+            let number = String(port, radix: 16, uppercase: true)
+            let dialing = "0100007F:\(String(repeating: "0", count: 4 - number.count))\(number) 02 "
+            let table = String(decoding: try readAll("/proc/net/tcp"), as: UTF8.self)
+            return table.split(separator: "\n").count { $0.contains(dialing) }
+        }
     }
 
     /// From now on connects are refused.

@@ -17,6 +17,14 @@ struct PumpTests {
         #expect(ending.lines == ["connect 0", "read \(count) \(String(expected.sum, radix: 16))"])
     }
 
+    @Test("Urgent data of a program arrives as ordinary data; that of its peer stays out of the stream")
+    func urgent() throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let ending = try HostFixtures.run(.observe, [HostFixtures.client, "urgent", "127.0.0.1", "\(server.port)"])
+        #expect(ending.lines == ["echoed abc", "received ac"])
+    }
+
     @Test("What a program sent before it ended is delivered")
     func leave() throws {
         let server = try TestServer()

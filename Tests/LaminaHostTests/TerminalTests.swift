@@ -95,7 +95,8 @@ struct TerminalTests {
 
     @Test("Nothing is left when the terminal is taken away")
     func hangUp() throws {
-        let terminal = try Terminal([HostFixtures.driver, HostFixtures.passing, "--", "sh", "-c", "echo ready; cat"])
+        let program = ["sh", "-c", "echo ready; exec sleep 60"]
+        let terminal = try Terminal([HostFixtures.driver, HostFixtures.passing, "--"] + program)
         try terminal.await("ready")
         terminal.hangUp()
         #expect(terminal.end().signal == SIGHUP)

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// A server on loopback, a thread a connection. The first line says what a connection is for: `echo`, `bulk COUNT`,
-/// `sink`, `reset`, `hold`.
+/// `sink`, `urgent`, `reset`, `hold`.
 final class TestServer: Sendable {
     /// Its port.
     let port: Int
@@ -77,6 +77,10 @@ final class TestServer: Sendable {
             var total = 0
             while case let count = read(connection, &buffer, buffer.count), count > 0 { total += count }
             sunk.withLock { $0.append(total) }
+        case "urgent":
+            send(connection, [97])
+            _ = Glibc.send(connection, [98 as UInt8], 1, Int32(MSG_OOB))
+            send(connection, [99])
         case "reset":
             clinux_reset_on_close(connection, 1)
         default:

@@ -13,6 +13,8 @@ final class EventClient: @unchecked Sendable {
     private var datagrams: [(bytes: [UInt8], sender: Address?)] = []
     private var accepted: [lamina_socket] = []
     private var retained: [UnsafeMutablePointer<lamina_data>] = []
+    private var inspected: [lamina_inspect_id] = []
+    private var aborted: [lamina_inspect_id] = []
     private var calls = 0
     private var inside = 0
     private var mostInside = 0
@@ -23,6 +25,8 @@ final class EventClient: @unchecked Sendable {
     var insideReceive: () -> Void = {}
     /// How the accept indication is answered.
     var takeConnection: (lamina_socket) -> lamina_status = { _ in 0 }
+    /// How the inspect indication is answered.
+    var inspect: (Address) -> Int = { _ in LAMINA_INSPECT_ACCEPT }
     /// How the receive-from indication is answered.
     var takeDatagrams: lamina_status = 0
 
@@ -66,6 +70,12 @@ final class EventClient: @unchecked Sendable {
     func connection() throws -> lamina_socket {
         try wait(for: "connection") { accepted.isEmpty ? nil : accepted.removeFirst() }
     }
+
+    func inspection() throws -> lamina_inspect_id {
+        try wait(for: "inspection") { inspected.isEmpty ? nil : inspected.removeFirst() }
+    }
+
+    func abort() throws -> lamina_inspect_id { try wait(for: "abort") { aborted.first } }
 
     func datagrams(_ count: Int) throws -> [(bytes: [UInt8], sender: Address?)] {
         try wait(for: "\(count) datagrams") { datagrams.count >= count ? datagrams : nil }
@@ -158,6 +168,16 @@ final class EventClient: @unchecked Sendable {
         }
         table.pointee.receive = { slot, event in client(slot)?.receive(event) ?? -EAGAIN }
         table.pointee.receive_from = { slot, event in client(slot)?.receiveFrom(event) ?? -EAGAIN }
+        table.pointee.inspect = { slot, event in
+            guard let client = client(slot) else { return -EAGAIN }
+            event.pointee.answer = UInt32(client.inspect(Address(event.pointee.remote.pointee)))
+            client.note { client.inspected.append(event.pointee.id) }
+            return 0
+        }
+        table.pointee.abort = { slot, event in
+            client(slot)?.note { client(slot)?.aborted.append(event.pointee.id) }
+            return 0
+        }
         table.pointee.disconnect = { slot, event in
             guard let client = client(slot) else { return 0 }
             client.note { client.ends.append(event.pointee) }

@@ -96,6 +96,18 @@ final class PendingCalls: @unchecked Sendable {
         start(bytes.count, flags: flags, { lamina_socket_send(socket.handle, $0, 1, 0, $1) }, fill: bytes)
     }
 
+    /// Starts an accept; `socket` gives what it took.
+    @discardableResult
+    func accept(_ listener: Socket) -> lamina_status {
+        start(0, flags: 0, { lamina_socket_accept(listener.handle, nil, nil, $1) })
+    }
+
+    /// What an accept that has ended took.
+    func socket(_ number: Int) throws -> lamina_socket {
+        guard let slot = calls[number].request.pointee.socket else { throw TestFailure("no socket was accepted") }
+        return lamina_socket(slot: slot, generation: calls[number].request.pointee.socket_generation)
+    }
+
     /// Starts to change which indications are enabled.
     @discardableResult
     func enable(_ socket: Socket, _ set: UInt32, clear: UInt32) -> lamina_status {

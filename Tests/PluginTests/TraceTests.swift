@@ -168,8 +168,7 @@ struct TraceTests {
             return #expect(throws: LaminaError.self) { try made() }?.description ?? "made"
         }
         #expect(
-            refusal("entries=conect") == "layer \"trace\": entries: \"conect\" is no entry, indication or class; "
-                + "lamina show trace lists what may stand there"
+            refusal("entries=conect") == "layer \"trace\": entries: \"conect\" is no choice; did you mean \"connect\"?"
         )
         #expect(refusal("bytes=1MB") == "layer \"trace\": bytes is more than 64k; give less")
         #expect(
@@ -177,6 +176,23 @@ struct TraceTests {
                 "/none/trace can't be opened: No such file or directory; give a file in a directory that you may write"
             )
         )
+    }
+
+    @Test("Every entry, indication and class that there is may be asked for by its name")
+    func names() throws {
+        let names = try #require(
+            try Library.load(Plugin.product("Trace")).provider().manifest.settings.first { $0.name == "entries" }
+        ).choices
+        for number in 0..<UInt32(LAMINA_ENTRY_COUNT) {
+            #expect(names.contains(String(cString: lamina_describe_entry(number).pointee.name)))
+        }
+        for number in 0..<UInt32(LAMINA_INDICATION_COUNT) {
+            #expect(names.contains(String(cString: lamina_describe_indication(number).pointee.name)))
+        }
+        for name in names {
+            let made = try chain(("trace:entries=\(name)", Plugin.product("Trace")), ("echo", echo))
+            #expect(!made.instances[0].entryNames.isEmpty || !made.instances[0].indicationNames.isEmpty, "\(name)")
+        }
     }
 
     @Test("Without a file, lines go to the framework's output and begin with lamina: and the label")

@@ -123,6 +123,12 @@ public final class Child {
         while !text(0).split(separator: "\n").contains(Substring(line)) { try readMore(for: line) }
     }
 
+    /// Reads until a line has been written to standard output, and gives the first one.
+    public func firstLine() throws -> String {
+        while !text(0).contains("\n") { try readMore(for: "\n") }
+        return String(text(0).prefix { $0 != "\n" })
+    }
+
     /// Reads until `text` stands on standard error.
     public func awaitError(_ text: String) throws {
         while !self.text(1).contains(text) { try readMore(for: text) }

@@ -89,7 +89,7 @@ public struct CatalogWriter: Sendable {
                 remedy: Suggestion.remedy(
                     for: name,
                     among: own.entries.map(\.name),
-                    otherwise: "mask it there, or remove it where it is"
+                    otherwise: "lamina list shows what is"
                 )
             )
         }

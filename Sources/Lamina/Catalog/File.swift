@@ -90,7 +90,7 @@ enum File {
         let file = try Descriptor(opening: path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
         let status = try file.status(of: path)
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw LaminaError(.invalidArgument, path, "is not a regular file")
+            throw LaminaError(.invalidArgument, path, "is not a regular file", remedy: "check the path")
         }
         guard status.st_size <= limit else {
             throw LaminaError(

@@ -11,7 +11,8 @@ struct LibraryVerifier {
         guard entry.isAvailable, let library = entry.library, let manifest = entry.manifest else { return entry }
         var entry = entry
         do throws(LaminaError) {
-            try check(library, pin: manifest.sha256, identity: manifest.identity)
+            let remedy = "install it again, or remove its manifest"
+            try check(library, pin: manifest.sha256, identity: manifest.identity, remedy: remedy)
         } catch {
             entry.state = .unavailable(error)
         }
@@ -19,7 +20,13 @@ struct LibraryVerifier {
     }
 
     /// Checks a library's owner, mode and parents, its pin where it has one, and that it is a plug-in of this machine.
-    mutating func check(_ library: String, pin: String?, identity: FileIdentity?) throws(LaminaError) {
+    /// `remedy` is for a file that isn't there.
+    mutating func check(
+        _ library: String,
+        pin: String?,
+        identity: FileIdentity?,
+        remedy: String = "check the path"
+    ) throws(LaminaError) {
         var status = stat()
         var isThere = lstat(library, &status) == 0
         let isLink = isThere && status.st_mode & S_IFMT == S_IFLNK
@@ -30,7 +37,7 @@ struct LibraryVerifier {
                 number == ENOENT ? .notFound : .system,
                 library,
                 number == ENOENT ? "the library is missing" : "can't be examined: \(String(cString: strerror(number)))",
-                remedy: "install it again, or remove its manifest",
+                remedy: remedy,
                 errno: number
             )
         }

@@ -4,7 +4,7 @@ import Glibc
 /// others may write, or that lies below a directory where others could replace it, is refused.
 struct Trust {
     private let owners: [UInt32]
-    private var checked: [String: LaminaError?] = [:]
+    private var sound: Set<String> = []
 
     init() {
         owners = Environment.isSecure ? [0, geteuid()] : [0, geteuid(), Environment.executableOwner ?? 0]
@@ -29,38 +29,20 @@ struct Trust {
         throw LaminaError(.refused, path, "may be written by \(who)", remedy: "chmod go-w it")
     }
 
-    /// Checks every directory from `folder` up to the root, each once; links are followed first.
+    /// Checks every directory from `folder` up to the root, each sound one once; links are followed first.
     mutating func check(folder: String) throws(LaminaError) {
-        try once(folder) { trust throws(LaminaError) in
-            guard let real = File.resolved(folder) else { throw File.error(folder, "can't be reached") }
-            try trust.check(resolved: real)
-        }
+        if sound.contains(folder) { return }
+        guard let real = File.resolved(folder) else { throw File.error(folder, "can't be reached") }
+        try check(resolved: real)
+        sound.insert(folder)
     }
 
     private mutating func check(resolved folder: String) throws(LaminaError) {
-        try once(folder) { trust throws(LaminaError) in
-            var status = stat()
-            guard stat(folder, &status) == 0 else { throw File.error(folder, "can't be examined") }
-            try trust.check(status, of: folder)
-            if folder != "/" { try trust.check(resolved: File.folder(of: folder)) }
-        }
-    }
-
-    /// Runs a folder's check, or gives what came of it before.
-    private mutating func once(
-        _ folder: String,
-        _ check: (inout Trust) throws(LaminaError) -> Void
-    ) throws(LaminaError) {
-        if let known = checked[folder] {
-            if let known { throw known }
-            return
-        }
-        do throws(LaminaError) {
-            try check(&self)
-            checked[folder] = .some(nil)
-        } catch {
-            checked[folder] = error
-            throw error
-        }
+        if sound.contains(folder) { return }
+        var status = stat()
+        guard stat(folder, &status) == 0 else { throw File.error(folder, "can't be examined") }
+        try check(status, of: folder)
+        if folder != "/" { try check(resolved: File.folder(of: folder)) }
+        sound.insert(folder)
     }
 }

@@ -99,12 +99,17 @@ public final class Chain: @unchecked Sendable {
         guard parts.count < 62 else {
             throw LaminaError(.invalidChain, "chain", "has \(parts.count) levels", remedy: "use at most 61")
         }
+        for part in parts.dropLast() where part.provider.manifest.kind == .base {
+            throw LaminaError(
+                .invalidChain,
+                "layer \"\(label(of: part))\"",
+                "is a base",
+                remedy: "name layers alone; one base stands last"
+            )
+        }
         var labels: Set<String> = []
         for part in parts {
             let label = label(of: part)
-            if part.provider.manifest.kind == .base, part.provider !== base {
-                throw LaminaError(.invalidChain, "layer \"\(label)\"", "is a base, and bases stand last")
-            }
             guard labels.insert(label).inserted else {
                 throw LaminaError(
                     .invalidChain,

@@ -71,8 +71,8 @@ struct DescriptorReader {
         return names
     }
 
-    func choice<Value>(_ number: UInt32, _ name: String, _ values: [UInt32: Value]) throws(LaminaError) -> Value {
-        guard let value = values[number] else { throw error(name, "has the unknown value \(number)") }
+    func choice<Value>(_ number: UInt32, _ name: String, _ value: (UInt32) -> Value?) throws(LaminaError) -> Value {
+        guard let value = value(number) else { throw error(name, "has the unknown value \(number)") }
         return value
     }
 
@@ -104,10 +104,9 @@ struct DescriptorReader {
             return try pointer.map { pointer throws(LaminaError) in try line(pointer, "\(place).\(name)") }
         }
         let flags = Int(setting.pointee.flags)
-        let types = Dictionary(uniqueKeysWithValues: SettingType.allCases.map { ($0.number, $0) })
         let declaration = SettingDeclaration(
             name: try name(try text(\.name, "name"), "\(place).name"),
-            type: try choice(setting.pointee.type, "\(place).type", types),
+            type: try choice(setting.pointee.type, "\(place).type", SettingType.init(number:)),
             choices: try text(\.choices, "choices")?.split(separator: "|").map(String.init) ?? [],
             default: try text(\.default_value, "default_value"),
             help: try text(\.help, "help") ?? "",
@@ -142,6 +141,12 @@ struct DescriptorReader {
 }
 
 extension SettingType {
+    /// From `LAMINA_SETTING_…`; nil for any other number.
+    init?(number: UInt32) {
+        guard let type = Self.allCases.first(where: { $0.number == number }) else { return nil }
+        self = type
+    }
+
     /// `LAMINA_SETTING_…`.
     var number: UInt32 {
         let number =
@@ -161,13 +166,20 @@ extension SettingType {
 }
 
 extension Phase {
-    /// The phases by `LAMINA_PHASE_…`.
-    static let byNumber: [UInt32: Phase] = [
-        UInt32(LAMINA_PHASE_NONE): .none, UInt32(LAMINA_PHASE_INSPECTOR): .inspector,
-        UInt32(LAMINA_PHASE_FIREWALL): .firewall, UInt32(LAMINA_PHASE_REDIRECTOR): .redirector,
-        UInt32(LAMINA_PHASE_PROXY): .proxy, UInt32(LAMINA_PHASE_INBOUND_MODIFY): .inboundModify,
-        UInt32(LAMINA_PHASE_OUTBOUND_MODIFY): .outboundModify,
-        UInt32(LAMINA_PHASE_CRYPTO_COMPRESS): .cryptoCompress, UInt32(LAMINA_PHASE_LOCAL_CACHE): .localCache,
-        UInt32(LAMINA_PHASE_SYSTEM): .system,
-    ]
+    /// From `LAMINA_PHASE_…`; nil for any other number.
+    init?(number: UInt32) {
+        switch Int(number) {
+        case LAMINA_PHASE_NONE: self = .none
+        case LAMINA_PHASE_INSPECTOR: self = .inspector
+        case LAMINA_PHASE_FIREWALL: self = .firewall
+        case LAMINA_PHASE_REDIRECTOR: self = .redirector
+        case LAMINA_PHASE_PROXY: self = .proxy
+        case LAMINA_PHASE_INBOUND_MODIFY: self = .inboundModify
+        case LAMINA_PHASE_OUTBOUND_MODIFY: self = .outboundModify
+        case LAMINA_PHASE_CRYPTO_COMPRESS: self = .cryptoCompress
+        case LAMINA_PHASE_LOCAL_CACHE: self = .localCache
+        case Int(LAMINA_PHASE_SYSTEM): self = .system
+        default: return nil
+        }
+    }
 }

@@ -82,7 +82,7 @@ struct TableChecker {
 
     /// The instance's effect, once its tables are found sound.
     func check(_ made: lamina_instance) throws(LaminaError) -> Effect {
-        guard let effect = Effect.byNumber[made.effect] else {
+        guard let effect = Effect(number: made.effect) else {
             throw error("effect", "has the unknown value \(made.effect)")
         }
         guard effect <= provider.manifest.effect else {

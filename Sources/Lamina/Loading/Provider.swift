@@ -44,25 +44,17 @@ public final class Provider: @unchecked Sendable {
         }
         let name = try reader.name(try reader.text(\.name, "name"), "name")
         reader.subject = "\(image.path): provider \"\(name)\""
-        let kinds: [UInt32: ProviderKind] = [
-            UInt32(LAMINA_BASE_PROVIDER): .base, UInt32(LAMINA_LAYERED_PROVIDER): .layered,
-            UInt32(LAMINA_TERMINATING_PROVIDER): .terminating,
-        ]
-        let handoffs: [UInt32: Handoff] = [
-            UInt32(LAMINA_HANDOFF_SHARE): .share, UInt32(LAMINA_HANDOFF_MOVE): .move,
-            UInt32(LAMINA_HANDOFF_NONE): .none,
-        ]
         var manifest = Manifest(
             name: name,
             library: image.path,
-            kind: try reader.choice(provider.kind, "kind", kinds),
-            effect: try reader.choice(provider.effect, "effect", Effect.byNumber)
+            kind: try reader.choice(provider.kind, "kind", ProviderKind.init(number:)),
+            effect: try reader.choice(provider.effect, "effect", Effect.init(number:))
         )
         manifest.version = try reader.text(\.version, "version") ?? ""
         manifest.summary = try reader.text(\.summary, "summary") ?? ""
         manifest.uuid = try reader.text(\.uuid, "uuid") ?? ""
-        manifest.handoff = try reader.choice(provider.handoff, "handoff", handoffs)
-        manifest.phase = try reader.choice(provider.phase, "phase", Phase.byNumber)
+        manifest.handoff = try reader.choice(provider.handoff, "handoff", Handoff.init(number:))
+        manifest.phase = try reader.choice(provider.phase, "phase", Phase.init(number:))
         manifest.categories = SocketCategories(rawValue: provider.categories)
         guard !manifest.categories.isEmpty, SocketCategories.all.isSuperset(of: manifest.categories) else {
             throw reader.error("categories", "0x\(String(provider.categories, radix: 16)) is no set of categories")
@@ -85,10 +77,38 @@ public final class Provider: @unchecked Sendable {
     }
 }
 
+extension ProviderKind {
+    /// From `LAMINA_…_PROVIDER`; nil for any other number.
+    fileprivate init?(number: UInt32) {
+        switch Int(number) {
+        case LAMINA_BASE_PROVIDER: self = .base
+        case LAMINA_LAYERED_PROVIDER: self = .layered
+        case LAMINA_TERMINATING_PROVIDER: self = .terminating
+        default: return nil
+        }
+    }
+}
+
+extension Handoff {
+    /// From `LAMINA_HANDOFF_…`; nil for any other number.
+    fileprivate init?(number: UInt32) {
+        switch Int(number) {
+        case LAMINA_HANDOFF_SHARE: self = .share
+        case LAMINA_HANDOFF_MOVE: self = .move
+        case LAMINA_HANDOFF_NONE: self = .none
+        default: return nil
+        }
+    }
+}
+
 extension Effect {
-    /// The effects by `LAMINA_EFFECT_…`.
-    static let byNumber: [UInt32: Effect] = [
-        UInt32(LAMINA_EFFECT_NONE): .none, UInt32(LAMINA_EFFECT_OBSERVE): .observe,
-        UInt32(LAMINA_EFFECT_TRANSFORM): .transform,
-    ]
+    /// From `LAMINA_EFFECT_…`; nil for any other number.
+    init?(number: UInt32) {
+        switch Int(number) {
+        case LAMINA_EFFECT_NONE: self = .none
+        case LAMINA_EFFECT_OBSERVE: self = .observe
+        case LAMINA_EFFECT_TRANSFORM: self = .transform
+        default: return nil
+        }
+    }
 }

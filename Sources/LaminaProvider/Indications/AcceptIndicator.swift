@@ -7,7 +7,7 @@ import Glibc
 public struct AcceptIndicator {
     /// Whether accepts are wanted.
     var gate: IndicationGate
-    private let entry: lamina_accept_function
+    fileprivate let entry: lamina_accept_function
     fileprivate var request = lamina_request()
     fileprivate var local = lamina_address()
     fileprivate var remote = lamina_address()
@@ -23,14 +23,6 @@ public struct AcceptIndicator {
         self.gate = gate
         self.entry = entry
     }
-
-    fileprivate func accept(
-        _ local: UnsafeMutablePointer<lamina_address>,
-        _ remote: UnsafeMutablePointer<lamina_address>,
-        _ request: UnsafeMutablePointer<lamina_request>
-    ) {
-        _ = entry(gate.slot, local, remote, request)
-    }
 }
 
 extension UnsafeMutablePointer<AcceptIndicator> {
@@ -41,8 +33,8 @@ extension UnsafeMutablePointer<AcceptIndicator> {
     private static var pause: Int64 { 100_000_000 }
 
     private var gate: UnsafeMutablePointer<IndicationGate> { field(\.gate) }
-    private var group: UnsafeMutablePointer<LaneGroup> { pointee.gate.group }
-    private var slot: UnsafeMutablePointer<lamina_slot> { pointee.gate.slot }
+    private var group: UnsafeMutablePointer<LaneGroup> { gate.field(\.group).pointee }
+    private var slot: UnsafeMutablePointer<lamina_slot> { gate.field(\.slot).pointee }
     private var request: UnsafeMutablePointer<lamina_request> { field(\.request) }
     private var upcalls: lamina_upcalls { slot.pointee.column.pointee.upcalls.pointee }
 
@@ -122,14 +114,14 @@ extension UnsafeMutablePointer<AcceptIndicator> {
                 request,
                 { _, _, context in
                     guard let indicator = context?.assumingMemoryBound(to: AcceptIndicator.self) else { return 0 }
-                    if indicator.field(\.turn).pointee.arrive(), indicator.indicate() { indicator.acceptNext() }
+                    if indicator.field(\.turn).arrive(), indicator.indicate() { indicator.acceptNext() }
                     return 0
                 },
                 UnsafeMutableRawPointer(self)
             )
             pointee.turn = Handshake()
-            pointee.accept(field(\.local), field(\.remote), request)
-            guard pointee.turn.arrive(), indicate() else { return }
+            _ = field(\.entry).pointee(slot, field(\.local), field(\.remote), request)
+            guard field(\.turn).arrive(), indicate() else { return }
         }
     }
 
@@ -163,18 +155,15 @@ extension UnsafeMutablePointer<AcceptIndicator> {
             if !isKept { upcalls.refuse_accepted(slot, accepted, generation) }
             return
         }
-        let answer = withUnsafePointer(to: pointee.local) { local in
-            withUnsafePointer(to: pointee.remote) { remote in
-                var event = lamina_accept_event(
-                    local: local,
-                    remote: remote,
-                    accepted: accepted,
-                    accepted_generation: generation
-                )
-                return lamina_indicate_accept(slot, &event)
-            }
+        var event = lamina_accept_event(
+            local: UnsafePointer(field(\.local)),
+            remote: UnsafePointer(field(\.remote)),
+            accepted: accepted,
+            accepted_generation: generation
+        )
+        if lamina_indicate_accept(slot, &event) != 0 {
+            upcalls.refuse_accepted(slot, accepted, generation)
         }
-        if answer != 0 { upcalls.refuse_accepted(slot, accepted, generation) }
         gate.end()
     }
 

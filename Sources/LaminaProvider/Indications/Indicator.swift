@@ -56,7 +56,7 @@ public struct IndicationRoom {
 public struct Indicator {
     /// Which indications are wanted.
     public var gate: IndicationGate
-    private let actions: UnsafePointer<IndicatorActions>
+    fileprivate let actions: UnsafePointer<IndicatorActions>
     fileprivate let lane: UnsafeMutablePointer<Lane>
     fileprivate let isDatagram: Bool
     fileprivate var retention: UnsafeMutablePointer<Retention>
@@ -82,12 +82,6 @@ public struct Indicator {
         self.isDatagram = isDatagram
         self.retention = retention
     }
-
-    fileprivate var owner: UnsafeMutableRawPointer { lane.pointee.group.pointee.owner }
-
-    fileprivate func read(_ room: UnsafeMutablePointer<IndicationRoom>) -> Int { actions.pointee.read(owner, room) }
-    fileprivate func ending() -> Int32? { actions.pointee.ending(owner) }
-    fileprivate func schedule() -> Int32 { actions.pointee.schedule(owner) }
 }
 
 extension UnsafeMutablePointer<Indicator> {
@@ -134,7 +128,10 @@ extension UnsafeMutablePointer<Indicator> {
     }
 
     private var gate: UnsafeMutablePointer<IndicationGate> { field(\.gate) }
-    private var group: UnsafeMutablePointer<LaneGroup> { pointee.lane.pointee.group }
+    private var group: UnsafeMutablePointer<LaneGroup> { field(\.lane).pointee.field(\.group).pointee }
+    private var owner: UnsafeMutableRawPointer { group.field(\.owner).pointee }
+    private var actions: UnsafePointer<IndicatorActions> { field(\.actions).pointee }
+    private var slot: UnsafeMutablePointer<lamina_slot> { gate.field(\.slot).pointee }
 
     /// Frees it, once the socket's group has finished. Retained data live on.
     public func destroy() {
@@ -175,21 +172,20 @@ extension UnsafeMutablePointer<Indicator> {
             var line = LineBuffer(memory)
             line.append("indications stop until a receive: ")
             line.append(cString: strerror(-status))
-            line.log(pointee.gate.slot, LAMINA_LOG_WARNING)
+            line.log(slot, LAMINA_LOG_WARNING)
         }
         pointee.isStopped = true
     }
 
     /// What wasn't taken needs no word from the transport.
     private func scheduleNext() -> Int32 {
-        pointee.rest != nil && wantsInput ? post() : pointee.schedule()
+        pointee.rest != nil && wantsInput ? post() : actions.pointee.schedule(owner)
     }
 
     /// Lets the engine call `run`. Under the lock. A negative errno if it can't.
     public func post() -> Int32 {
         guard !pointee.isPosted else { return 0 }
         guard group.pinLocked() else { return -ECANCELED }
-        let slot = pointee.gate.slot
         let status = slot.pointee.column.pointee.upcalls.pointee.post(
             slot,
             { context in
@@ -272,7 +268,7 @@ extension UnsafeMutablePointer<Indicator> {
     /// One indication. True: there may be more.
     private func indicate() -> Bool {
         guard gate.isOpen(for: Self.data) else {
-            if let reason = pointee.ending() { indicateEnd(reason) }
+            if let reason = actions.pointee.ending(owner) { indicateEnd(reason) }
             return false
         }
         if let rest = pointee.rest {
@@ -286,7 +282,7 @@ extension UnsafeMutablePointer<Indicator> {
 
     private func indicateStream(_ slab: UnsafeMutablePointer<Slab>) -> Bool {
         var room = IndicatedNode.room(in: slab, isDatagram: false)
-        let received = pointee.read(&room)
+        let received = actions.pointee.read(owner, &room)
         if received == -Int(EAGAIN) { return false }
         guard received > 0 else {
             indicateEnd(Int32(received))
@@ -303,7 +299,7 @@ extension UnsafeMutablePointer<Indicator> {
             return false
         }
         var event = lamina_receive_event(data: node.data, bytes_indicated: length, bytes_accepted: length)
-        let status = lamina_indicate_receive(pointee.gate.slot, &event)
+        let status = lamina_indicate_receive(slot, &event)
         let taken = status == 0 ? Swift.min(event.bytes_accepted, length) : 0
         let isDone = status == LAMINA_PENDING || taken == length
         if !isDone {
@@ -324,7 +320,7 @@ extension UnsafeMutablePointer<Indicator> {
         var count = 0
         while count < Self.batch, slab.room >= Slab.largest {
             var room = IndicatedNode.room(in: slab, isDatagram: true)
-            let received = pointee.read(&room)
+            let received = actions.pointee.read(owner, &room)
             guard received >= 0 else { break }
             let node = IndicatedNode.make(in: slab, room, received, pointee.retention)
             if let last { last.pointee.next = node.data } else { first = node.data }
@@ -336,7 +332,7 @@ extension UnsafeMutablePointer<Indicator> {
         let isWanted = gate.begin(IndicationGate.bit(LAMINA_INDICATION_RECEIVE_FROM))
         if isWanted {
             var event = lamina_receive_from_event(datagrams: first)
-            status = lamina_indicate_receive_from(pointee.gate.slot, &event)
+            status = lamina_indicate_receive_from(slot, &event)
         }
         if status != LAMINA_PENDING { IndicatedNode.giveBack(first) }
         if status < 0 {
@@ -360,7 +356,7 @@ extension UnsafeMutablePointer<Indicator> {
                 flags: reason < 0 ? UInt32(LAMINA_DISCONNECT_ABORTIVE) : 0,
                 reason: reason
             )
-            _ = lamina_indicate_disconnect(pointee.gate.slot, &event)
+            _ = lamina_indicate_disconnect(slot, &event)
         }
         gate.end()
     }

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "lamina_run.h"
 
 typedef struct address {
     socklen_t length;
@@ -127,6 +130,45 @@ static int mode_nonblocking(char **v) {
         if (n == 0) break;
     }
     printf("read %.*s\n", (int)got, text);
+    return 0;
+}
+
+// Connects and sends in one call.
+static int mode_fast(char **v) {
+    address a = at(v[0], v[1]);
+    int fd = open_stream(&a, 0);
+    printf("sent %zd\n", sendto(fd, "echo\nhello", 10, MSG_FASTOPEN, (void *)&a.storage, a.length));
+    print_name("peer", getpeername, fd);
+    shutdown(fd, SHUT_WR);
+    drain(fd, "read");
+    struct iovec vector = {"x", 1};
+    struct msghdr message = {.msg_name = &a.storage, .msg_namelen = a.length, .msg_iov = &vector, .msg_iovlen = 1};
+    fd = open_stream(&a, SOCK_NONBLOCK);
+    printf("sent %zd", sendmsg(fd, &message, MSG_FASTOPEN));
+    printf(" %d\n", errno);
+    return 0;
+}
+
+// Urgent data to a server that sends back what it reads, and from one that sends "a", "b" urgently, and "c".
+static int mode_urgent(char **v) {
+    address a = at(v[0], v[1]);
+    int fd = open_stream(&a, 0);
+    char text[8] = "";
+    try_connect(fd, &a);
+    command(fd, "echo\na");
+    send(fd, "b", 1, MSG_OOB);
+    command(fd, "c");
+    shutdown(fd, SHUT_WR);
+    recv(fd, text, sizeof text, MSG_WAITALL);
+    printf("echoed %s\n", text);
+    fd = open_stream(&a, 0);
+    try_connect(fd, &a);
+    command(fd, "urgent\n");
+    memset(text, 0, sizeof text);
+    for (size_t got = 0; got < sizeof text; got++) {
+        if (recv(fd, text + got, 1, 0) <= 0) break;
+    }
+    printf("received %s\n", text);
     return 0;
 }
 
@@ -256,6 +298,25 @@ static int mode_streams(char **v) {
     return 0;
 }
 
+// What another process hears from a run's worker: a connection to its port, and a question without the secret.
+static int mode_stranger(char **v) {
+    address a = at("127.0.0.1", v[0]);
+    int fd = open_stream(&a, 0);
+    char text[8];
+    printf("connect %d", try_connect(fd, &a));
+    printf(" %zd", recv(fd, text, sizeof text, 0));
+    printf(" %d\n", errno);
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    memcpy(name.sun_path + 1, v[1], 32);
+    fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    printf("ask %d", connect(fd, (void *)&name, offsetof(struct sockaddr_un, sun_path) + 33) ? errno : 0);
+    lamina_run_request question = {.version = LAMINA_RUN_VERSION, .kind = LAMINA_RUN_RESOLVE, .name = "localhost"};
+    static lamina_run_names answer;
+    send(fd, &question, sizeof question, 0);
+    printf(" %zd\n", recv(fd, &answer, sizeof answer, 0));
+    return 0;
+}
+
 static int mode_refused(char **v) {
     (void)v;
     address name_server = at("127.0.0.1", "53"), other = at("127.0.0.1", "9"), far = at("192.0.2.1", "53");
@@ -333,7 +394,8 @@ int main(int count, char **v) {
     static const struct { const char *name; int (*run)(char **); } modes[] = {
         {"connect", mode_connect}, {"nonblocking", mode_nonblocking}, {"again", mode_again},
         {"children", mode_children}, {"slow", mode_slow}, {"late", mode_late}, {"bulk", mode_bulk}, {"leave", mode_leave},
-        {"reset", mode_reset}, {"hold", mode_hold}, {"streams", mode_streams}, {"refused", mode_refused},
+        {"reset", mode_reset}, {"hold", mode_hold}, {"stranger", mode_stranger}, {"fast", mode_fast}, {"urgent", mode_urgent},
+        {"streams", mode_streams}, {"refused", mode_refused},
         {"local", mode_local}, {"names", mode_names}, {"host", mode_host},
     };
     setvbuf(stdout, 0, _IOLBF, 0);
