@@ -94,7 +94,7 @@ let package = Package(
         .target(
             name: "WinsockKernel",
             dependencies: ["Lamina", "CLamina", "CLinux", "CWinsockKernel"],
-            exclude: ["wsk.map"],
+            exclude: ["wsk.map", "Tools"],
             swiftSettings: house,
             linkerSettings: [
                 exports("Sources/WinsockKernel/wsk.map"), shipped,

@@ -73,7 +73,8 @@ const void *wsk_image_of(const void *address) {
 DECLSPEC_NORETURN static void end(const char *function, const char *message, const void *caller) {
     char place[512], line[1024];
     wsk_describe_place(caller, place, sizeof place);
-    const int length = snprintf(line, sizeof line, "lamina: wsk: %s: %s (called from %s)\n", function, message, place);
+    const int length = snprintf(line, sizeof line, caller ? "lamina: wsk: %s: %s (called from %s)\n" : "lamina: wsk: %s: %s\n",
+        function, message, place);
     if (write(STDERR_FILENO, line, (size_t)(length < (int)sizeof line ? length : (int)sizeof line - 1)) < 0) {
         abort();
     }

@@ -137,11 +137,21 @@ enum {
     WSK_OPERATION_DEFERRED = 2,
 };
 
-/// What an inline completion leaves to the call in progress.
 enum {
+    /// The run time delivers it later.
     WSK_INLINE_DEFERRED = 1,
+    /// A step has succeeded, and the call in progress makes the next one.
     WSK_INLINE_STEP = 2,
+    /// It has ended with `status`.
+    WSK_INLINE_ENDED = 4,
 };
+
+/// What an inline completion leaves to the call in progress.
+typedef struct wsk_inline_result {
+    /// `WSK_INLINE_…`.
+    uint32_t flags;
+    NTSTATUS status;
+} wsk_inline_result;
 
 /// The run time's part of an IRP.
 typedef struct wsk_operation {
@@ -153,8 +163,8 @@ typedef struct wsk_operation {
     wsk_socket *socket;
     /// The socket that the operation makes.
     wsk_socket *made;
-    /// Where an inline completion writes `WSK_INLINE_…`; the call's own.
-    uint32_t *inline_result;
+    /// The call's own.
+    wsk_inline_result *inline_result;
     /// What follows when the step under way has succeeded, or null.
     lamina_status (*next)(PIRP irp);
     /// Where results go.
@@ -222,12 +232,37 @@ typedef struct wsk_indication {
     struct sockaddr_in6 address;
 } wsk_indication;
 
-/// Calls of the client's callbacks, at DISPATCH_LEVEL.
-static inline NTSTATUS wsk_call_accept(wsk_socket *listener, PSOCKADDR local, PSOCKADDR remote, wsk_socket *made) {
-    const WSK_CLIENT_LISTEN_DISPATCH *client = (const WSK_CLIENT_LISTEN_DISPATCH *)listener->dispatch;
-    if (listener->category == LAMINA_STREAM && client) {
-        client = ((const WSK_CLIENT_STREAM_DISPATCH *)listener->dispatch)->Listen;
+// Calls of the client's callbacks, at DISPATCH_LEVEL.
+
+static inline const WSK_CLIENT_LISTEN_DISPATCH *wsk_listen_client(const wsk_socket *socket) {
+    return socket->category == LAMINA_STREAM && socket->dispatch
+        ? ((const WSK_CLIENT_STREAM_DISPATCH *)socket->dispatch)->Listen
+        : (const WSK_CLIENT_LISTEN_DISPATCH *)socket->dispatch;
+}
+
+static inline WSK_INSPECT_ACTION wsk_call_inspect(
+    wsk_socket *listener, PSOCKADDR local, PSOCKADDR remote, PWSK_INSPECT_ID identity) {
+    const WSK_CLIENT_LISTEN_DISPATCH *client = wsk_listen_client(listener);
+    if (!client || !client->WskInspectEvent) {
+        return WskInspectAccept;
     }
+    const KIRQL before = wsk_enter_dispatch();
+    const WSK_INSPECT_ACTION action = client->WskInspectEvent(listener->context, local, remote, identity);
+    wsk_leave_dispatch(before);
+    return action;
+}
+
+static inline void wsk_call_abort(wsk_socket *listener, PWSK_INSPECT_ID identity) {
+    const WSK_CLIENT_LISTEN_DISPATCH *client = wsk_listen_client(listener);
+    if (client && client->WskAbortEvent) {
+        const KIRQL before = wsk_enter_dispatch();
+        (void)client->WskAbortEvent(listener->context, identity);
+        wsk_leave_dispatch(before);
+    }
+}
+
+static inline NTSTATUS wsk_call_accept(wsk_socket *listener, PSOCKADDR local, PSOCKADDR remote, wsk_socket *made) {
+    const WSK_CLIENT_LISTEN_DISPATCH *client = wsk_listen_client(listener);
     if (!client || !client->WskAcceptEvent) {
         return STATUS_REQUEST_NOT_ACCEPTED;
     }

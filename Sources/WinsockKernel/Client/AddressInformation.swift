@@ -198,7 +198,7 @@ public func wsk_get_address_info(
         operation.pointee.allocation = UnsafeMutableRawPointer(question)
         operation.pointee.output.0 = UnsafeMutableRawPointer(result)
         operation.pointee.output.3 = object.pointer
-        return Submission.run(irp, .addressInfo) { chain.resolve(question.place(\.query), request: $0) }
+        return Submission.run(irp) { chain.resolve(question.place(\.query), request: $0) }
     }
 }
 
@@ -239,5 +239,5 @@ public func wsk_get_name_info(
     operation.pointee.output.0 = node.map { UnsafeMutableRawPointer($0) }
     operation.pointee.output.1 = service.map { UnsafeMutableRawPointer($0) }
     operation.pointee.output.3 = object.pointer
-    return Submission.run(irp, .nameInfo) { chain.reverseResolve(query, request: $0) }
+    return Submission.run(irp) { chain.reverseResolve(query, request: $0) }
 }

@@ -16,6 +16,15 @@ enum Callbacks {
         table.pointee.size = UInt32(MemoryLayout<lamina_indications>.size)
         table.pointee.version = LAMINA_ABI_VERSION
         table.pointee.accept = { slot, event in socket(slot).map { accept($0, event) } ?? -EAGAIN }
+        table.pointee.inspect = { slot, event in
+            if let socket = socket(slot) { inspect(socket, event) }
+            return 0
+        }
+        table.pointee.abort = { slot, event in
+            var identity = identity(event.pointee.id)
+            if let socket = socket(slot) { wsk_call_abort(socket, &identity) }
+            return 0
+        }
         table.pointee.receive = { slot, event in socket(slot).map { receive($0, event) } ?? -EAGAIN }
         table.pointee.receive_from = { slot, event in socket(slot).map { receiveFrom($0, event) } ?? -EAGAIN }
         table.pointee.disconnect = { slot, event in
@@ -34,7 +43,43 @@ enum Callbacks {
         slot.pointee.context?.assumingMemoryBound(to: wsk_socket.self)
     }
 
-    // MARK: - Accept
+    // MARK: - Inspection and accept
+
+    private static func identity(_ id: lamina_inspect_id) -> WSK_INSPECT_ID {
+        WSK_INSPECT_ID(Key: UInt(id.key), SerialNumber: UInt32(truncatingIfNeeded: id.serial))
+    }
+
+    /// Runs `body` with both addresses as the client sees them.
+    private static func withAddresses<Result>(
+        _ local: UnsafePointer<lamina_address>,
+        _ remote: UnsafePointer<lamina_address>,
+        _ body: (PSOCKADDR?, PSOCKADDR?) -> Result
+    ) -> Result {
+        withUnsafeTemporaryAllocation(of: sockaddr_storage.self, capacity: 2) { room in
+            room.initialize(repeating: sockaddr_storage())
+            let both = UnsafeMutableRawPointer(room.baseAddress)
+            Addresses.write(local, both)
+            Addresses.write(remote, both.map { $0 + MemoryLayout<sockaddr_storage>.stride })
+            let first = both?.assumingMemoryBound(to: sockaddr.self)
+            let second = both.map { $0 + MemoryLayout<sockaddr_storage>.stride }?.assumingMemoryBound(to: sockaddr.self)
+            return body(first, second)
+        }
+    }
+
+    private static func inspect(
+        _ listener: KernelSocket,
+        _ event: UnsafeMutablePointer<lamina_inspect_event>
+    ) {
+        var identity = identity(event.pointee.id)
+        let action = withAddresses(event.pointee.local, event.pointee.remote) {
+            wsk_call_inspect(listener, $0, $1, &identity)
+        }
+        switch action {
+        case WskInspectAccept: event.pointee.answer = UInt32(LAMINA_INSPECT_ACCEPT)
+        case WskInspectPend: event.pointee.answer = UInt32(LAMINA_INSPECT_PEND)
+        default: event.pointee.answer = UInt32(LAMINA_INSPECT_REJECT)
+        }
+    }
 
     private static func accept(
         _ listener: KernelSocket,
@@ -59,18 +104,8 @@ enum Callbacks {
         let events = (made.pointee.events | clinux_load_u32(listener.place(\.inherited))) & Events.all
         Events.attach(made)
         clinux_store_u32(made.place(\.state), UInt32(WSK_SOCKET_OPEN))
-        var (local, remote) = (sockaddr_storage(), sockaddr_storage())
-        let status = withUnsafeMutableBytes(of: &local) { local in
-            withUnsafeMutableBytes(of: &remote) { remote in
-                Addresses.write(event.pointee.local, local.baseAddress)
-                Addresses.write(event.pointee.remote, remote.baseAddress)
-                return wsk_call_accept(
-                    listener,
-                    local.baseAddress?.assumingMemoryBound(to: sockaddr.self),
-                    remote.baseAddress?.assumingMemoryBound(to: sockaddr.self),
-                    made
-                )
-            }
+        let status = withAddresses(event.pointee.local, event.pointee.remote) {
+            wsk_call_accept(listener, $0, $1, made)
         }
         guard status == STATUS_SUCCESS else {
             // The chain closes it.

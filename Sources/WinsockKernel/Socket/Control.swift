@@ -37,6 +37,8 @@ enum Control {
     private static func option(_ call: ControlCall) -> (status: NTSTATUS, information: UInt)? {
         guard call.level == SOL_SOCKET else { return nil }
         switch Int32(bitPattern: call.code) {
+        case SO_CONDITIONAL_ACCEPT:
+            return call.type == WskSetOption ? Events.setConditional(call) : (STATUS_NOT_SUPPORTED, 0)
         case SO_WSK_SECURITY, SO_RCVTIMEO, SO_SNDTIMEO:
             return (STATUS_NOT_SUPPORTED, 0)
         case ~SO_REUSEADDR:
@@ -197,7 +199,7 @@ public func wsk_control_socket(
         let (status, bytes) = Control.attempt(open, &operation)
         return end(status == -EAGAIN ? STATUS_REQUEST_NOT_ACCEPTED : Status.of(status, .control), UInt(bytes))
     }
-    return Submission.run(taken, .control) { lamina_socket_control(open.pointee.handle, &operation, $0) }
+    return Submission.run(taken) { lamina_socket_control(open.pointee.handle, &operation, $0) }
 }
 
 /// SIO_WSK_SET_REMOTE_ADDRESS: the peer of a datagram socket, or, without an address, none.
@@ -217,7 +219,7 @@ private func setRemote(_ call: ControlCall, _ irp: PIRP?) -> NTSTATUS {
     } else if !Control.read(call.input, operation.place(\.first)) {
         return Submission.refuse(irp, STATUS_INVALID_PARAMETER)
     }
-    return Submission.run(irp, .setRemote) {
+    return Submission.run(irp) {
         lamina_socket_connect(socket.pointee.handle, operation.place(\.first), 0, $0)
     }
 }

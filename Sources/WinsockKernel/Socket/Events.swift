@@ -94,6 +94,22 @@ enum Events {
         lamina_socket_enable_indications(socket.pointee.handle, bits(UInt32(WSK_EVENT_RECEIVE)), 0, request)
     }
 
+    // MARK: - SO_CONDITIONAL_ACCEPT
+
+    /// Lets a listener that isn't bound yet inspect its connections, or not.
+    static func setConditional(_ call: ControlCall) -> (status: NTSTATUS, information: UInt) {
+        let socket = call.socket
+        let isListener = [LAMINA_LISTEN, LAMINA_STREAM].contains { socket.pointee.category == UInt32($0) }
+        guard isListener else { return (STATUS_NOT_SUPPORTED, 0) }
+        guard call.input.count >= MemoryLayout<UInt32>.size else { return (STATUS_INVALID_PARAMETER, 0) }
+        guard !socket.has(WSK_IS_BOUND) else { return (STATUS_INVALID_DEVICE_STATE, 0) }
+        let isOn = call.input.loadUnaligned(as: UInt32.self) != 0
+        if isOn, wsk_listen_client(socket)?.pointee.WskInspectEvent == nil { return (STATUS_INVALID_PARAMETER, 0) }
+        let bits: UInt32 = 1 << UInt32(LAMINA_INDICATION_INSPECT) | 1 << UInt32(LAMINA_INDICATION_ABORT)
+        let status = change(socket.pointee.handle, set: isOn ? bits : 0, clear: isOn ? 0 : bits)
+        return (Status.of(status, .control), 0)
+    }
+
     // MARK: - SO_WSK_EVENT_CALLBACK
 
     static func change(_ call: ControlCall, _ irp: PIRP?) -> NTSTATUS {
@@ -157,7 +173,7 @@ enum Events {
             return status == -EAGAIN ? STATUS_EVENT_PENDING : Status.of(status, .disable)
         }
         wsk_operation_of(irp).pointee.kind = Kind.disable.rawValue
-        return Submission.run(irp, .disable) {
+        return Submission.run(irp) {
             lamina_socket_enable_indications(socket.pointee.handle, 0, bits(events), $0)
         }
     }

@@ -121,7 +121,7 @@ public func wsk_open(
     client.addRequest()
     operation.pointee.output.3 = client.pointer
     operation.pointee.made = made
-    return Submission.run(irp, .open) { chain.open(Opening.options(made), $0) }
+    return Submission.run(irp) { chain.open(Opening.options(made), $0) }
 }
 
 /// WskSocketConnect.
@@ -159,7 +159,7 @@ public func wsk_open_connected(
     operation.pointee.output.3 = client.pointer
     operation.pointee.made = made
     operation.pointee.next = Opening.bind
-    return Submission.run(irp, .openConnected) { chain.open(Opening.options(made), $0) }
+    return Submission.run(irp) { chain.open(Opening.options(made), $0) }
 }
 
 /// WskAccept.
@@ -199,7 +199,7 @@ public func wsk_accept(
     operation.pointee.made = made
     operation.pointee.output.0 = local.map { UnsafeMutableRawPointer($0) }
     operation.pointee.output.1 = remote.map { UnsafeMutableRawPointer($0) }
-    return Submission.run(irp, .accept) {
+    return Submission.run(irp) {
         lamina_socket_accept(listener.pointee.handle, operation.place(\.first), operation.place(\.second), $0)
     }
 }
@@ -220,5 +220,5 @@ public func wsk_close_socket(_ socket: PWSK_SOCKET?, _ irp: PIRP?) -> NTSTATUS {
         var reset = linger(l_onoff: 1, l_linger: 0)
         Opening.set(closing, SOL_SOCKET, SO_LINGER, &reset, MemoryLayout<linger>.size)
     }
-    return Submission.run(irp, .close) { Socket.close(closing.pointee.handle, $0) }
+    return Submission.run(irp) { Socket.close(closing.pointee.handle, $0) }
 }

@@ -40,6 +40,32 @@ enum Kind: UInt32 {
     case control, close, bind, listen, accept, inspectComplete, localAddress, remoteAddress
     case connect, send, receive, disconnect, sendTo, sendMessages, receiveFrom, setRemote, disable
 
+    /// The function that it stands for.
+    var function: String {
+        switch self {
+        case .open: "WskSocket"
+        case .openConnected: "WskSocketConnect"
+        case .controlClient: "WskControlClient"
+        case .addressInfo: "WskGetAddressInfo"
+        case .nameInfo: "WskGetNameInfo"
+        case .control, .setRemote, .disable: "WskControlSocket"
+        case .close: "WskCloseSocket"
+        case .bind: "WskBind"
+        case .listen: "WskListen"
+        case .accept: "WskAccept"
+        case .inspectComplete: "WskInspectComplete"
+        case .localAddress: "WskGetLocalAddress"
+        case .remoteAddress: "WskGetRemoteAddress"
+        case .connect: "WskConnect"
+        case .send: "WskSend"
+        case .receive: "WskReceive"
+        case .disconnect: "WskDisconnect"
+        case .sendTo: "WskSendTo"
+        case .sendMessages: "WskSendMessages"
+        case .receiveFrom: "WskReceiveFrom"
+        }
+    }
+
     var opens: Bool { self == .open || self == .openConnected }
 
     /// Whether the system's "invalid argument" speaks of the socket's state: everything else has been checked before.

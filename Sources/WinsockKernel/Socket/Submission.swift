@@ -9,14 +9,14 @@ import Lamina
 enum Submission {
     /// Makes the IRP the provider's. Nil: it can't be used, and nothing completes.
     static func begin(_ irp: PIRP?, _ kind: Kind, _ socket: KernelSocket? = nil) -> KernelOperation? {
-        guard let irp, Irps.check(irp, "\(kind)"), let operation = wsk_operation_of(irp) else { return nil }
+        guard let irp, Irps.check(irp, kind.function), let operation = wsk_operation_of(irp) else { return nil }
         guard wsk_change_owner(irp, UInt32(WSK_OWNER_CLIENT), UInt32(WSK_OWNER_PROVIDER)) != 0 else {
-            wsk_trap("\(kind)", "another request of the IRP is still under way", nil)
+            wsk_trap(kind.function, "another request of the IRP is still under way", nil)
             return nil
         }
         guard irp.pointee.CurrentLocation > 1 else {
             _ = wsk_change_owner(irp, UInt32(WSK_OWNER_PROVIDER), UInt32(WSK_OWNER_CLIENT))
-            wsk_trap("\(kind)", "the IRP has no stack location left: it was not prepared by IoReuseIrp", nil)
+            wsk_trap(kind.function, "the IRP has no stack location left: it was not prepared by IoReuseIrp", nil)
             return nil
         }
         IoSetNextIrpStackLocation(irp)
@@ -49,21 +49,19 @@ enum Submission {
     /// call returns.
     static func run(
         _ irp: PIRP,
-        _ kind: Kind,
         _ call: (UnsafeMutablePointer<lamina_request>) -> lamina_status
     ) -> NTSTATUS {
-        var left: UInt32 = 0
+        var left = wsk_inline_result()
         return withUnsafeMutablePointer(to: &left) { left in
             wsk_operation_of(irp).pointee.inline_result = left
-            var status = call(prepare(irp))
-            while left.pointee & UInt32(WSK_INLINE_STEP) != 0 {
-                left.pointee = 0
+            _ = call(prepare(irp))
+            while left.pointee.flags & UInt32(WSK_INLINE_STEP) != 0 {
+                left.pointee.flags = 0
                 let next = wsk_operation_of(irp).pointee.next
                 wsk_operation_of(irp).pointee.next = nil
-                status = next?(irp) ?? 0
+                _ = next?(irp)
             }
-            if left.pointee & UInt32(WSK_INLINE_DEFERRED) != 0 || status == LAMINA_PENDING { return STATUS_PENDING }
-            return Status.of(status, kind)
+            return left.pointee.flags & UInt32(WSK_INLINE_ENDED) != 0 ? left.pointee.status : STATUS_PENDING
         }
     }
 
@@ -78,7 +76,7 @@ enum Submission {
         let isInline = operation.pointee.flags & UInt32(WSK_OPERATION_PENDED) == 0
         if let next = operation.pointee.next, request.pointee.status >= 0 {
             if isInline {
-                operation.pointee.inline_result.pointee |= UInt32(WSK_INLINE_STEP)
+                operation.pointee.inline_result.pointee.flags |= UInt32(WSK_INLINE_STEP)
             } else {
                 operation.pointee.next = nil
                 _ = next(irp)
@@ -116,9 +114,12 @@ enum Submission {
         let canWait = !isInline || operation.pointee.inline_result != nil
         let isForced = canWait && (isInline ? Force.pends() : Force.isLate())
         guard isForced || (canWait && socket.map { clinux_load_u32(&$0.pointee.deferred) > 0 } ?? false) else {
+            if isInline, let left = operation.pointee.inline_result {
+                left.pointee = wsk_inline_result(flags: UInt32(WSK_INLINE_ENDED), status: status)
+            }
             return deliver(irp, isPending: !isInline)
         }
-        if isInline { operation.pointee.inline_result.pointee |= UInt32(WSK_INLINE_DEFERRED) }
+        if isInline { operation.pointee.inline_result.pointee.flags |= UInt32(WSK_INLINE_DEFERRED) }
         if let socket { _ = clinux_add_u32(&socket.pointee.deferred, 1) }
         Deferred.queue(irp)
     }

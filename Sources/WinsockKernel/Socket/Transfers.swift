@@ -42,7 +42,7 @@ public func wsk_bind(_ socket: PWSK_SOCKET?, _ address: PSOCKADDR?, _ flags: UIn
                 return lamina_socket_listen(handle, UInt32(SOMAXCONN), Submission.prepare(irp))
             }
         }
-        return Submission.run(irp, .bind) {
+        return Submission.run(irp) {
             lamina_socket_bind(socket.pointee.handle, operation.place(\.first), 0, $0)
         }
     }
@@ -55,7 +55,7 @@ public func wsk_listen(_ socket: PWSK_SOCKET?, _ irp: PIRP?) -> NTSTATUS {
         guard !takes(socket, LAMINA_STREAM) || socket.has(WSK_IS_BOUND) else {
             return Submission.refuse(irp, STATUS_INVALID_DEVICE_STATE)
         }
-        return Submission.run(irp, .listen) { lamina_socket_listen(socket.pointee.handle, UInt32(SOMAXCONN), $0) }
+        return Submission.run(irp) { lamina_socket_listen(socket.pointee.handle, UInt32(SOMAXCONN), $0) }
     }
 }
 
@@ -73,7 +73,7 @@ public func wsk_inspect_complete(
         }
         var id = lamina_inspect_id(key: UInt64(identity.pointee.Key), serial: UInt64(identity.pointee.SerialNumber))
         let answer = UInt32(action == WskInspectAccept ? LAMINA_INSPECT_ACCEPT : LAMINA_INSPECT_REJECT)
-        return Submission.run(irp, .inspectComplete) {
+        return Submission.run(irp) {
             lamina_socket_inspect_complete(socket.pointee.handle, &id, answer, $0)
         }
     }
@@ -86,7 +86,7 @@ public func wsk_get_local_address(_ socket: PWSK_SOCKET?, _ address: PSOCKADDR?,
         guard let address else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
         guard socket.has(WSK_IS_BOUND) else { return Submission.refuse(irp, STATUS_INVALID_DEVICE_STATE) }
         operation.pointee.output.0 = UnsafeMutableRawPointer(address)
-        return Submission.run(irp, .localAddress) {
+        return Submission.run(irp) {
             lamina_socket_local_address(socket.pointee.handle, operation.place(\.first), $0)
         }
     }
@@ -98,7 +98,7 @@ public func wsk_get_remote_address(_ socket: PWSK_SOCKET?, _ address: PSOCKADDR?
     onSocket(socket, irp, .remoteAddress) { socket, operation, irp in
         guard let address else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
         operation.pointee.output.0 = UnsafeMutableRawPointer(address)
-        return Submission.run(irp, .remoteAddress) {
+        return Submission.run(irp) {
             lamina_socket_remote_address(socket.pointee.handle, operation.place(\.first), $0)
         }
     }
@@ -140,13 +140,13 @@ private func connect(
             return Submission.refuse(irp, STATUS_INVALID_DEVICE_STATE)
         }
         guard let buffer, buffer.pointee.Length > 0 else {
-            return Submission.run(irp, .connect) {
+            return Submission.run(irp) {
                 lamina_socket_connect(socket.pointee.handle, operation.place(\.first), 0, $0)
             }
         }
         guard buffer.pointee.Length <= 65_535 else { return Submission.refuse(irp, STATUS_BUFFER_OVERFLOW) }
         let answer = Buffers.with(buffer.pointee) { pieces, count in
-            Submission.run(irp, .connect) {
+            Submission.run(irp) {
                 lamina_socket_connect_with_data(socket.pointee.handle, operation.place(\.first), pieces, count, 0, $0)
             }
         }
@@ -162,7 +162,7 @@ public func wsk_send(_ socket: PWSK_SOCKET?, _ buffer: PWSK_BUF?, _ flags: UInt3
         guard flags & ~UInt32(WSK_FLAG_NODELAY | 1) == 0 else { return Submission.refuse(irp, STATUS_NOT_SUPPORTED) }
         // WSK's bits for urgent data and "no delay" are the chain's.
         let answer = Buffers.with(buffer.pointee) { pieces, count in
-            Submission.run(irp, .send) { lamina_socket_send(socket.pointee.handle, pieces, count, flags, $0) }
+            Submission.run(irp) { lamina_socket_send(socket.pointee.handle, pieces, count, flags, $0) }
         }
         return answer ?? Submission.refuse(irp, STATUS_INVALID_PARAMETER)
     }
@@ -194,11 +194,11 @@ public func wsk_receive(_ socket: PWSK_SOCKET?, _ buffer: PWSK_BUF?, _ flags: UI
         else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
         if flags == 0, buffer.pointee.Length == 0, Events.isEnabled(WSK_EVENT_RECEIVE, of: socket) {
             // A receive of nothing lets the event go on.
-            return Submission.run(irp, .receive) { Events.resume(socket, $0) }
+            return Submission.run(irp) { Events.resume(socket, $0) }
         }
         // WSK's bits for "wait for all" and "drain" are the chain's.
         let answer = Buffers.with(buffer.pointee) { pieces, count in
-            Submission.run(irp, .receive) { lamina_socket_receive(socket.pointee.handle, pieces, count, flags, $0) }
+            Submission.run(irp) { lamina_socket_receive(socket.pointee.handle, pieces, count, flags, $0) }
         }
         return answer ?? Submission.refuse(irp, STATUS_INVALID_PARAMETER)
     }
@@ -233,7 +233,7 @@ public func wsk_disconnect(_ socket: PWSK_SOCKET?, _ buffer: PWSK_BUF?, _ flags:
         }
         let how = isAbortive ? UInt32(LAMINA_DISCONNECT_ABORTIVE) : 0
         let answer = Buffers.with(buffer?.pointee ?? WSK_BUF()) { pieces, count in
-            Submission.run(irp, .disconnect) {
+            Submission.run(irp) {
                 lamina_socket_disconnect(socket.pointee.handle, count > 0 ? pieces : nil, count, how, $0)
             }
         }
@@ -264,7 +264,7 @@ public func wsk_send_to(
             message.address = target(socket, address, operation)
             message.control = controlLength > 0 ? UnsafeMutableRawPointer(control) : nil
             message.control_length = Int(controlLength)
-            return Submission.run(irp, .sendTo) { lamina_socket_send_to(socket.pointee.handle, &message, 0, $0) }
+            return Submission.run(irp) { lamina_socket_send_to(socket.pointee.handle, &message, 0, $0) }
         }
         return answer ?? Submission.refuse(irp, STATUS_INVALID_PARAMETER)
     }
@@ -334,7 +334,7 @@ public func wsk_send_messages(
             messages[index].control = controlLength > 0 ? UnsafeMutableRawPointer(control) : nil
             messages[index].control_length = Int(controlLength)
         }
-        return Submission.run(irp, .sendMessages) {
+        return Submission.run(irp) {
             lamina_socket_send_messages(socket.pointee.handle, messages, UInt32(nodes.count), 0, $0)
         }
     }
@@ -368,7 +368,7 @@ public func wsk_receive_from(
                 operation.pointee.message.control = UnsafeMutableRawPointer(control)
                 operation.pointee.message.control_length = Int(controlLength.pointee)
             }
-            return Submission.run(irp, .receiveFrom) {
+            return Submission.run(irp) {
                 lamina_socket_receive_from(socket.pointee.handle, operation.place(\.message), 0, $0)
             }
         }

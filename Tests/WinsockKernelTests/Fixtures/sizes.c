@@ -1,6 +1,6 @@
 // Sizes, values and places that drivers rely on.
-#include <Ntddk.h>
-#include <WSK.H>
+#include <ntddk.h>
+#include <wsk.h>
 
 #include <ntstrsafe.h>
 #include <mstcpip.h>
