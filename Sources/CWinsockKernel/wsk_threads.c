@@ -12,6 +12,12 @@
 /// Tells who waits that the thread has ended, and lets go of it.
 void wsk_thread_ended(PETHREAD thread);
 
+static pthread_mutex_t mutexes[] = {[0 ... WSK_MUTEX_COUNT - 1] = PTHREAD_MUTEX_INITIALIZER};
+static pthread_cond_t conditions[] = {[0 ... WSK_CONDITION_COUNT - 1] = PTHREAD_COND_INITIALIZER};
+
+pthread_mutex_t *wsk_mutex(int number) { return &mutexes[number]; }
+pthread_cond_t *wsk_condition(int number) { return &conditions[number]; }
+
 static __thread PETHREAD own;
 
 PETHREAD wsk_this_thread(void) { return own; }

@@ -40,6 +40,34 @@ void wsk_take_over(void *object);
 /// Whether the address sanitizer is in the process.
 int wsk_has_address_sanitizer(void);
 
+// Mutexes and conditions of the run time's own, which are there before any thread is.
+
+enum {
+    WSK_MUTEX_DISPATCHER = 0,
+    WSK_MUTEX_LEDGER,
+    WSK_MUTEX_QUARANTINE,
+    WSK_MUTEX_RUNDOWN,
+    WSK_MUTEX_WORKERS,
+    WSK_MUTEX_THREADS,
+    WSK_MUTEX_PROVIDER,
+    WSK_MUTEX_CLIENTS,
+    WSK_MUTEX_SOCKETS,
+    WSK_MUTEX_DEFERRED,
+    WSK_MUTEX_COUNT,
+};
+
+enum {
+    WSK_CONDITION_CLOCK = 0,
+    WSK_CONDITION_CALLS,
+    WSK_CONDITION_RUNDOWN,
+    WSK_CONDITION_WORKERS,
+    WSK_CONDITION_DEFERRED,
+    WSK_CONDITION_COUNT,
+};
+
+pthread_mutex_t *wsk_mutex(int number);
+pthread_cond_t *wsk_condition(int number);
+
 // Memory of which the run time keeps account: pool blocks, IRPs, MDLs and the like.
 
 enum {

@@ -25,7 +25,7 @@ final class Client: @unchecked Sendable {
 
     /// Clients live for good: a late capture of one that is gone must be refused.
     nonisolated(unsafe) private static var all: [Client] = []
-    private static let allMutex = SystemMutex()
+    private static let allMutex = SystemMutex(WSK_MUTEX_CLIENTS)
 
     init(_ npi: WSK_CLIENT_NPI, maker: UnsafeRawPointer?) {
         context = npi.ClientContext

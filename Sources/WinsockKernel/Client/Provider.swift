@@ -5,7 +5,7 @@ import Lamina
 
 /// What stands behind every client of the process: one chain, made when it is first needed.
 enum Provider {
-    private static let mutex = SystemMutex()
+    private static let mutex = SystemMutex(WSK_MUTEX_PROVIDER)
     // Guarded by the mutex.
     nonisolated(unsafe) private static var made: Chain?
 

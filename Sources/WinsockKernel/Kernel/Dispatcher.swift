@@ -34,7 +34,7 @@ enum Dispatcher {
         var result: Int?
     }
 
-    static let mutex = SystemMutex()
+    static let mutex = SystemMutex(WSK_MUTEX_DISPATCHER)
 
     static func initialize(_ header: Header, _ kind: Kind, _ state: Int32) {
         header.pointee.Type = kind.rawValue

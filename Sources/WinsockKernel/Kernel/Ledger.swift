@@ -17,7 +17,7 @@ enum Ledger {
         state.initialize(to: State())
         return state
     }()
-    static let mutex = SystemMutex()
+    static let mutex = SystemMutex(WSK_MUTEX_LEDGER)
 
     /// The block before `memory`.
     static func block(of memory: UnsafeMutableRawPointer) -> Block {
@@ -154,7 +154,7 @@ private enum Quarantine {
         return ring
     }()
     nonisolated(unsafe) private static var next = 0
-    private static let mutex = SystemMutex()
+    private static let mutex = SystemMutex(WSK_MUTEX_QUARANTINE)
 
     static func give(_ memory: UnsafeMutableRawPointer) {
         guard isUsed else { return Glibc.free(memory) }

@@ -5,8 +5,8 @@ public import CWinsockKernel
 
 /// Rundown protection: bit 0 says that the object is going, the other bits count its users.
 private enum Rundown {
-    static let mutex = SystemMutex()
-    static let lastUser = SystemCondition()
+    static let mutex = SystemMutex(WSK_MUTEX_RUNDOWN)
+    static let lastUser = SystemCondition(WSK_CONDITION_RUNDOWN)
 
     static func word(_ reference: PEX_RUNDOWN_REF) -> UnsafeMutablePointer<UInt64> {
         UnsafeMutableRawPointer(reference).assumingMemoryBound(to: UInt64.self)

@@ -6,6 +6,12 @@ struct SystemMutex: @unchecked Sendable {
     // The pointer is constant, and what it points to is made for threads.
     let pointer: UnsafeMutablePointer<pthread_mutex_t>
 
+    /// One of the run time's own (`WSK_MUTEX_…`).
+    init(_ number: Int) {
+        pointer = wsk_mutex(Int32(number))
+    }
+
+    /// One for an object that lives for good.
     init() {
         pointer = .allocate(capacity: 1)
         pthread_mutex_init(pointer, nil)
@@ -32,6 +38,12 @@ struct SystemCondition: @unchecked Sendable {
     // As above.
     let pointer: UnsafeMutablePointer<pthread_cond_t>
 
+    /// One of the run time's own (`WSK_CONDITION_…`).
+    init(_ number: Int) {
+        pointer = wsk_condition(Int32(number))
+    }
+
+    /// One for an object that lives for good.
     init() {
         pointer = .allocate(capacity: 1)
         pthread_cond_init(pointer, nil)

@@ -7,7 +7,7 @@ import Glibc
 /// Threads that PsCreateSystemThread started, and objects that stand for the others.
 enum Threads {
     /// Handles of threads: their objects' numbers, while the handle is open.
-    private static let mutex = SystemMutex()
+    private static let mutex = SystemMutex(WSK_MUTEX_THREADS)
     // Guarded by the mutex.
     nonisolated(unsafe) private static var handles: [UInt: PETHREAD] = [:]
     nonisolated(unsafe) private static var nextHandle: UInt = 4

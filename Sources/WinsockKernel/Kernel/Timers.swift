@@ -24,8 +24,8 @@ enum Clock {
         _ = clinux_at_fork { Clock.state.pointee.isStarted = false }
         return state
     }()
-    private static let change = SystemCondition()
-    private static let progress = SystemCondition()
+    private static let change = SystemCondition(WSK_CONDITION_CLOCK)
+    private static let progress = SystemCondition(WSK_CONDITION_CALLS)
 
     private static func timers(_ state: UnsafeMutablePointer<State>) -> PLIST_ENTRY {
         UnsafeMutableRawPointer(state).assumingMemoryBound(to: LIST_ENTRY.self)

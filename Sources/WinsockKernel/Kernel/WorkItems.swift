@@ -29,8 +29,8 @@ enum Workers {
         }
         return state
     }()
-    private static let mutex = SystemMutex()
-    private static let work = SystemCondition()
+    private static let mutex = SystemMutex(WSK_MUTEX_WORKERS)
+    private static let work = SystemCondition(WSK_CONDITION_WORKERS)
 
     private static func head(_ state: UnsafeMutablePointer<State>) -> PLIST_ENTRY {
         UnsafeMutableRawPointer(state).assumingMemoryBound(to: LIST_ENTRY.self)

@@ -89,9 +89,16 @@ enum Events {
         return lamina_socket_enable_indications(handle, set, clear, &request)
     }
 
-    /// Lets a receive event go on whose data weren't taken.
-    static func resume(_ socket: KernelSocket, _ request: UnsafeMutablePointer<lamina_request>) -> lamina_status {
-        lamina_socket_enable_indications(socket.pointee.handle, bits(UInt32(WSK_EVENT_RECEIVE)), 0, request)
+    /// Waits for the end of a receive callback, and holds the next one up.
+    static func stop(_ socket: KernelSocket, _ request: UnsafeMutablePointer<lamina_request>) -> lamina_status {
+        lamina_socket_enable_indications(socket.pointee.handle, 0, bits(UInt32(WSK_EVENT_RECEIVE)), request)
+    }
+
+    /// Lets receive callbacks go on.
+    static let goOn: @convention(c) (PIRP?) -> lamina_status = { irp in
+        guard let irp, let socket = wsk_operation_of(irp).pointee.socket else { return -EINVAL }
+        let request = Submission.prepare(irp)
+        return lamina_socket_enable_indications(socket.pointee.handle, bits(UInt32(WSK_EVENT_RECEIVE)), 0, request)
     }
 
     // MARK: - SO_CONDITIONAL_ACCEPT

@@ -17,7 +17,7 @@ enum Sockets {
 
     /// How many closed sockets are kept before one is used again.
     private static let rest = 1024
-    private static let mutex = SystemMutex()
+    private static let mutex = SystemMutex(WSK_MUTEX_SOCKETS)
     // Guarded by the mutex.
     nonisolated(unsafe) private static var state = State()
 

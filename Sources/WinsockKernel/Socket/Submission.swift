@@ -70,6 +70,7 @@ enum Submission {
         guard let irp = context?.assumingMemoryBound(to: IRP.self), let operation = wsk_operation_of(irp) else {
             return 0
         }
+        wsk_take_over(irp)
         if request.pointee.flags & UInt32(LAMINA_REQUEST_PENDED) != 0 {
             operation.pointee.flags |= UInt32(WSK_OPERATION_PENDED)
         }
@@ -151,8 +152,8 @@ extension Kind {
 
 /// Completions that another thread runs, in the order in which they came.
 private enum Deferred {
-    private static let mutex = SystemMutex()
-    private static let work = SystemCondition()
+    private static let mutex = SystemMutex(WSK_MUTEX_DEFERRED)
+    private static let work = SystemCondition(WSK_CONDITION_DEFERRED)
     // Guarded by the mutex.
     nonisolated(unsafe) private static var first: PIRP?
     nonisolated(unsafe) private static var last: PIRP?
@@ -160,6 +161,7 @@ private enum Deferred {
 
     static func queue(_ irp: PIRP) {
         wsk_operation_of(irp).pointee.next_deferred = nil
+        wsk_hand_over(irp)
         mutex.hold {
             if let last { wsk_operation_of(last).pointee.next_deferred = irp } else { first = irp }
             last = irp

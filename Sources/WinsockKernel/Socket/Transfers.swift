@@ -187,14 +187,15 @@ public func wsk_send_ex(
 /// WskReceive.
 @c @implementation
 public func wsk_receive(_ socket: PWSK_SOCKET?, _ buffer: PWSK_BUF?, _ flags: UInt32, _ irp: PIRP?) -> NTSTATUS {
-    onSocket(socket, irp, .receive) { socket, _, irp in
+    onSocket(socket, irp, .receive) { socket, operation, irp in
         let drains = flags == UInt32(WSK_FLAG_DRAIN)
         guard let buffer, flags == 0 || flags == UInt32(WSK_FLAG_WAITALL) || drains,
             !drains || buffer.pointee.Length == 0
         else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
         if flags == 0, buffer.pointee.Length == 0, Events.isEnabled(WSK_EVENT_RECEIVE, of: socket) {
-            // A receive of nothing lets the event go on.
-            return Submission.run(irp) { Events.resume(socket, $0) }
+            // A receive of nothing lets the event go on, once the callback that stopped it has returned.
+            operation.pointee.next = Events.goOn
+            return Submission.run(irp) { Events.stop(socket, $0) }
         }
         // WSK's bits for "wait for all" and "drain" are the chain's.
         let answer = Buffers.with(buffer.pointee) { pieces, count in
