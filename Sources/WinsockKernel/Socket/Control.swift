@@ -58,8 +58,8 @@ enum Control {
             let status = ask(call.socket, LAMINA_CONTROL_IOCTL, 0, Int32(FIONREAD), &unread, 4)
             return status < 0 ? (Status.of(status, .control), 0) : call.write(UInt(max(unread, 0)))
         case 0x4F00_0005:
-            guard call.socket.pointee.inspection.Key != 0 else { return (STATUS_INVALID_DEVICE_REQUEST, 0) }
-            return call.write(call.socket.pointee.inspection)
+            // The chain doesn't say which inspection a socket came from.
+            return (STATUS_INVALID_DEVICE_REQUEST, 0)
         case 0x4800_0016: return AddressList.write(call)
         case 0x9800_0010: return (STATUS_SUCCESS, 0)
         case 0x8F00_0001: return nil

@@ -112,9 +112,10 @@ static WSK_INSPECT_ACTION inspect_event(PVOID context, PSOCKADDR local, PSOCKADD
     KeAcquireSpinLock(&lock, &old);
     inspected = *identity;
     inspections++;
+    const WSK_INSPECT_ACTION now = action;
     KeReleaseSpinLock(&lock, old);
     note();
-    return action;
+    return now;
 }
 
 static NTSTATUS abort_event(PVOID context, PWSK_INSPECT_ID identity) {
@@ -168,6 +169,21 @@ static int peer_connect(USHORT port) {
     return descriptor;
 }
 
+static void set_action(WSK_INSPECT_ACTION next) {
+    KIRQL old;
+    KeAcquireSpinLock(&lock, &old);
+    action = next;
+    KeReleaseSpinLock(&lock, old);
+}
+
+static void set_answer(NTSTATUS status, SIZE_T count) {
+    KIRQL old;
+    KeAcquireSpinLock(&lock, &old);
+    answer = status;
+    take = count;
+    KeReleaseSpinLock(&lock, old);
+}
+
 static void test_connection(USHORT port) {
     const int peer = peer_connect(port);
     char byte;
@@ -180,7 +196,7 @@ static void test_connection(USHORT port) {
     // Taken whole, and in part: the rest is for a receive, and events go on when that has completed.
     CHECK(write(peer, "abc", 3) == 3);
     AWAIT(got_length == 3);
-    take = 2;
+    set_answer(STATUS_SUCCESS, 2);
     CHECK(write(peer, "defg", 4) == 4);
     AWAIT(got_length == 5);
     char rest[4];
@@ -189,14 +205,14 @@ static void test_connection(USHORT port) {
     begin_call(&one);
     CHECK_STATUS(wait_call(&one, CONNECTION(accepted)->WskReceive(accepted, &room, 0, one.irp)), STATUS_SUCCESS);
     CHECK(one.irp->IoStatus.Information == 2 && memcmp(rest, "fg", 2) == 0 && memcmp(got, "abcde", 5) == 0);
-    take = (SIZE_T)-1;
+    set_answer(STATUS_SUCCESS, (SIZE_T)-1);
 
     // Refused: nothing more until a receive, be it of nothing.
     const int before = events;
-    answer = STATUS_DATA_NOT_ACCEPTED;
+    set_answer(STATUS_DATA_NOT_ACCEPTED, (SIZE_T)-1);
     CHECK(write(peer, "hij", 3) == 3);
     AWAIT(events == before + 1);
-    answer = STATUS_SUCCESS;
+    set_answer(STATUS_SUCCESS, (SIZE_T)-1);
     WSK_BUF nothing = {NULL, 0, 0};
     again(&one);
     CHECK_STATUS(wait_call(&one, CONNECTION(accepted)->WskReceive(accepted, &nothing, 0, one.irp)), STATUS_SUCCESS);
@@ -204,7 +220,7 @@ static void test_connection(USHORT port) {
     CHECK(memcmp(got, "abcdehij", 8) == 0);
 
     // Kept, and given back in another order, at once or later.
-    answer = STATUS_PENDING;
+    set_answer(STATUS_PENDING, (SIZE_T)-1);
     CHECK(write(peer, "k", 1) == 1);
     AWAIT(kept_count == 1);
     CHECK(write(peer, "l", 1) == 1);
@@ -216,7 +232,7 @@ static void test_connection(USHORT port) {
     const int inside = events;
     CHECK(write(peer, "m", 1) == 1);
     AWAIT(events == inside + 1);
-    answer = STATUS_SUCCESS;
+    set_answer(STATUS_SUCCESS, (SIZE_T)-1);
 
     // Disabled: data wait for a receive. Enabled again: they come.
     again(&one);
@@ -245,12 +261,12 @@ static void test_inspection(void) {
     call one;
     set_option(listener, SO_CONDITIONAL_ACCEPT, TRUE);
     const USHORT port = listen_at(listener);
-    action = WskInspectReject;
+    set_action(WskInspectReject);
     int peer = peer_connect(port);
     AWAIT(inspections == 1);
     CHECK(read(peer, &byte, 1) < 0);
     close(peer);
-    action = WskInspectPend;
+    set_action(WskInspectPend);
     peer = peer_connect(port);
     AWAIT(inspections == 2);
     begin_call(&one);
@@ -307,7 +323,7 @@ static void test_datagrams(void) {
         STATUS_SUCCESS);
     end_call(&one);
     CHECK_STATUS(set_events(socket, WSK_EVENT_RECEIVE_FROM, NULL), STATUS_SUCCESS);
-    answer = STATUS_PENDING;
+    set_answer(STATUS_PENDING, 0);
     CHECK(sendto(peer, "kept", 4, 0, (struct sockaddr *)&here, sizeof here) == 4);
     AWAIT(datagrams != NULL);
     CHECK(datagrams->Buffer.Length == 4
@@ -315,11 +331,11 @@ static void test_datagrams(void) {
     CHECK(((PSOCKADDR_IN)(PVOID)datagrams->RemoteAddress)->sin_port == RtlUshortByteSwap(port));
     CHECK_STATUS(DATAGRAM(socket)->WskRelease(socket, datagrams), STATUS_SUCCESS);
     // Not accepted: disabled until it is enabled again.
-    answer = STATUS_DATA_NOT_ACCEPTED;
+    set_answer(STATUS_DATA_NOT_ACCEPTED, 0);
     int before = events;
     CHECK(sendto(peer, "lost", 4, 0, (struct sockaddr *)&here, sizeof here) == 4);
     AWAIT(events == before + 1);
-    answer = STATUS_SUCCESS;
+    set_answer(STATUS_SUCCESS, 0);
     CHECK_STATUS(set_events(socket, WSK_EVENT_RECEIVE_FROM, NULL), STATUS_SUCCESS);
     before = events;
     CHECK(sendto(peer, "seen", 4, 0, (struct sockaddr *)&here, sizeof here) == 4);

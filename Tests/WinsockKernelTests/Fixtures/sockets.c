@@ -70,7 +70,7 @@ static void test_connections(void) {
     DO(STATUS_SUCCESS, CONNECTION(client)->WskSend(client, &data, WSK_FLAG_NODELAY, irp));
     CHECK(information == 7);
     CHECK_STATUS(wait_call(&one, of_one), STATUS_SUCCESS);
-    CHECK(one.irp->IoStatus.Information == 4 && two.completions == 0);
+    CHECK(one.irp->IoStatus.Information == 4 && ReadAcquire(&two.completions) == 0);
     data.Offset = 7;
     data.Length = 3;
     DO(STATUS_SUCCESS, CONNECTION(client)->WskDisconnect(client, &data, 0, irp));
@@ -95,7 +95,7 @@ static void test_connections(void) {
     begin_call(&accepting);
     CHECK_STATUS(LISTENER(listener)->WskAccept(listener, 0, NULL, NULL, NULL, NULL, accepting.irp), STATUS_PENDING);
     close_socket(listener);
-    CHECK(accepting.completions == 1);
+    CHECK(ReadAcquire(&accepting.completions) == 1);
     CHECK_STATUS(wait_call(&accepting, STATUS_PENDING), STATUS_CANCELLED);
     end_call(&accepting);
 }
