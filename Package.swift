@@ -16,7 +16,10 @@ struct Plugin {
             path: "Plugins/\(name)",
             exclude: ["manifest.json"],
             swiftSettings: house + [.unsafeFlags(lean)],
-            linkerSettings: [exports("Plugins/plugin.map"), shipped]
+            linkerSettings: [
+                exports("Plugins/plugin.map"), shipped,
+                .unsafeFlags(["-static-stdlib"], .when(configuration: .release)),
+            ]
         )
     }
 }
@@ -44,10 +47,10 @@ func exports(_ map: String) -> LinkerSetting {
     ])
 }
 
-/// What is shipped carries its Swift run time inside, and the C++ libraries that this needs.
+/// What is shipped has the C++ libraries inside that a Swift run time inside needs.
 let shipped = LinkerSetting.unsafeFlags(
     [
-        "-static-stdlib", "-L", "\(Context.packageDirectory)/Sources/Linking", "-Xclang-linker", "-static-libgcc",
+        "-L", "\(Context.packageDirectory)/Sources/Linking", "-Xclang-linker", "-static-libgcc",
         "-Xlinker", "--gc-sections", "-Xlinker", "-s",
     ],
     .when(configuration: .release)

@@ -43,6 +43,7 @@ struct Benchmarks: ParsableCommand {
 enum Benchmark: String, CaseIterable, ExpressibleByArgument {
     case callPath = "call-path"
     case loopback
+    case idle
     case startUp = "start-up"
 
     static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
@@ -51,6 +52,7 @@ enum Benchmark: String, CaseIterable, ExpressibleByArgument {
         switch self {
         case .callPath: try CallPath(settings).run()
         case .loopback: try Loopback(settings).run()
+        case .idle: try Idle(settings).run()
         case .startUp: try StartUp(settings).run()
         }
     }

@@ -38,11 +38,8 @@ struct LaminaLink: Link {
         waiting = socket.waiting
     }
 
-    /// The kernel provider's file: from the same build as this program, or installed.
-    static func base() throws -> String {
-        let built = "\(PackageTree.products)/libLaminaKernel.so"
-        return access(built, R_OK) == 0 ? built : try PackageTree.installed("lib/lamina/libLaminaKernel.so")
-    }
+    /// The kernel provider's file.
+    static func base() throws -> String { try PackageTree.plugin("libLaminaKernel.so") }
 
     static func pair() throws -> (near: LaminaLink, far: @Sendable () throws -> LaminaLink) {
         let chain = try Chain(

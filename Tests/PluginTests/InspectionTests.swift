@@ -32,12 +32,14 @@ struct InspectionTests {
         let first = try listener.waiting.accept(deadline: soon())
         #expect(try first.waiting.remoteAddress() == accepted.waiting.localAddress())
         client.inspect = { _ in LAMINA_INSPECT_REJECT }
-        let rejected = try chain.connect(to: address)
-        _ = try client.inspection()
+        // The reset comes after the handshake, or so soon that the connect sees it.
         let reset = #expect(throws: LaminaError.self) {
-            try rejected.waiting.receive(upTo: 1, deadline: soon())
+            let rejected = try chain.connect(to: address)
+            defer { rejected.close() }
+            _ = try rejected.waiting.receive(upTo: 1, deadline: soon())
         }
         #expect(reset?.errno == ECONNRESET)
+        _ = try client.inspection()
         client.inspect = { _ in LAMINA_INSPECT_PEND }
         let calls = PendingCalls()
         #expect(calls.accept(listener) == LAMINA_PENDING)
@@ -52,7 +54,7 @@ struct InspectionTests {
         let late = try chain.connect(to: address)
         try complete(listener, try client.inspection(), LAMINA_INSPECT_REJECT)
         #expect(throws: LaminaError.self) { try late.waiting.receive(upTo: 1, deadline: soon()) }
-        for socket in [accepted, first, rejected, pended, second, late, listener] { try socket.waiting.close() }
+        for socket in [accepted, first, pended, second, late, listener] { try socket.waiting.close() }
     }
 
     @Test("A pending connection that is reset is indicated as gone", arguments: BaseProvider.allCases)

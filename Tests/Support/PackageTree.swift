@@ -16,6 +16,12 @@ public enum PackageTree {
         return "/" + (image ?? "").split(separator: "/").dropLast().joined(separator: "/")
     }()
 
+    /// A plug-in's file: from the same build as this program, or installed.
+    public static func plugin(_ file: String) throws -> String {
+        let built = "\(products)/\(file)"
+        return access(built, R_OK) == 0 ? built : try installed("lib/lamina/\(file)")
+    }
+
     /// A file of the installed tree; throws where nothing is installed.
     public static func installed(_ name: String) throws -> String {
         let path = "\(prefix)/\(name)"

@@ -16,6 +16,8 @@ public final class Chain: @unchecked Sendable {
 
     private let levels: [Level]
     private let memory: UnsafeMutableRawPointer
+    /// Held while a socket's links are bound for good.
+    let binding = Locked<Void>(())
     private let cache = Locked<[LinkShape: LinkSet]>([:])
     private let ownLinks: LinkSet
 

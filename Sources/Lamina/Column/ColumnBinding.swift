@@ -86,7 +86,7 @@ enum ColumnBinding {
         then call: @escaping () -> lamina_status
     ) -> lamina_status {
         let state = ColumnState.of(slot)
-        guard state.binding.withLock({ $0 }) else { return call() }
+        guard state.chain.binding.withLock({ _ in state.waits }) else { return call() }
         let active = state.chain.active(from: state.start, for: subject(state, address, direction))
         let missing = active & ~state.opened
         guard missing != 0 else {
@@ -117,9 +117,9 @@ enum ColumnBinding {
     }
 
     private static func settle(_ state: ColumnState, _ active: UInt64) {
-        state.binding.withLock { waits in
-            guard waits else { return }
-            waits = false
+        state.chain.binding.withLock { _ in
+            guard state.waits else { return }
+            state.waits = false
             state.relink(active, waits: false)
         }
     }

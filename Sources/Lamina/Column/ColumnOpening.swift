@@ -53,7 +53,7 @@ enum ColumnOpening {
         state.column.pointee.above = above
         state.slots.pointee.context = context
         let waits = chain.hasConditions(from: start)
-        state.binding.withLock { $0 = waits }
+        state.waits = waits
         state.link(chain.unconditional(from: start), waits: waits)
         state.opened = state.active
         let slots = state.slots

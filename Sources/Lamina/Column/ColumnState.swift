@@ -19,8 +19,8 @@ final class ColumnState: @unchecked Sendable {
     /// The levels that are linked, and those that were opened, bit 1 for level 1.
     var active: UInt64 = 0
     var opened: UInt64 = 0
-    /// Whether levels still wait for a destination to decide their conditions.
-    let binding = Locked(false)
+    /// Whether levels still wait for a destination to decide their conditions. Guarded by the chain's `binding`.
+    var waits = false
 
     var slots: Slot { ColumnPool.slots(column) }
     var base: Slot { slots + levelCount }

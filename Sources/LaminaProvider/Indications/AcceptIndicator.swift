@@ -14,6 +14,8 @@ public struct AcceptIndicator {
     fileprivate var turn = Handshake()
     /// The request is out, or about to be: the socket is kept for it. Guarded by the lock, like what follows.
     fileprivate var isOut = false
+    /// The accept was made, so that it can be cancelled.
+    fileprivate var isMade = false
     /// Whether the socket listens.
     fileprivate var isListening = false
     /// A connection that came when nobody wanted indications any more: the next accept's.
@@ -62,16 +64,14 @@ extension UnsafeMutablePointer<AcceptIndicator> {
 
     /// The entry `enable_indications`.
     public func change(set: UInt32, clear: UInt32, _ request: UnsafeMutablePointer<lamina_request>) -> lamina_status {
-        // The accept that is out is taken back first, so that no connection comes for nobody.
-        if clear & Self.bit != 0 { takeBack() }
-        return gate.change(set: set, clear: clear, request) { start() }
-    }
-
-    private func takeBack() {
+        let status = gate.change(set: set, clear: clear, request) { start() }
+        guard clear & Self.bit != 0 else { return status }
+        // An accept that isn't made yet is taken back by whoever makes it.
         group.lock()
-        let isOut = pointee.isOut
+        let isMade = pointee.isMade && !gate.wants(Self.bit)
         group.unlock()
-        if isOut { _ = upcalls.cancel(request) }
+        if isMade { _ = upcalls.cancel(self.request) }
+        return status
     }
 
     /// The socket listens from now on.
@@ -103,8 +103,14 @@ extension UnsafeMutablePointer<AcceptIndicator> {
         let context = UnsafeMutableRawPointer(self)
         let status =
             when.map { upcalls.post_at(slot, $0, function, context) } ?? upcalls.post(slot, function, context)
-        if status < 0 { group.unpinLocked() } else { pointee.isOut = true }
-        return status
+        guard status == 0 else {
+            group.unpinLocked()
+            return status
+        }
+        pointee.isOut = true
+        // Clearing the indication waits for the accept.
+        gate.beginLocked()
+        return 0
     }
 
     /// Accepts until it must wait, or nobody wants it any more. On the engine's thread.
@@ -121,8 +127,17 @@ extension UnsafeMutablePointer<AcceptIndicator> {
             )
             pointee.turn = Handshake()
             _ = field(\.entry).pointee(slot, field(\.local), field(\.remote), request)
+            if !noteMade() { _ = upcalls.cancel(request) }
             guard field(\.turn).arrive(), indicate() else { return }
         }
+    }
+
+    /// The accept was made. False: nobody wants it any more.
+    private func noteMade() -> Bool {
+        group.lock()
+        defer { group.unlock() }
+        pointee.isMade = true
+        return gate.wants(Self.bit)
     }
 
     /// What the accept brought. True: another one is wanted; else the request is no longer out, and the socket may go.
@@ -132,6 +147,7 @@ extension UnsafeMutablePointer<AcceptIndicator> {
             hand(accepted, request.pointee.socket_generation)
         }
         group.lock()
+        pointee.isMade = false
         let isWanted = gate.wants(Self.bit) && !group.isClosing
         if isWanted, status >= 0 || status == -ECANCELED {
             group.unlock()
@@ -142,7 +158,7 @@ extension UnsafeMutablePointer<AcceptIndicator> {
         if isWanted { _ = start(at: clinux_monotonic() + Self.pause) }
         group.unlock()
         if isWanted { log(status) }
-        group.release()
+        gate.end()
         return false
     }
 

@@ -113,6 +113,9 @@ extension UnsafeMutablePointer<IndicationGate> {
         return true
     }
 
+    /// Begins something that clearing waits for, of a socket that the caller has pinned. Under the lock.
+    func beginLocked() { pointee.running += 1 }
+
     /// Ends an indication, and completes what waits for the last one. Afterwards the socket may be gone.
     public func end() {
         let group = pointee.group
