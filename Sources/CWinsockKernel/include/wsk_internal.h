@@ -142,8 +142,7 @@ typedef struct wsk_socket {
     int32_t family;
     int32_t type;
     int32_t protocol;
-    /// 1 while the client's inspection callback runs, changed by atomic operations.
-    uint32_t inspecting;
+    uint32_t reserved;
     lamina_address *send_to;
     struct wsk_socket *next;
     struct wsk_socket *previous;

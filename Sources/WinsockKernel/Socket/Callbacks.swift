@@ -71,8 +71,6 @@ enum Callbacks {
         _ event: UnsafeMutablePointer<lamina_inspect_event>
     ) {
         var identity = identity(event.pointee.id)
-        clinux_store_u32(listener.place(\.inspecting), 1)
-        defer { clinux_store_u32(listener.place(\.inspecting), 0) }
         let action = withAddresses(event.pointee.local, event.pointee.remote) {
             wsk_call_inspect(listener, $0, $1, &identity)
         }

@@ -67,48 +67,13 @@ public func wsk_inspect_complete(
     _ action: WSK_INSPECT_ACTION,
     _ irp: PIRP?
 ) -> NTSTATUS {
-    onSocket(socket, irp, .inspectComplete) { socket, operation, irp in
+    onSocket(socket, irp, .inspectComplete) { socket, _, irp in
         guard let identity, action == WskInspectAccept || action == WskInspectReject else {
             return Submission.refuse(irp, STATUS_INVALID_PARAMETER)
         }
-        let isAccepted = action == WskInspectAccept
-        operation.pointee.argument = (UInt64(identity.pointee.Key), UInt64(identity.pointee.SerialNumber))
-        operation.pointee.message.flags = UInt32(isAccepted ? LAMINA_INSPECT_ACCEPT : LAMINA_INSPECT_REJECT)
-        guard clinux_load_u32(socket.place(\.inspecting)) != 0 else {
-            return Submission.run(irp) { Inspections.complete(socket, operation, $0) }
-        }
-        // The chain knows the inspection once the callback has returned.
-        operation.pointee.next = Inspections.goOn
-        return Submission.run(irp) { lamina_socket_enable_indications(socket.pointee.handle, 0, Inspections.bit, $0) }
-    }
-}
-
-/// The steps of an answer to an inspection whose callback still runs: wait for its end, go on, answer.
-private enum Inspections {
-    static let bit: UInt32 = 1 << UInt32(LAMINA_INDICATION_INSPECT)
-
-    static let goOn: @convention(c) (PIRP?) -> lamina_status = { irp in
-        guard let irp, let operation = wsk_operation_of(irp), let socket = operation.pointee.socket else {
-            return -EINVAL
-        }
-        operation.pointee.next = answer
-        return lamina_socket_enable_indications(socket.pointee.handle, bit, 0, Submission.prepare(irp))
-    }
-
-    private static let answer: @convention(c) (PIRP?) -> lamina_status = { irp in
-        guard let irp, let operation = wsk_operation_of(irp), let socket = operation.pointee.socket else {
-            return -EINVAL
-        }
-        return complete(socket, operation, Submission.prepare(irp))
-    }
-
-    static func complete(
-        _ socket: KernelSocket,
-        _ operation: KernelOperation,
-        _ request: UnsafeMutablePointer<lamina_request>
-    ) -> lamina_status {
-        var id = lamina_inspect_id(key: operation.pointee.argument.0, serial: operation.pointee.argument.1)
-        return lamina_socket_inspect_complete(socket.pointee.handle, &id, operation.pointee.message.flags, request)
+        var id = lamina_inspect_id(key: UInt64(identity.pointee.Key), serial: UInt64(identity.pointee.SerialNumber))
+        let answer = UInt32(action == WskInspectAccept ? LAMINA_INSPECT_ACCEPT : LAMINA_INSPECT_REJECT)
+        return Submission.run(irp) { lamina_socket_inspect_complete(socket.pointee.handle, &id, answer, $0) }
     }
 }
 
