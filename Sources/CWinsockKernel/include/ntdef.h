@@ -84,6 +84,10 @@
 #define RESTRICTED_POINTER
 #endif
 
+#ifndef __debugbreak
+#define __debugbreak() __builtin_trap()
+#endif
+
 // Structured exceptions: nothing here raises one. The C++ library has a macro __try of its own, so a C++ source asks
 // for these by WSK_STRUCTURED_EXCEPTIONS, after its other headers.
 #if !defined(__cplusplus) || defined(WSK_STRUCTURED_EXCEPTIONS)
@@ -333,6 +337,9 @@ typedef struct _OBJECT_ATTRIBUTES {
 #define RTL_SIZEOF_THROUGH_FIELD(type, field) (offsetof(type, field) + RTL_FIELD_SIZE(type, field))
 #define CONTAINING_RECORD(address, type, field) ((type *)((char *)(address)-offsetof(type, field)))
 #define RTL_NUMBER_OF(array) (sizeof(array) / sizeof((array)[0]))
+#ifndef _countof
+#define _countof(array) RTL_NUMBER_OF(array)
+#endif
 #ifndef ARRAYSIZE
 #define ARRAYSIZE(array) RTL_NUMBER_OF(array)
 #endif

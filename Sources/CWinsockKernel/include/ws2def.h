@@ -58,7 +58,13 @@ typedef struct addrinfoexW {
     struct addrinfoexW *ai_next;
 } ADDRINFOEXW, *PADDRINFOEXW, *LPADDRINFOEXW;
 
-typedef struct _WSK_ADDRINFOA {
+// The same in narrow text: `struct addrinfo` where the host's isn't there.
+#ifdef WSK_SELF_CONTAINED
+#define WSK_ADDRINFO addrinfo
+#else
+#define WSK_ADDRINFO _WSK_ADDRINFOA
+#endif
+typedef struct WSK_ADDRINFO {
     INT ai_flags;
     INT ai_family;
     INT ai_socktype;
@@ -66,7 +72,7 @@ typedef struct _WSK_ADDRINFOA {
     SIZE_T ai_addrlen;
     PCHAR ai_canonname;
     PSOCKADDR ai_addr;
-    struct _WSK_ADDRINFOA *ai_next;
+    struct WSK_ADDRINFO *ai_next;
 } ADDRINFOA, *PADDRINFOA;
 
 #ifndef AI_PASSIVE
@@ -77,6 +83,13 @@ typedef struct _WSK_ADDRINFOA {
 #ifndef AI_NUMERICSERV
 #define AI_NUMERICSERV 0x0400
 #endif
+#ifndef AI_ALL
+#define AI_V4MAPPED 0x0008
+#define AI_ALL 0x0010
+#define AI_ADDRCONFIG 0x0020
+#endif
+#define AI_EXTENDED 0x80000000
+#define AI_FQDN 0x00020000
 #define NS_ALL 0
 #define NS_DNS 12
 

@@ -8,6 +8,15 @@ EXTERN_C_START
 
 VOID RtlInitUnicodeString(PUNICODE_STRING Destination, PCWSTR Source);
 VOID RtlInitAnsiString(PANSI_STRING Destination, PCSZ Source);
+/// The same, with an answer: what is too long is refused.
+FORCEINLINE NTSTATUS RtlInitUnicodeStringEx(PUNICODE_STRING Destination, PCWSTR Source) {
+    RtlInitUnicodeString(Destination, Source);
+    return Source && Source[Destination->Length / sizeof(WCHAR)] ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
+}
+FORCEINLINE NTSTATUS RtlInitAnsiStringEx(PANSI_STRING Destination, PCSZ Source) {
+    RtlInitAnsiString(Destination, Source);
+    return Source && Source[Destination->Length] ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
+}
 #define RtlInitString(destination, source) RtlInitAnsiString(destination, source)
 #define RtlInitUTF8String(destination, source) RtlInitAnsiString(destination, source)
 #define RtlInitEmptyUnicodeString(text, buffer, bytes)                                                                 \

@@ -243,6 +243,7 @@ enum Indications {
     }
 
     private static func end(_ indication: Indication) {
+        wsk_take_over(indication)
         indication.pointee.magic = 0
         free(indication)
     }
@@ -275,6 +276,7 @@ enum Indications {
                 return STATUS_INVALID_PARAMETER
             }
             left = next(indication)
+            wsk_hand_over(indication)
             let shown = UInt32(WSK_INDICATION_SHOWN)
             if clinux_replace_u32(indication.place(\.state), shown, UInt32(WSK_INDICATION_RELEASED)) == 0 {
                 giveBack(indication)
