@@ -13,6 +13,7 @@ enum Lanes {
             let state = lane.state
             if lane == state.input { state.pointee.indicator?.goOn() }
         },
+        renew: { $0.assumingMemoryBound(to: SocketState.self).renew() },
         finish: { Lifetime.finish($0.assumingMemoryBound(to: SocketState.self)) }
     ).immortal
 

@@ -53,13 +53,36 @@ public final class Engine: @unchecked Sendable {
         descriptor = clinux_epoll_create()
         wakeUp = clinux_eventfd()
         clock = ownThread ? -1 : clinux_timerfd()
-        _ = clinux_epoll_add(descriptor, wakeUp, UInt32(clinux_epoll_in), 0)
-        if clock >= 0 { _ = clinux_epoll_add(descriptor, clock, UInt32(clinux_epoll_in), Self.clockIdentity) }
+        watchOwn()
+        Self.all.withLock { $0.append(Unmanaged.passUnretained(self)) }
     }
 
     private static let clockIdentity = UInt64.max
 
+    /// Every engine of this process, for its children.
+    private static let all = Locked<[Unmanaged<Engine>]>([])
+
+    /// In a child process: begins anew, under the same descriptor numbers, so that the parent's stay untouched.
+    static func beginChild() {
+        for engine in all.withLock({ $0 }) { engine.takeUnretainedValue().beginAnew() }
+    }
+
+    private func beginAnew() {
+        clinux_replace_descriptor(clinux_epoll_create(), descriptor)
+        clinux_replace_descriptor(clinux_eventfd(), wakeUp)
+        if clock >= 0 { clinux_replace_descriptor(clinux_timerfd(), clock) }
+        state.withLock { $0 = State() }
+        watchOwn()
+    }
+
+    private func watchOwn() {
+        _ = clinux_epoll_add(descriptor, wakeUp, UInt32(clinux_epoll_in), 0)
+        if clock >= 0 { _ = clinux_epoll_add(descriptor, clock, UInt32(clinux_epoll_in), Self.clockIdentity) }
+    }
+
     deinit {
+        let own = Unmanaged.passUnretained(self).toOpaque()
+        Self.all.withLock { $0.removeAll { $0.toOpaque() == own } }
         close(descriptor)
         close(wakeUp)
         if clock >= 0 { close(clock) }
