@@ -6,10 +6,6 @@
 
 EXTERN_C_START
 
-/// Room for any address of the kind with its port.
-#define INET_ADDRSTRLEN_WITH_PORT 22
-#define INET6_ADDRSTRLEN_WITH_PORT 65
-
 /// Write an address with a NUL and answer where that stands.
 PSTR RtlIpv4AddressToStringA(const IN_ADDR *Address, PSTR Text);
 PSTR RtlIpv6AddressToStringA(const IN6_ADDR *Address, PSTR Text);

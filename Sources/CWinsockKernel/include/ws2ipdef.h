@@ -17,9 +17,10 @@ typedef struct _WSK_IN6_PKTINFO {
     ULONG ipi6_ifindex;
 } IN6_PKTINFO, *PIN6_PKTINFO;
 
-#define IN4ADDR_ANY INADDR_ANY
-#define INET_ADDRSTRLEN_WSK 22
-#define INET6_ADDRSTRLEN_WSK 65
+#ifndef INET_ADDRSTRLEN
+#define INET_ADDRSTRLEN 22
+#define INET6_ADDRSTRLEN 65
+#endif
 
 FORCEINLINE BOOLEAN IN6_ADDR_EQUAL(const IN6_ADDR *Left, const IN6_ADDR *Right) {
     return memcmp(Left, Right, sizeof *Left) == 0;

@@ -18,6 +18,8 @@ final class Client: @unchecked Sendable {
     private var sockets = 0
     private var requests = 0
     private var isGone = false
+    /// Completion routines that run: their code must stay until they have returned. Changed by atomic operations.
+    private let running = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
     /// Events that every socket has enabled from its start.
     private(set) var staticEvents: UInt32 = 0
     /// Requests that wait for the list of transports to change.
@@ -31,6 +33,7 @@ final class Client: @unchecked Sendable {
         context = npi.ClientContext
         version = npi.Dispatch.pointee.Version
         self.maker = maker
+        running.initialize(to: 0)
         Self.allMutex.hold { Self.all.append(self) }
     }
 
@@ -91,6 +94,12 @@ final class Client: @unchecked Sendable {
         }
     }
 
+    /// A completion routine is about to run.
+    func enter() { _ = clinux_add_u32(running, 1) }
+
+    /// It has returned.
+    func leave() { _ = clinux_add_u32(running, -1) }
+
     /// Enables events on every socket that is opened from now on. False: there are sockets already.
     func setStaticEvents(_ events: UInt32) -> Bool {
         mutex.hold {
@@ -140,6 +149,7 @@ final class Client: @unchecked Sendable {
                 continue
             }
         }
+        while clinux_load_u32(running) > 0 { sched_yield() }
     }
 
     private func sayWhatIsLeft() {

@@ -125,9 +125,19 @@ enum Submission {
         Deferred.queue(irp)
     }
 
+    private static func client(of operation: KernelOperation) -> Client? {
+        if let socket = operation.pointee.socket { return Client.of(socket.pointee.client) }
+        let kind = Kind(rawValue: operation.pointee.kind)
+        if kind == .controlClient { return Client.of(operation.pointee.output.0) }
+        return kind?.isClients == true ? Client.of(operation.pointee.output.3) : nil
+    }
+
     /// Runs the completion routines. Afterwards the IRP is no longer the provider's.
     static func deliver(_ irp: PIRP, isPending: Bool) {
         let operation = wsk_operation_of(irp).unsafelyUnwrapped
+        let client = client(of: operation)
+        client?.enter()
+        defer { client?.leave() }
         if operation.pointee.kind == Kind.close.rawValue, let socket = operation.pointee.socket {
             Sockets.retire(socket)
         }
