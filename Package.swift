@@ -93,7 +93,7 @@ let package = Package(
                 .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
             ]
         ),
-        .target(name: "CWinsockKernel", dependencies: ["CLamina"]),
+        .target(name: "CWinsockKernel", dependencies: ["CLamina", "CLinux"]),
         .target(
             name: "WinsockKernel",
             dependencies: ["Lamina", "CLamina", "CLinux", "CWinsockKernel"],

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "clinux_sanitizer.h"
 #include "wsk_internal.h"
 
 #define CALLER __builtin_return_address(0)
@@ -39,6 +40,31 @@ KIRQL wsk_enter_dispatch(void) {
 }
 
 void wsk_leave_dispatch(KIRQL before) { current_level = before; }
+
+wsk_client_call wsk_begin_call(void) {
+    const wsk_client_call call = {wsk_enter_dispatch(), clinux_enter_program()};
+    return call;
+}
+
+wsk_client_call wsk_begin_call_as_it_is(void) {
+    const wsk_client_call call = {current_level, clinux_enter_program()};
+    return call;
+}
+
+void wsk_end_call(wsk_client_call call) {
+    clinux_leave_program(call.depth);
+    current_level = call.irql;
+}
+
+int wsk_enter_own_code(void) {
+    clinux_enter_own_code();
+    return 0;
+}
+
+void wsk_leave_own_code(const int *unused) {
+    (void)unused;
+    clinux_leave_own_code();
+}
 
 // Traps.
 

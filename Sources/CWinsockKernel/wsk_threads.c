@@ -74,6 +74,7 @@ typedef struct helper {
 static void *run_helper(void *context) {
     const helper copy = *(helper *)context;
     free(context);
+    WSK_OWN_CODE;
     copy.function(copy.context);
     return NULL;
 }
@@ -117,10 +118,17 @@ PDRIVER_INITIALIZE wsk_find_entry(void *library) {
 }
 
 NTSTATUS wsk_call_entry(PDRIVER_INITIALIZE entry, PWSK_DRIVER driver) {
-    return entry(&driver->object, &driver->extension.ServiceKeyName);
+    const wsk_client_call call = wsk_begin_call_as_it_is();
+    const NTSTATUS status = entry(&driver->object, &driver->extension.ServiceKeyName);
+    wsk_end_call(call);
+    return status;
 }
 
-void wsk_call_unload(PWSK_DRIVER driver) { driver->object.DriverUnload(&driver->object); }
+void wsk_call_unload(PWSK_DRIVER driver) {
+    const wsk_client_call call = wsk_begin_call_as_it_is();
+    driver->object.DriverUnload(&driver->object);
+    wsk_end_call(call);
+}
 
 static POBJECT_TYPE thread_type, event_type;
 POBJECT_TYPE *PsThreadType = &thread_type;

@@ -33,6 +33,22 @@ const void *wsk_image_of(const void *address);
 KIRQL wsk_enter_dispatch(void);
 void wsk_leave_dispatch(KIRQL before);
 
+/// What a call of the client's changes for the thread.
+typedef struct wsk_client_call {
+    KIRQL irql;
+    unsigned depth;
+} wsk_client_call;
+
+/// Begins and ends a call of the client's code, at DISPATCH_LEVEL or at the level that there is.
+wsk_client_call wsk_begin_call(void);
+wsk_client_call wsk_begin_call_as_it_is(void);
+void wsk_end_call(wsk_client_call call);
+
+/// Marks a function that clients call, to its end, as the run time's own code.
+void wsk_leave_own_code(const int *unused);
+int wsk_enter_own_code(void);
+#define WSK_OWN_CODE const int wsk_own_code __attribute__((cleanup(wsk_leave_own_code), unused)) = wsk_enter_own_code()
+
 /// Tells the thread sanitizer, where there is one, that what happened before `release` is seen after `acquire`.
 void wsk_hand_over(void *object);
 void wsk_take_over(void *object);
@@ -224,9 +240,9 @@ static inline PIO_STACK_LOCATION wsk_locations(PIRP irp) { return (PIO_STACK_LOC
 /// Runs the routine of the current location, at DISPATCH_LEVEL.
 static inline NTSTATUS wsk_call_completion(PIO_STACK_LOCATION location, PDEVICE_OBJECT device, PIRP irp) {
     const PIO_COMPLETION_ROUTINE routine = location->CompletionRoutine;
-    const KIRQL before = wsk_enter_dispatch();
+    const wsk_client_call call = wsk_begin_call();
     const NTSTATUS status = routine(device, irp, location->Context);
-    wsk_leave_dispatch(before);
+    wsk_end_call(call);
     return status;
 }
 
@@ -273,18 +289,18 @@ static inline WSK_INSPECT_ACTION wsk_call_inspect(
     if (!client || !client->WskInspectEvent) {
         return WskInspectAccept;
     }
-    const KIRQL before = wsk_enter_dispatch();
+    const wsk_client_call call = wsk_begin_call();
     const WSK_INSPECT_ACTION action = client->WskInspectEvent(listener->context, local, remote, identity);
-    wsk_leave_dispatch(before);
+    wsk_end_call(call);
     return action;
 }
 
 static inline void wsk_call_abort(wsk_socket *listener, PWSK_INSPECT_ID identity) {
     const WSK_CLIENT_LISTEN_DISPATCH *client = wsk_listen_client(listener);
     if (client && client->WskAbortEvent) {
-        const KIRQL before = wsk_enter_dispatch();
+        const wsk_client_call call = wsk_begin_call();
         (void)client->WskAbortEvent(listener->context, identity);
-        wsk_leave_dispatch(before);
+        wsk_end_call(call);
     }
 }
 
@@ -293,10 +309,10 @@ static inline NTSTATUS wsk_call_accept(wsk_socket *listener, PSOCKADDR local, PS
     if (!client || !client->WskAcceptEvent) {
         return STATUS_REQUEST_NOT_ACCEPTED;
     }
-    const KIRQL before = wsk_enter_dispatch();
+    const wsk_client_call call = wsk_begin_call();
     const NTSTATUS status = client->WskAcceptEvent(listener->context, WSK_FLAG_AT_DISPATCH_LEVEL, local, remote,
         &made->wsk, &made->context, (const WSK_CLIENT_CONNECTION_DISPATCH **)(void *)&made->dispatch);
-    wsk_leave_dispatch(before);
+    wsk_end_call(call);
     return status;
 }
 
@@ -312,28 +328,28 @@ static inline NTSTATUS wsk_call_receive(
     if (!client || !client->WskReceiveEvent) {
         return STATUS_DATA_NOT_ACCEPTED;
     }
-    const KIRQL before = wsk_enter_dispatch();
+    const wsk_client_call call = wsk_begin_call();
     const NTSTATUS status =
         client->WskReceiveEvent(socket->context, flags | WSK_FLAG_AT_DISPATCH_LEVEL, list, indicated, accepted);
-    wsk_leave_dispatch(before);
+    wsk_end_call(call);
     return status;
 }
 
 static inline void wsk_call_disconnect(wsk_socket *socket, ULONG flags) {
     const WSK_CLIENT_CONNECTION_DISPATCH *client = wsk_connection_client(socket);
     if (client && client->WskDisconnectEvent) {
-        const KIRQL before = wsk_enter_dispatch();
+        const wsk_client_call call = wsk_begin_call();
         (void)client->WskDisconnectEvent(socket->context, flags | WSK_FLAG_AT_DISPATCH_LEVEL);
-        wsk_leave_dispatch(before);
+        wsk_end_call(call);
     }
 }
 
 static inline void wsk_call_send_backlog(wsk_socket *socket, SIZE_T ideal) {
     const WSK_CLIENT_CONNECTION_DISPATCH *client = wsk_connection_client(socket);
     if (client && client->WskSendBacklogEvent) {
-        const KIRQL before = wsk_enter_dispatch();
+        const wsk_client_call call = wsk_begin_call();
         (void)client->WskSendBacklogEvent(socket->context, ideal);
-        wsk_leave_dispatch(before);
+        wsk_end_call(call);
     }
 }
 
@@ -342,9 +358,9 @@ static inline NTSTATUS wsk_call_receive_from(wsk_socket *socket, ULONG flags, PW
     if (!client || !client->WskReceiveFromEvent) {
         return STATUS_DATA_NOT_ACCEPTED;
     }
-    const KIRQL before = wsk_enter_dispatch();
+    const wsk_client_call call = wsk_begin_call();
     const NTSTATUS status = client->WskReceiveFromEvent(socket->context, flags | WSK_FLAG_AT_DISPATCH_LEVEL, list);
-    wsk_leave_dispatch(before);
+    wsk_end_call(call);
     return status;
 }
 
@@ -385,6 +401,19 @@ struct _WSK_DRIVER {
     const void *image;
     char *path;
 };
+
+/// Runs a work item's routine, and a deferred procedure call.
+static inline void wsk_call_worker(const WORK_QUEUE_ITEM *item) {
+    const wsk_client_call call = wsk_begin_call_as_it_is();
+    item->WorkerRoutine(item->Parameter);
+    wsk_end_call(call);
+}
+
+static inline void wsk_call_deferred(PKDPC dpc, const KDPC *copy) {
+    const wsk_client_call call = wsk_begin_call();
+    copy->DeferredRoutine(dpc, copy->DeferredContext, copy->SystemArgument1, copy->SystemArgument2);
+    wsk_end_call(call);
+}
 
 /// DriverEntry of a library, or, with null, of the program; null where it has none.
 PDRIVER_INITIALIZE wsk_find_entry(void *library);

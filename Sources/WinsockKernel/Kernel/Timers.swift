@@ -168,9 +168,9 @@ enum Clock {
             _ = RemoveEntryList(first)
             let call = UnsafeMutableRawPointer(first).assumingMemoryBound(to: KDPC.self)
             call.pointee.Queued = 0
-            let copy = call.pointee
+            var copy = call.pointee
             Dispatcher.mutex.unlock()
-            copy.DeferredRoutine?(call, copy.DeferredContext, copy.SystemArgument1, copy.SystemArgument2)
+            if copy.DeferredRoutine != nil { wsk_call_deferred(call, &copy) }
             Dispatcher.mutex.lock()
             state.pointee.done += 1
             progress.broadcast()

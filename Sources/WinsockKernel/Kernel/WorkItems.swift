@@ -65,9 +65,9 @@ enum Workers {
             _ = RemoveEntryList(first)
             state.pointee.count -= 1
             // The routine may free the item.
-            let item = UnsafeMutableRawPointer(first).assumingMemoryBound(to: WORK_QUEUE_ITEM.self).pointee
+            var item = UnsafeMutableRawPointer(first).assumingMemoryBound(to: WORK_QUEUE_ITEM.self).pointee
             mutex.unlock()
-            item.WorkerRoutine?(item.Parameter)
+            if item.WorkerRoutine != nil { wsk_call_worker(&item) }
             if KeGetCurrentIrql() != UInt8(PASSIVE_LEVEL) {
                 wsk_trap("work item", "the routine returned above PASSIVE_LEVEL", nil)
             }

@@ -8,7 +8,9 @@ static ULONG shared;
 static VOID race(PVOID context) {
     UNREFERENCED_PARAMETER(context);
     KeWaitForSingleObject(&go, Executive, KernelMode, FALSE, NULL);
-    shared++;
+    for (int i = 0; i < 100000; i++) {
+        shared++;
+    }
 }
 
 int main(int count, char **arguments) {
@@ -28,7 +30,9 @@ int main(int count, char **arguments) {
         PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, race, NULL);
         ObReferenceObjectByHandle(handle, THREAD_ALL_ACCESS, NULL, KernelMode, &thread, NULL);
         KeSetEvent(&go, IO_NO_INCREMENT, FALSE);
-        shared++;
+        for (int i = 0; i < 100000; i++) {
+            shared++;
+        }
         KeWaitForSingleObject(thread, Executive, KernelMode, FALSE, NULL);
         // Ordered by the wait: no report for this one.
         shared++;
