@@ -81,13 +81,14 @@ int wsk_checks(void) {
 
 void wsk_describe_place(const void *address, char *text, size_t capacity) {
     Dl_info info;
+    const char *place = (const char *)address;
     if (!address || !dladdr(address, &info) || !info.dli_fname) {
         snprintf(text, capacity, "%p", address);
     } else if (info.dli_sname) {
-        snprintf(text, capacity, "%s+0x%zx in %s", info.dli_sname, (size_t)((const char *)address - (char *)info.dli_saddr),
-            info.dli_fname);
+        const size_t offset = (size_t)(place - (const char *)info.dli_saddr);
+        snprintf(text, capacity, "%s+0x%zx in %s", info.dli_sname, offset, info.dli_fname);
     } else {
-        snprintf(text, capacity, "%s+0x%zx", info.dli_fname, (size_t)((const char *)address - (char *)info.dli_fbase));
+        snprintf(text, capacity, "%s+0x%zx", info.dli_fname, (size_t)(place - (const char *)info.dli_fbase));
     }
 }
 
@@ -99,8 +100,8 @@ const void *wsk_image_of(const void *address) {
 DECLSPEC_NORETURN static void end(const char *function, const char *message, const void *caller) {
     char place[512], line[1024];
     wsk_describe_place(caller, place, sizeof place);
-    const int length = snprintf(line, sizeof line, caller ? "lamina: wsk: %s: %s (called from %s)\n" : "lamina: wsk: %s: %s\n",
-        function, message, place);
+    const char *format = caller ? "lamina: wsk: %s: %s (called from %s)\n" : "lamina: wsk: %s: %s\n";
+    const int length = snprintf(line, sizeof line, format, function, message, place);
     if (write(STDERR_FILENO, line, (size_t)(length < (int)sizeof line ? length : (int)sizeof line - 1)) < 0) {
         abort();
     }
@@ -116,9 +117,10 @@ void wsk_trap(const char *function, const char *message, const void *caller) {
 void wsk_require_irql(const char *function, KIRQL level, const void *caller) {
     if (current_level > level && wsk_checks()) {
         end(function,
-            level == PASSIVE_LEVEL ? "must be called at PASSIVE_LEVEL, and this thread runs at DISPATCH_LEVEL: it holds "
-                                     "a spin lock, or is inside a completion routine or event callback; use a work item"
-                                   : "must not be called at DISPATCH_LEVEL",
+            level == PASSIVE_LEVEL
+                ? "must be called at PASSIVE_LEVEL, and this thread runs at DISPATCH_LEVEL: it holds a spin lock, or is "
+                  "inside a completion routine or event callback; use a work item"
+                : "must not be called at DISPATCH_LEVEL",
             caller);
     }
 }

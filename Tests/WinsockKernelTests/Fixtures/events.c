@@ -58,17 +58,22 @@ static NTSTATUS receive_event(
         }
         *taken = count;
     }
-    KeReleaseSpinLock(&lock, old);
-    if (status == STATUS_PENDING) {
+    const BOOLEAN now = releases_inside;
+    if (status == STATUS_PENDING && !now) {
         while (data) {
             // The list is taken apart, and its nodes go back one by one.
             PWSK_DATA_INDICATION next = data->Next;
             data->Next = NULL;
-            if (releases_inside) {
-                CHECK_STATUS(CONNECTION(accepted)->WskRelease(accepted, data), STATUS_SUCCESS);
-            } else {
-                kept[kept_count++] = data;
-            }
+            kept[kept_count++] = data;
+            data = next;
+        }
+    }
+    KeReleaseSpinLock(&lock, old);
+    if (status == STATUS_PENDING) {
+        while (data) {
+            PWSK_DATA_INDICATION next = data->Next;
+            data->Next = NULL;
+            CHECK_STATUS(CONNECTION(accepted)->WskRelease(accepted, data), STATUS_SUCCESS);
             data = next;
         }
     }
@@ -236,7 +241,10 @@ static void test_connection(USHORT port) {
     CHECK(*(char *)MmGetSystemAddressForMdlSafe(kept[0]->Buffer.Mdl, NormalPagePriority) == 'k');
     CHECK_STATUS(CONNECTION(accepted)->WskRelease(accepted, kept[1]), STATUS_SUCCESS);
     CHECK_STATUS(CONNECTION(accepted)->WskRelease(accepted, kept[0]), STATUS_SUCCESS);
+    KIRQL level;
+    KeAcquireSpinLock(&lock, &level);
     releases_inside = TRUE;
+    KeReleaseSpinLock(&lock, level);
     const int inside = event_count();
     CHECK(write(peer, "m", 1) == 1);
     AWAIT(events == inside + 1);

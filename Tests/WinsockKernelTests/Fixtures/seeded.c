@@ -4,13 +4,13 @@
 
 static KEVENT go;
 static ULONG shared;
+static LONG started;
 
 static VOID race(PVOID context) {
     UNREFERENCED_PARAMETER(context);
     KeWaitForSingleObject(&go, Executive, KernelMode, FALSE, NULL);
-    for (int i = 0; i < 100000; i++) {
-        shared++;
-    }
+    WriteNoFence(&started, 1);
+    shared++;
 }
 
 int main(int count, char **arguments) {
@@ -30,9 +30,10 @@ int main(int count, char **arguments) {
         PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, race, NULL);
         ObReferenceObjectByHandle(handle, THREAD_ALL_ACCESS, NULL, KernelMode, &thread, NULL);
         KeSetEvent(&go, IO_NO_INCREMENT, FALSE);
-        for (int i = 0; i < 100000; i++) {
-            shared++;
+        // Both run, and nothing orders them.
+        while (!ReadNoFence(&started)) {
         }
+        shared++;
         KeWaitForSingleObject(thread, Executive, KernelMode, FALSE, NULL);
         // Ordered by the wait: no report for this one.
         shared++;
