@@ -158,7 +158,8 @@ typedef struct wsk_socket {
     int32_t family;
     int32_t type;
     int32_t protocol;
-    uint32_t reserved;
+    /// How often the client has enabled an event, changed by atomic operations.
+    uint32_t enables;
     lamina_address *send_to;
     struct wsk_socket *next;
     struct wsk_socket *previous;

@@ -161,6 +161,7 @@ enum Callbacks {
         var flags: UInt32 = 0
         if data.pointee.flags & UInt32(LAMINA_MESSAGE_BROADCAST) != 0 { flags |= UInt32(MSG_BCAST) }
         if data.pointee.flags & UInt32(LAMINA_MESSAGE_MULTICAST) != 0 { flags |= UInt32(MSG_MCAST) }
+        let enables = clinux_load_u32(socket.place(\.enables))
         let status = first.withMemoryRebound(to: WSK_DATAGRAM_INDICATION.self, capacity: 1) {
             wsk_call_receive_from(socket, flags, $0)
         }
@@ -173,6 +174,8 @@ enum Callbacks {
         // An event that was enabled for all sockets stays enabled: the datagrams are lost.
         let fixed = Client.of(socket.pointee.client)?.staticEvents ?? 0
         if fixed & UInt32(WSK_EVENT_RECEIVE_FROM) != 0 { return 0 }
+        // Enabled again while the callback ran.
+        if clinux_load_u32(socket.place(\.enables)) != enables { return 0 }
         _ = clinux_clear_bits_u32(socket.place(\.events), UInt32(WSK_EVENT_RECEIVE_FROM))
         return -EAGAIN
     }

@@ -143,6 +143,7 @@ enum Events {
         }
         guard has(socket, own) else { return end(STATUS_INVALID_PARAMETER) }
         _ = clinux_set_bits_u32(socket.place(\.inherited), inherited)
+        _ = clinux_add_u32(socket.place(\.enables), 1)
         // A callback may run before the call has returned.
         _ = clinux_set_bits_u32(socket.place(\.events), own)
         let status = own == 0 ? 0 : change(socket.pointee.handle, set: bits(own), clear: 0)
