@@ -66,6 +66,7 @@ let package = Package(
         .library(name: "Lamina", targets: ["Lamina"]),
         .library(name: "LaminaProvider", targets: ["LaminaProvider"]),
         .library(name: "LaminaC", type: .dynamic, targets: ["LaminaC"]),
+        .library(name: "WinsockKernel", type: .dynamic, targets: ["WinsockKernel"]),
         .library(name: "LaminaPreload", type: .dynamic, targets: ["LaminaPreload"]),
     ] + plugins.map(\.product),
     dependencies: [
@@ -90,6 +91,18 @@ let package = Package(
             linkerSettings: [
                 exports("Sources/LaminaC/lamina.map"), shipped,
                 .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
+            ]
+        ),
+        .target(name: "CWinsockKernel", dependencies: ["CLamina", "CLinux"]),
+        .target(
+            name: "WinsockKernel",
+            dependencies: ["Lamina", "CLamina", "CLinux", "CWinsockKernel"],
+            exclude: ["wsk.map", "Tools"],
+            swiftSettings: house,
+            linkerSettings: [
+                exports("Sources/WinsockKernel/wsk.map"), shipped,
+                .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina-wsk.so.0"]),
+                .unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"]),
             ]
         ),
         .target(
@@ -165,6 +178,12 @@ let package = Package(
         .testTarget(
             name: "LaminaHostTests",
             dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
+            exclude: ["Fixtures"],
+            swiftSettings: house
+        ),
+        .testTarget(
+            name: "WinsockKernelTests",
+            dependencies: ["CLinux", "TestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: house
         ),

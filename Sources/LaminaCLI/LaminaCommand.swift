@@ -19,7 +19,7 @@ struct LaminaCommand: ParsableCommand {
         version: Version.text,
         subcommands: [
             ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, DemoCommand.self,
-            InstallCommand.self, RemoveCommand.self, ManifestCommand.self,
+            InstallCommand.self, RemoveCommand.self, ManifestCommand.self, WskCommand.self,
         ]
     )
 

@@ -205,6 +205,7 @@ public final class Engine: @unchecked Sendable {
             { context in
                 guard let context else { return nil }
                 let engine = Unmanaged<Engine>.fromOpaque(context).takeUnretainedValue()
+                clinux_enter_own_code()
                 while true { engine.run(timeout: nil) }
             },
             engine
