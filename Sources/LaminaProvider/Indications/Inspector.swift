@@ -67,7 +67,7 @@ public struct Inspector {
     fileprivate var count = 0
     fileprivate var serial: UInt64 = 0
     fileprivate var limit = 0
-    fileprivate var isPosted = false
+    fileprivate var engineRun = EngineRun()
 }
 
 extension UnsafeMutablePointer<Inspector> {
@@ -142,23 +142,13 @@ extension UnsafeMutablePointer<Inspector> {
 
     /// Lets the engine call `run`. Under the lock. A negative errno if it can't.
     public func post() -> Int32 {
-        guard !pointee.isPosted else { return 0 }
-        guard group.pinLocked() else { return -ECANCELED }
-        let status = slot.pointee.column.pointee.upcalls.pointee.post(
-            slot,
-            { context in
-                guard let inspector = context?.assumingMemoryBound(to: Inspector.self) else { return }
-                let group = inspector.group
-                group.lock()
-                inspector.pointee.isPosted = false
-                group.unlock()
-                inspector.run()
-                group.release()
-            },
-            UnsafeMutableRawPointer(self)
-        )
-        if status < 0 { group.unpinLocked() } else { pointee.isPosted = true }
-        return status
+        field(\.engineRun).post(group, slot, UnsafeMutableRawPointer(self)) { context in
+            guard let inspector = context?.assumingMemoryBound(to: Inspector.self) else { return }
+            let group = inspector.group
+            inspector.field(\.engineRun).begin(group)
+            inspector.run()
+            group.release()
+        }
     }
 
     /// Takes the connections that wait, and asks about each. On the engine's thread, while the caller keeps the socket.
