@@ -68,6 +68,9 @@ public struct Inspector {
     fileprivate var serial: UInt64 = 0
     fileprivate var limit = 0
     fileprivate var engineRun = EngineRun()
+    /// The serial number of the indication that is out, 0 for none, and what was decided before it returned.
+    fileprivate var asking: UInt64 = 0
+    fileprivate var decision = UInt32(LAMINA_INSPECT_PEND)
 }
 
 extension UnsafeMutablePointer<Inspector> {
@@ -187,6 +190,8 @@ extension UnsafeMutablePointer<Inspector> {
         group.lock()
         field(\.serial).pointee += 1
         let id = lamina_inspect_id(key: UInt64(UInt(bitPattern: connection)), serial: pointee.serial)
+        field(\.asking).pointee = id.serial
+        field(\.decision).pointee = UInt32(LAMINA_INSPECT_PEND)
         group.unlock()
         var names = (local: lamina_address(), remote: lamina_address())
         actions.pointee.names(connection, &names.local, &names.remote)
@@ -224,8 +229,10 @@ extension UnsafeMutablePointer<Inspector> {
             // Watched first: once it is in the list, an accept may take it.
             actions.pointee.watch(item)
             append(item)
-            if isAccepted { lane.wake() }
         } else {
+            group.lock()
+            field(\.asking).pointee = 0
+            group.unlock()
             actions.pointee.reset(connection)
             free(memory)
         }
@@ -234,11 +241,32 @@ extension UnsafeMutablePointer<Inspector> {
 
     private func append(_ item: UnsafeMutablePointer<Inspected>) {
         group.lock()
+        field(\.asking).pointee = 0
+        let isAccepted = item.pointee.isAccepted || pointee.decision == UInt32(LAMINA_INSPECT_ACCEPT)
+        if !isAccepted, pointee.decision == UInt32(LAMINA_INSPECT_REJECT) {
+            group.unlock()
+            let connection = item.pointee.connection
+            item.discard()
+            return actions.pointee.reset(connection)
+        }
+        item.field(\.isAccepted).pointee = isAccepted
         var place = field(\.first)
         while let other = place.pointee { place = other.field(\.next) }
         place.pointee = item
         field(\.count).pointee += 1
         group.unlock()
+        if isAccepted { lane.wake() }
+    }
+
+    /// Notes a decision about the connection whose indication has not returned yet. False: it is another one.
+    private func decideEarly(_ id: lamina_inspect_id, _ action: UInt32) -> Bool {
+        group.lock()
+        defer { group.unlock() }
+        guard pointee.asking == id.serial, id.serial != 0, pointee.decision == UInt32(LAMINA_INSPECT_PEND) else {
+            return false
+        }
+        field(\.decision).pointee = action
+        return true
     }
 
     /// Takes an item out of the list; it is the caller's to discard.
@@ -278,6 +306,8 @@ extension UnsafeMutablePointer<Inspector> {
             let own = item.pointee.id
             return own.key == id.key && own.serial == id.serial && !item.pointee.isAccepted
         }
+        let isDecision = action == UInt32(LAMINA_INSPECT_ACCEPT) || action == UInt32(LAMINA_INSPECT_REJECT)
+        if isDecision, decideEarly(id, action) { return lamina_complete(slot, request, 0, 0) }
         switch Int(action) {
         case LAMINA_INSPECT_ACCEPT:
             group.lock()
