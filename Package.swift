@@ -67,6 +67,7 @@ let package = Package(
         .library(name: "LaminaProvider", targets: ["LaminaProvider"]),
         .library(name: "LaminaConformance", targets: ["LaminaConformance"]),
         .library(name: "LaminaC", type: .dynamic, targets: ["LaminaC"]),
+        .library(name: "WinsockKernel", type: .dynamic, targets: ["WinsockKernel"]),
         .library(name: "LaminaPreload", type: .dynamic, targets: ["LaminaPreload"]),
     ] + plugins.map(\.product),
     dependencies: [
@@ -96,6 +97,18 @@ let package = Package(
             linkerSettings: [
                 exports("Sources/LaminaC/lamina.map"), shipped,
                 .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina.so.0"]),
+            ]
+        ),
+        .target(name: "CWinsockKernel", dependencies: ["CLamina", "CLinux"]),
+        .target(
+            name: "WinsockKernel",
+            dependencies: ["Lamina", "CLamina", "CLinux", "CWinsockKernel"],
+            exclude: ["wsk.map", "Tools"],
+            swiftSettings: house,
+            linkerSettings: [
+                exports("Sources/WinsockKernel/wsk.map"), shipped,
+                .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina-wsk.so.0"]),
+                .unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"]),
             ]
         ),
         .target(
@@ -178,6 +191,12 @@ let package = Package(
         .testTarget(
             name: "LaminaConformanceTests",
             dependencies: ["LaminaConformance", "Lamina", "TestSupport"],
+            exclude: ["Fixtures"],
+            swiftSettings: house
+        ),
+        .testTarget(
+            name: "WinsockKernelTests",
+            dependencies: ["CLinux", "TestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: house
         ),

@@ -66,6 +66,25 @@ generate() {
     files+=("$target")
 }
 
+# Winsock Kernel: its library, headers in the cases that sources write them in, and compiler.
+install_wsk() {
+    local file name written
+    put 644 .build/release/libWinsockKernel.so lib/liblamina-wsk.so.0
+    ln -sfn liblamina-wsk.so.0 "$root/lib/liblamina-wsk.so"
+    files+=(lib/liblamina-wsk.so)
+    for file in Sources/CWinsockKernel/include/*.h; do
+        name=${file##*/}
+        [[ $name == wsk_internal.h ]] && continue
+        put 644 "$file" "include/lamina/wsk/$name"
+        [[ $name == wsk_* ]] && continue
+        for written in "${name^}" "${name^^}" "$(tr '[:lower:]' '[:upper:]' <<<"${name%.h}").h"; do
+            generate "include/lamina/wsk/$written" echo "#include \"$name\""
+        done
+    done
+    put 755 Sources/WinsockKernel/Tools/wsk-cc bin/wsk-cc
+    generate lib/pkgconfig/lamina-wsk.pc sed "s/@VERSION@/$version/" Sources/WinsockKernel/Tools/lamina-wsk.pc.in
+}
+
 # Installs everything under $root.
 install_tree() {
     local built=.build/release name file
@@ -85,6 +104,7 @@ install_tree() {
         # What the framework's own links point to is nobody else's.
         [[ -e $file && $file != */lamina_stubs.h ]] && put 644 "$file" "include/lamina/${file##*/}"
     done
+    install_wsk
     generate lib/pkgconfig/lamina.pc sed "s/@VERSION@/$version/" Sources/LaminaC/lamina.pc.in
 
     local sdk=share/lamina/LaminaProvider

@@ -13,6 +13,7 @@ enum Lanes {
             let state = lane.state
             if lane == state.input { state.pointee.indicator?.goOn() }
         },
+        renew: { $0.assumingMemoryBound(to: SocketState.self).renew() },
         finish: { Lifetime.finish($0.assumingMemoryBound(to: SocketState.self)) }
     ).immortal
 
@@ -121,8 +122,15 @@ extension UnsafeMutablePointer<SocketState> {
         if isReadable || status < 0 { input.wake() }
         if isReadable { indicator?.run() }
         if isWritable || status < 0 { output.wake() }
+        if isWritable { noteBacklog() }
         if isReadable, !isWritable { watchAgain() }
         group.release()
+    }
+
+    private func noteBacklog() {
+        group.lock()
+        pointee.indicator?.noteBacklog()
+        group.unlock()
     }
 
     /// Watches for what still waits.

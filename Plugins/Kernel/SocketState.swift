@@ -94,6 +94,18 @@ extension UnsafeMutablePointer<SocketState> {
         group.restart()
     }
 
+    /// Forgets, in a child process, what the parent waits for on the socket and what its engine knows.
+    func renew() {
+        pointee.armed = 0
+        pointee.isWatched = false
+        pointee.indicator = nil
+        pointee.acceptance = nil
+        pointee.inspector = nil
+        pointee.input.renew()
+        pointee.output.renew()
+        clinux_store_u32(&pointee.slot.pointee.enabled, 0)
+    }
+
     /// Settings that the instance wants on every socket.
     func applySettings() {
         guard let context = lamina_instance_context(pointee.slot) else { return }
@@ -131,19 +143,16 @@ let datagramType = Int32(SOCK_DGRAM.rawValue)
 
 /// The memory of states that are not in use; it is never given back, so a state stays a state.
 enum StatePool {
-    // Both are guarded by the mutex.
+    // Guarded by the lock.
     nonisolated(unsafe) private static var free: UnsafeMutablePointer<SocketState>?
-    nonisolated(unsafe) private static let mutex: UnsafeMutablePointer<pthread_mutex_t> = {
-        let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-        pthread_mutex_init(mutex, nil)
-        return mutex
-    }()
+    private static let lock = PluginLock { free = nil }
 
     static func take(_ slot: Slot) -> UnsafeMutablePointer<SocketState>? {
-        pthread_mutex_lock(mutex)
-        let recycled = free
-        free = recycled?.pointee.nextFree
-        pthread_mutex_unlock(mutex)
+        let recycled = lock.locked {
+            let first = free
+            free = first?.pointee.nextFree
+            return first
+        }
         if let recycled {
             recycled.restart(slot)
             return recycled
@@ -165,9 +174,9 @@ enum StatePool {
     }
 
     static func give(_ state: UnsafeMutablePointer<SocketState>) {
-        pthread_mutex_lock(mutex)
-        state.pointee.nextFree = free
-        free = state
-        pthread_mutex_unlock(mutex)
+        lock.locked {
+            state.pointee.nextFree = free
+            free = state
+        }
     }
 }

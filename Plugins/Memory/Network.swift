@@ -30,41 +30,31 @@ final class Network {
     }
 
     let name: [UInt8]
-    // Guarded by the mutex, as the list of networks is by its own.
+    // Guarded by the lock, as the list of networks is by its own.
     private var bindings: [Place: [Binding]] = [:]
     private var nextPort: UInt16 = 32768
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let lock = PluginLock {}
 
     nonisolated(unsafe) private static var networks: [Network] = []
-    nonisolated(unsafe) private static let guardian = makeMutex()
-
-    private static func makeMutex() -> UnsafeMutablePointer<pthread_mutex_t> {
-        let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-        pthread_mutex_init(mutex, nil)
-        return mutex
-    }
+    /// A child process has none of its parent's sockets.
+    private static let guardian = PluginLock { for network in networks { network.bindings = [:] } }
 
     private init(_ name: [UInt8]) {
         self.name = name
-        mutex = Self.makeMutex()
     }
 
     /// The network of this name, which lives as long as the process.
     static func named(_ name: UnsafePointer<CChar>?) -> Network {
         let bytes = name.map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
-        pthread_mutex_lock(guardian)
-        defer { pthread_mutex_unlock(guardian) }
-        if let known = networks.first(where: { $0.name == bytes }) { return known }
-        let network = Network(bytes)
-        networks.append(network)
-        return network
+        return guardian.locked {
+            if let known = networks.first(where: { $0.name == bytes }) { return known }
+            let network = Network(bytes)
+            networks.append(network)
+            return network
+        }
     }
 
-    private func locked<Result>(_ body: () -> Result) -> Result {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        return body()
-    }
+    private func locked<Result>(_ body: () -> Result) -> Result { lock.locked(body) }
 
     /// Binds; port 0 takes a free one, which is written into `endpoint`. 0 or a negative errno.
     func bind(_ endpoint: inout Endpoint, isDatagram: Bool, _ occupant: Occupant) -> Int32 {

@@ -7,6 +7,9 @@
     static lamina_status unbound_##entry parameters {                                                                  \
         return lamina_complete(slot, request, -ENOTCONN, 0);                                                           \
     }                                                                                                                  \
+    static lamina_status stale_##entry parameters {                                                                    \
+        return lamina_complete(slot, request, -ESTALE, 0);                                                             \
+    }                                                                                                                  \
     static lamina_status primary_##entry parameters {                                                                  \
         if (!slot->primary) {                                                                                          \
             return lamina_complete(slot, request, -EOPNOTSUPP, 0);                                                     \
@@ -35,6 +38,15 @@ lamina_any_function lamina_unbound_entry(uint32_t entry) {
     static const lamina_any_function functions[] = {
 #define LAMINA_ENTRY(entry, NAME, classes, triggers, categories, parameters, arguments)                                \
     (lamina_any_function)unbound_##entry,
+#include "lamina_entries.def"
+    };
+    return functions[entry];
+}
+
+lamina_any_function lamina_stale_entry(uint32_t entry) {
+    static const lamina_any_function functions[] = {
+#define LAMINA_ENTRY(entry, NAME, classes, triggers, categories, parameters, arguments)                                \
+    (lamina_any_function)stale_##entry,
 #include "lamina_entries.def"
     };
     return functions[entry];

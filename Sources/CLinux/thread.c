@@ -18,11 +18,17 @@ int clinux_barrier(void) {
     pthread_once(&registered, register_process);
     const int command = expedited ? MEMBARRIER_CMD_PRIVATE_EXPEDITED : MEMBARRIER_CMD_GLOBAL;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    return (int)syscall(SYS_membarrier, command, 0, 0);
+    int status = (int)syscall(SYS_membarrier, command, 0, 0);
+    if (status < 0 && errno == EPERM) {
+        // A child process is registered by itself.
+        register_process();
+        status = (int)syscall(SYS_membarrier, command, 0, 0);
+    }
+    return status;
 }
 
-int clinux_at_fork(void (*child)(void)) {
-    return pthread_atfork(0, 0, child);
+int clinux_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void)) {
+    return pthread_atfork(before, parent, child);
 }
 
 static pthread_key_t exit_key;

@@ -20,7 +20,7 @@ struct LaminaCommand: ParsableCommand {
         version: Version.text,
         subcommands: [
             ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, DemoCommand.self,
-            InstallCommand.self, RemoveCommand.self, ManifestCommand.self, CheckCommand.self,
+            InstallCommand.self, RemoveCommand.self, ManifestCommand.self, CheckCommand.self, WskCommand.self,
         ]
     )
 

@@ -23,6 +23,9 @@ public struct LaneActions {
     public let dispose: (UnsafeMutablePointer<Operation>) -> Void
     /// Nothing waits in a lane any more, and the caller is about to leave it. Called under the lock.
     public let idle: (UnsafeMutablePointer<Lane>) -> Void
+    /// Forgets what waits and what the engine knows, in a child process: both are the parent's. `Lane.renew` empties a
+    /// lane. Called once for each socket that the child uses.
+    public let renew: (UnsafeMutableRawPointer) -> Void
     /// Ends the socket: `LaneGroup.close` was called and nothing waits or runs any more. Called once, without the lock.
     public let finish: (UnsafeMutableRawPointer) -> Void
 
@@ -32,12 +35,14 @@ public struct LaneActions {
         arm: @escaping (UnsafeMutablePointer<Lane>) -> Int32,
         dispose: @escaping (UnsafeMutablePointer<Operation>) -> Void,
         idle: @escaping (UnsafeMutablePointer<Lane>) -> Void = { _ in },
+        renew: @escaping (UnsafeMutableRawPointer) -> Void = { _ in },
         finish: @escaping (UnsafeMutableRawPointer) -> Void
     ) {
         self.attempt = attempt
         self.arm = arm
         self.dispose = dispose
         self.idle = idle
+        self.renew = renew
         self.finish = finish
     }
 
@@ -55,6 +60,8 @@ public struct LaneGroup {
     var busy: UInt32 = 0
     var isClosing = false
     var isFinished = false
+    /// The process that it was last used in; see `ForkEpoch`.
+    var epoch: UInt32 = 0
     let actions: UnsafePointer<LaneActions>
     /// The socket's state.
     public let owner: UnsafeMutableRawPointer
@@ -68,10 +75,27 @@ public struct LaneGroup {
 
 extension UnsafeMutablePointer<LaneGroup> {
     /// Makes the lock; once, where the group stays.
-    public func start() { pthread_mutex_init(field(\.mutex), nil) }
+    public func start() {
+        ForkEpoch.start()
+        pointee.epoch = ForkEpoch.current
+        pthread_mutex_init(field(\.mutex), nil)
+    }
 
     /// Takes the lock.
-    public func lock() { pthread_mutex_lock(field(\.mutex)) }
+    public func lock() {
+        if field(\.epoch).pointee != ForkEpoch.current { renew() }
+        pthread_mutex_lock(field(\.mutex))
+    }
+
+    /// In a child process the lock may be held by a thread that is gone, and what waits is the parent's.
+    @inline(never)
+    private func renew() {
+        ForkEpoch.renew(field(\.epoch)) {
+            pthread_mutex_init(field(\.mutex), nil)
+            pointee.busy = 0
+            pointee.actions.pointee.renew(pointee.owner)
+        }
+    }
 
     /// Gives the lock back.
     public func unlock() { pthread_mutex_unlock(field(\.mutex)) }
@@ -156,6 +180,9 @@ public struct Lane {
 
     /// A free lane that has forgotten its last socket.
     public mutating func restart() { failure = 0 }
+
+    /// A free lane in which nothing waits, whatever was in it.
+    public mutating func renew() { self = Lane(group: group) }
 
     /// A free lane.
     public init(group: UnsafeMutablePointer<LaneGroup>) {

@@ -32,6 +32,13 @@ import Testing
         try expectDone("requests.c")
     }
 
+    @Test("After a fork the child uses shared sockets, gets ESTALE from others, and the parent's requests stay its own")
+    func fork() throws {
+        let program = try programs.linked("fork.c", compiler: "gcc -std=gnu11")
+        let ending = try programs.run(program, CPrograms.kernel, CPrograms.memory)
+        #expect(ending.code == 0 && ending.output == "done\n", "\(ending.errors)")
+    }
+
     @Test("Threads that wait on one engine that the program runs take turns running it")
     func turns() throws {
         try expectDone("turns.c")

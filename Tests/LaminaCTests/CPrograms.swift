@@ -7,6 +7,7 @@ struct CPrograms {
     static let headers = "\(PackageTree.root)/Sources/CLamina/include"
     static let library = "\(PackageTree.products)/libLaminaC.so"
     static let kernel = "\(PackageTree.products)/libLaminaKernel.so"
+    static let memory = "\(PackageTree.products)/libLaminaMemory.so"
 
     let tree: TemporaryDirectory
     /// The options that link a program with the library.

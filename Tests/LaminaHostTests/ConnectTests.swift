@@ -158,6 +158,14 @@ struct ConnectTests {
         #expect(service.lines == ["status \(EAI_SERVICE)"])
     }
 
+    @Test("Names that a program looks up cross the chain", arguments: ["names", "host"])
+    func namesCross(mode: String) throws {
+        let trace = "\(PackageTree.products)/libLaminaTrace.so:entries=resolve"
+        let ending = try HostFixtures.run([trace], [HostFixtures.client, mode, "localhost", "80"])
+        #expect(ending.errors.split(separator: "\n").count { $0.contains(" resolve ") } == 1, "\(ending.errors)")
+        #expect(ending.errors.contains("localhost"))
+    }
+
     @Test("gethostbyname is answered by the worker")
     func hosts() throws {
         let ending = try HostFixtures.run(.observe, [HostFixtures.client, "host", "localhost"])

@@ -12,6 +12,8 @@ LAMINA_NONNULL_BEGIN
 lamina_any_function lamina_unsupported_entry(uint32_t entry);
 /// Completes with -ENOTCONN: a data call before the socket's links are bound.
 lamina_any_function lamina_unbound_entry(uint32_t entry);
+/// Completes with -ESTALE: a socket that a forked process can't share with its parent.
+lamina_any_function lamina_stale_entry(uint32_t entry);
 /// Calls the column that the slot names primary, or completes with -EOPNOTSUPP where it names none.
 lamina_any_function lamina_primary_entry(uint32_t entry);
 /// Calls on through the slot's table rather than its direct link, for columns whose links may still change.

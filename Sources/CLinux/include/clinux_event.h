@@ -3,10 +3,12 @@
 #define CLINUX_EVENT_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +23,17 @@ enum {
 
 static inline int clinux_epoll_create(void) {
     return epoll_create1(EPOLL_CLOEXEC);
+}
+
+/// Puts a new descriptor in an old one's place, closing the old one there. Takes over `made`; where that is none, the old
+/// one is closed.
+static inline void clinux_replace_descriptor(int made, int old) {
+    if (made < 0) {
+        close(old);
+    } else if (made != old) {
+        syscall(SYS_dup3, made, old, O_CLOEXEC);
+        close(made);
+    }
 }
 
 /// An eventfd that doesn't block.

@@ -49,6 +49,7 @@ public final class Chain: @unchecked Sendable {
         throws(LaminaError)
     {
         try Self.check(parts)
+        isShareable = parts.allSatisfy { $0.provider.manifest.handoff == .share }
         warnings = try ChainOrder(keeping: parts.map(\.provider.manifest)).warnings
         let size = MemoryLayout<lamina_column>.size + (parts.count + 1) * MemoryLayout<lamina_slot>.size
         memory = .allocate(byteCount: size, alignment: 64)
@@ -140,6 +141,10 @@ public final class Chain: @unchecked Sendable {
     }
 
     // MARK: - What it is
+
+    /// Whether its sockets can be used by two processes at once, after a fork for instance: no level keeps something of
+    /// them that one process alone may have.
+    public let isShareable: Bool
 
     /// What the chain does to data: the most that any layer does.
     public var effect: Effect {

@@ -38,6 +38,29 @@ final class LinkSet: @unchecked Sendable {
         self.direct = direct
     }
 
+    /// What a program finds in slot 0 of a socket that its process can't use: every entry answers ESTALE.
+    static let stale = LinkSet()
+
+    private init() {
+        slotCount = 1
+        down = .allocate(capacity: 1)
+        up = .allocate(capacity: 1)
+        down.pointee.count = UInt32(LAMINA_ENTRY_COUNT)
+        down.pointee.reserved = 0
+        up.pointee.count = UInt32(LAMINA_INDICATION_COUNT)
+        up.pointee.reserved = 0
+        var links: [(entry: UInt32, function: lamina_any_function, level: Int)] = []
+        for entry in Entry.all {
+            let function = lamina_stale_entry(UInt32(entry.number))
+            Self.store(function, 0, in: down, entry.number)
+            if entry.isDirect { links.append((UInt32(entry.number), function, 0)) }
+        }
+        for event in Entry.indications {
+            Self.store(lamina_refused_indication(UInt32(event.number)), 0, in: up, event.number)
+        }
+        direct = [links]
+    }
+
     deinit {
         down.deallocate()
         up.deallocate()

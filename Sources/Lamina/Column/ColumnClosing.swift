@@ -86,6 +86,8 @@ final class ColumnClosing: @unchecked Sendable {
     }
 
     private func closeLevels() {
+        // The levels' state is a copy of the parent's, with locks that nobody gives back.
+        guard !state.isStale else { return drain() }
         if state.opened != state.active { state.relink(state.opened, waits: false) }
         lamina_request_prepare(request, Self.closed, Unmanaged.passRetained(self).toOpaque())
         if lamina_close(state.slots, request) == LAMINA_PENDING { later { $0.watch() } }

@@ -5,16 +5,23 @@ import Glibc
 /// The memory of columns: one allocation a socket, never given back, so that a late call finds a column, with another
 /// generation.
 enum ColumnPool {
-    private static let free = Locked<[Int: [Column]]>([:])
+    private struct State {
+        /// By the number of slots.
+        var free: [Int: [Column]] = [:]
+        /// The open ones, linked by `framework.2` to the next and `framework.3` to the one before.
+        var open: Column?
+    }
+
+    private static let state = Locked(State())
 
     /// A column of `slotCount` slots, all zero but for the generation, which is odd. Nil without memory.
     static func take(slotCount: Int) -> Column? {
         _ = Threads.start
-        if let column = free.withLock({ $0[slotCount]?.popLast() }) {
+        if let column = state.withLock({ $0.free[slotCount]?.popLast() }) {
             clinux_store_u64(&column.pointee.generation, column.pointee.generation + 1)
             return column
         }
-        let size = MemoryLayout<lamina_column>.size + slotCount * MemoryLayout<lamina_slot>.size
+        let size = size(slotCount)
         var memory: UnsafeMutableRawPointer?
         guard posix_memalign(&memory, 64, size) == 0, let memory else { return nil }
         memset(memory, 0, size)
@@ -23,19 +30,53 @@ enum ColumnPool {
         return column
     }
 
+    /// Notes a column that has its state as open, until `give`.
+    static func add(_ column: Column) {
+        state.withLock { state in
+            column.pointee.framework.2 = state.open.map { UnsafeMutableRawPointer($0) }
+            column.pointee.framework.3 = nil
+            state.open?.pointee.framework.3 = UnsafeMutableRawPointer(column)
+            state.open = column
+        }
+    }
+
     /// Takes a column back whose generation is even: nobody is inside, and no handle fits it any more.
     static func give(_ column: Column, slotCount: Int) {
         let generation = column.pointee.generation
-        let size = MemoryLayout<lamina_column>.size + slotCount * MemoryLayout<lamina_slot>.size
-        let offset = MemoryLayout<UInt64>.size
-        memset(UnsafeMutableRawPointer(column) + offset, 0, size - offset)
         assert(generation % 2 == 0)
-        free.withLock { $0[slotCount, default: []].append(column) }
+        state.withLock { state in
+            let next = column.pointee.framework.2?.assumingMemoryBound(to: lamina_column.self)
+            let before = column.pointee.framework.3?.assumingMemoryBound(to: lamina_column.self)
+            next?.pointee.framework.3 = before.map { UnsafeMutableRawPointer($0) }
+            if let before {
+                before.pointee.framework.2 = next.map { UnsafeMutableRawPointer($0) }
+            } else if state.open == column {
+                state.open = next
+            }
+            let offset = MemoryLayout<UInt64>.size
+            memset(UnsafeMutableRawPointer(column) + offset, 0, size(slotCount) - offset)
+            state.free[slotCount, default: []].append(column)
+        }
+    }
+
+    private static func size(_ slotCount: Int) -> Int {
+        MemoryLayout<lamina_column>.size + slotCount * MemoryLayout<lamina_slot>.size
     }
 
     /// Slot 0 of a column.
     static func slots(_ column: Column) -> Slot {
         UnsafeMutableRawPointer(column + 1).assumingMemoryBound(to: lamina_slot.self)
+    }
+
+    /// In a child process: what pends belongs to the parent, and sockets that can't be shared are stale.
+    static func beginChild() {
+        var next = state.withLock { $0.open }
+        while let column = next {
+            next = column.pointee.framework.2?.assumingMemoryBound(to: lamina_column.self)
+            clinux_store_u32(&column.pointee.pending, 0)
+            clinux_store_u32(&column.pointee.deferred, 0)
+            ColumnState.of(slots(column)).beginChild()
+        }
     }
 
     private static let serial = Locked<UInt64>(0)

@@ -58,6 +58,18 @@ final class ColumnState: @unchecked Sendable {
             slots[level].column = column
             slots[level].level = UInt32(level)
         }
+        ColumnPool.add(column)
+    }
+
+    /// Whether the process has forked since, and the chain can't be shared: every call answers ESTALE, and close only
+    /// gives the handle up.
+    private(set) var isStale = false
+
+    /// In a child process.
+    func beginChild() {
+        guard !chain.isShareable else { return }
+        isStale = true
+        LinkSet.stale.write(to: slots)
     }
 
     /// Links the levels of `active` into a column that nobody calls yet.

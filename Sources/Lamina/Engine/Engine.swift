@@ -13,7 +13,8 @@ public final class Engine: @unchecked Sendable {
         var watches: [UInt64: UnsafeMutablePointer<lamina_watch>] = [:]
         var nextWatch: UInt64 = 1
         var running: UInt64 = 0
-        var runner: Int32 = 0
+        /// The thread that runs it, by its marks.
+        var runner: UnsafeMutablePointer<lamina_thread>?
         var timers = TimerQueue()
         var isThreadStarted = false
         var isRunning = false
@@ -53,13 +54,36 @@ public final class Engine: @unchecked Sendable {
         descriptor = clinux_epoll_create()
         wakeUp = clinux_eventfd()
         clock = ownThread ? -1 : clinux_timerfd()
-        _ = clinux_epoll_add(descriptor, wakeUp, UInt32(clinux_epoll_in), 0)
-        if clock >= 0 { _ = clinux_epoll_add(descriptor, clock, UInt32(clinux_epoll_in), Self.clockIdentity) }
+        watchOwn()
+        Self.all.withLock { $0.append(Unmanaged.passUnretained(self)) }
     }
 
     private static let clockIdentity = UInt64.max
 
+    /// Every engine of this process, for its children.
+    private static let all = Locked<[Unmanaged<Engine>]>([])
+
+    /// In a child process: begins anew, under the same descriptor numbers, so that the parent's stay untouched.
+    static func beginChild() {
+        for engine in all.withLock({ $0 }) { engine.takeUnretainedValue().beginAnew() }
+    }
+
+    private func beginAnew() {
+        clinux_replace_descriptor(clinux_epoll_create(), descriptor)
+        clinux_replace_descriptor(clinux_eventfd(), wakeUp)
+        if clock >= 0 { clinux_replace_descriptor(clinux_timerfd(), clock) }
+        state.withLock { $0 = State() }
+        watchOwn()
+    }
+
+    private func watchOwn() {
+        _ = clinux_epoll_add(descriptor, wakeUp, UInt32(clinux_epoll_in), 0)
+        if clock >= 0 { _ = clinux_epoll_add(descriptor, clock, UInt32(clinux_epoll_in), Self.clockIdentity) }
+    }
+
     deinit {
+        let own = Unmanaged.passUnretained(self).toOpaque()
+        Self.all.withLock { $0.removeAll { $0.toOpaque() == own } }
         close(descriptor)
         close(wakeUp)
         if clock >= 0 { close(clock) }
@@ -115,7 +139,7 @@ public final class Engine: @unchecked Sendable {
         let watch = state.withLock { state -> UnsafeMutablePointer<lamina_watch>? in
             guard let watch = state.watches[identity] else { return nil }
             state.running = identity
-            state.runner = clinux_thread_id()
+            state.runner = lamina_this_thread()
             return watch
         }
         guard let watch else { return }
@@ -181,6 +205,7 @@ public final class Engine: @unchecked Sendable {
             { context in
                 guard let context else { return nil }
                 let engine = Unmanaged<Engine>.fromOpaque(context).takeUnretainedValue()
+                clinux_enter_own_code()
                 while true { engine.run(timeout: nil) }
             },
             engine
@@ -270,7 +295,7 @@ public final class Engine: @unchecked Sendable {
         let identity = UInt64(UInt(bitPattern: watch.pointee.framework.0))
         guard identity != 0 else { return }
         clinux_epoll_remove(descriptor, watch.pointee.descriptor)
-        let thread = clinux_thread_id()
+        let thread = lamina_this_thread()
         while true {
             let isRunningElsewhere = state.withLock { state in
                 state.watches[identity] = nil

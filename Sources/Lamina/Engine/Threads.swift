@@ -14,11 +14,14 @@ enum Threads {
             lamina_thread_set_known(thread, 1)
             return 0
         }
-        _ = clinux_at_fork {
-            let own = lamina_this_thread()
-            Threads.known.reset(to: lamina_thread_is_known(own) != 0 ? [own] : [])
-        }
+        _ = Fork.start
     }()
+
+    /// Of a child process's threads there is this one.
+    static func beginChild() {
+        let own = lamina_this_thread()
+        known.withLock { $0 = lamina_thread_is_known(own) != 0 ? [own] : [] }
+    }
 
     private static func forget(_ thread: UnsafeMutableRawPointer?) {
         known.withLock { threads in threads.removeAll { UnsafeMutableRawPointer($0) == thread } }

@@ -5,14 +5,19 @@ package final class Locked<State>: @unchecked Sendable {
     // The mutex orders every access to the state.
     private var state: State
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let isBrief: Bool
 
-    package init(_ state: State) {
+    /// `isBrief`: it lives as long as one operation, which ends in the process where it began.
+    package init(_ state: State, isBrief: Bool = false) {
         self.state = state
+        self.isBrief = isBrief
         mutex = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
+        if !isBrief { Fork.add(mutex) }
     }
 
     deinit {
+        if !isBrief { Fork.remove(mutex) }
         pthread_mutex_destroy(mutex)
         mutex.deallocate()
     }
@@ -24,11 +29,5 @@ package final class Locked<State>: @unchecked Sendable {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return try body(&state)
-    }
-
-    /// Gives the state anew and forgets who held the mutex: for a child process, whose other threads are gone.
-    func reset(to state: State) {
-        pthread_mutex_init(mutex, nil)
-        self.state = state
     }
 }

@@ -96,6 +96,22 @@ enum LayerGrammar {
         return parts
     }
 
+    /// The parts between blanks outside quotes and brackets.
+    static func words(_ text: Substring) throws(LaminaError) -> [Substring] {
+        var scanner = Scanner()
+        var parts: [Substring] = []
+        var start = text.startIndex
+        for index in text.indices where try scanner.isOutside(text[index], in: text, at: index) {
+            if text[index].isWhitespace {
+                parts.append(text[start..<index])
+                start = text.index(after: index)
+            }
+        }
+        try scanner.finish(text)
+        parts.append(text[start...])
+        return parts.filter { !$0.isEmpty }
+    }
+
     /// What stands inside the brackets where `text` is one bracketed list and nothing else.
     static func bracketed(_ text: String) -> Substring? {
         guard text.first == "[", text.last == "]", text.count > 1 else { return nil }

@@ -84,6 +84,11 @@ final class Waiter: @unchecked Sendable {
         close(wakeUp)
     }
 
+    /// The parent's waiters would be woken by either process.
+    static func beginChild() {
+        free.withLock { $0 = [] }
+    }
+
     static func take() -> Waiter {
         free.withLock { $0.popLast() } ?? Waiter()
     }

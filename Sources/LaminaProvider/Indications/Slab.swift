@@ -24,7 +24,7 @@ extension UnsafeMutablePointer<Slab> {
 
     /// Takes `count` bytes, for a node that refers to the slab.
     func take(_ count: Int) {
-        pointee.used += (count + 15) & ~15
+        field(\.used).pointee += (count + 15) & ~15
         _ = clinux_add_u32(field(\.references), 1)
     }
 
@@ -36,24 +36,19 @@ extension UnsafeMutablePointer<Slab> {
 
 /// Slabs that have room, shared by the sockets of a plug-in.
 enum SlabPool {
-    // All three are guarded by the mutex.
+    // Guarded by the lock.
     nonisolated(unsafe) private static var first: UnsafeMutablePointer<Slab>?
     nonisolated(unsafe) private static var count = 0
-    nonisolated(unsafe) private static let mutex: UnsafeMutablePointer<pthread_mutex_t> = {
-        let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-        pthread_mutex_init(mutex, nil)
-        return mutex
-    }()
+    private static let lock = PluginLock { (first, count) = (nil, 0) }
 
     /// A slab with room for the largest node; the caller's alone until it gives it back. Nil: no memory.
     static func take() -> UnsafeMutablePointer<Slab>? {
-        pthread_mutex_lock(mutex)
-        let slab = first
-        if let slab {
+        let slab = lock.locked {
+            guard let slab = first else { return nil as UnsafeMutablePointer<Slab>? }
             first = slab.pointee.next
             count -= 1
+            return slab
         }
-        pthread_mutex_unlock(mutex)
         if let slab { return slab }
         guard let memory = malloc(Slab.capacity) else { return nil }
         let made = memory.bindMemory(to: Slab.self, capacity: 1)
@@ -65,14 +60,13 @@ enum SlabPool {
     static func give(_ slab: UnsafeMutablePointer<Slab>) {
         if clinux_load_u32(slab.field(\.references)) == 1 { slab.pointee.used = 0 }
         guard slab.room >= Slab.largest else { return slab.release() }
-        pthread_mutex_lock(mutex)
-        let isKept = count < 4
-        if isKept {
+        let isKept = lock.locked {
+            guard count < 4 else { return false }
             slab.pointee.next = first
             first = slab
             count += 1
+            return true
         }
-        pthread_mutex_unlock(mutex)
         if !isKept { slab.release() }
     }
 }

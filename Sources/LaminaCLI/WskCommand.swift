@@ -1,0 +1,86 @@
+import ArgumentParser
+import Glibc
+import Lamina
+
+/// `lamina wsk`: drivers that use Winsock Kernel.
+struct WskCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "wsk",
+        abstract: "Run network code that was written as a Windows driver.",
+        discussion: """
+            Examples:
+              wsk-cc -shared -o driver.so driver.c
+              lamina wsk run ./driver.so
+              LAMINA_LAYERS="trace count" lamina wsk run ./driver.so
+            """,
+        subcommands: [WskRunCommand.self]
+    )
+}
+
+/// `lamina wsk run`: one driver, until it is interrupted.
+struct WskRunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Call a driver's DriverEntry, wait for Ctrl-C, call DriverUnload.",
+        discussion: """
+            Afterwards what the driver left is listed, each with the place where it was made: sockets, IRPs, MDLs, \
+            threads, pool memory. The exit status is 0 where it left nothing, 1 where it left something, 2 where \
+            DriverEntry failed or the driver can't be loaded.
+            """
+    )
+
+    @Argument(help: "The driver's file.", completion: .file(extensions: ["so"]))
+    var driver: String
+
+    func run() throws {
+        let library = try WskLibrary()
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGINT)
+        sigaddset(&signals, SIGTERM)
+        // Before the driver starts threads, which inherit it.
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        guard let loaded = library.load(driver.contains("/") ? driver : "./\(driver)") else { throw ExitCode(2) }
+        var number: Int32 = 0
+        sigwait(&signals, &number)
+        if library.unload(loaded) > 0 { throw ExitCode(1) }
+    }
+}
+
+/// The library that drivers are linked with, found beside the command.
+private struct WskLibrary {
+    private typealias Load = @convention(c) (UnsafePointer<CChar>, UnsafeMutablePointer<OpaquePointer?>) -> Int32
+    private typealias Unload = @convention(c) (OpaquePointer) -> UInt32
+
+    private let loadFunction: Load
+    private let unloadFunction: Unload
+
+    init() throws(LaminaError) {
+        let command = OriginStorage.executablePath(of: getpid()) ?? ""
+        let folder = command.split(separator: "/").dropLast().map { "/\($0)" }.joined()
+        let places = ["\(folder)/../lib/liblamina-wsk.so.0", "\(folder)/libWinsockKernel.so", "liblamina-wsk.so.0"]
+        for place in places {
+            guard let library = dlopen(place, RTLD_NOW | RTLD_GLOBAL) else { continue }
+            guard let load = dlsym(library, "WskLoadDriver"), let unload = dlsym(library, "WskUnloadDriver") else {
+                continue
+            }
+            loadFunction = unsafeBitCast(load, to: Load.self)
+            unloadFunction = unsafeBitCast(unload, to: Unload.self)
+            return
+        }
+        throw LaminaError(
+            .notFound,
+            "liblamina-wsk.so.0",
+            "is neither beside the command nor where libraries are",
+            remedy: "install it with install.sh"
+        )
+    }
+
+    /// Loads a driver; nil where that failed, and the library has said why.
+    func load(_ path: String) -> OpaquePointer? {
+        var driver: OpaquePointer?
+        return loadFunction(path, &driver) >= 0 ? driver : nil
+    }
+
+    func unload(_ driver: OpaquePointer) -> UInt32 { unloadFunction(driver) }
+}

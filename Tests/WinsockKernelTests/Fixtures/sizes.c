@@ -1,0 +1,112 @@
+// Sizes, values and places that drivers rely on.
+#include <ntddk.h>
+#include <wsk.h>
+
+#include <ntstrsafe.h>
+#include <mstcpip.h>
+#include <stdio.h>
+
+#define IS(value, wanted) C_ASSERT((value) == (wanted))
+
+IS(sizeof(LONG), 4);
+IS(sizeof(ULONG), 4);
+IS(sizeof(LONGLONG), 8);
+IS(sizeof(ULONG_PTR), 8);
+IS(sizeof(SIZE_T), 8);
+IS(sizeof(WCHAR), 2);
+IS(sizeof(BOOLEAN), 1);
+IS(sizeof(GUID), 16);
+IS(sizeof(UNICODE_STRING), 16);
+IS(sizeof(LARGE_INTEGER), 8);
+IS(sizeof(WSK_BUF), 24);
+IS(sizeof(WSK_SOCKET), 8);
+IS(sizeof(WSK_REGISTRATION), 24);
+IS(sizeof(IO_STATUS_BLOCK), 16);
+IS(sizeof(SOCKADDR_IN), 16);
+IS(sizeof(SOCKADDR_IN6), 28);
+IS(sizeof(SOCKADDR_STORAGE), 128);
+IS(sizeof(CMSGHDR), 16);
+IS(WSA_CMSG_SPACE(4), 24);
+IS(WSA_CMSG_LEN(4), 20);
+
+IS(MAKE_WSK_VERSION(1, 2), 0x0102);
+IS(WSK_FLAG_LISTEN_SOCKET, 1);
+IS(WSK_FLAG_CONNECTION_SOCKET, 2);
+IS(WSK_FLAG_DATAGRAM_SOCKET, 4);
+IS(WSK_FLAG_STREAM_SOCKET, 8);
+IS(WSK_EVENT_SEND_BACKLOG, 0x10);
+IS(WSK_EVENT_RECEIVE, 0x40);
+IS(WSK_EVENT_DISCONNECT, 0x80);
+IS(WSK_EVENT_RECEIVE_FROM, 0x100);
+IS(WSK_EVENT_ACCEPT, 0x200);
+IS(WSK_EVENT_DISABLE, 0x80000000);
+IS(WSK_SET_STATIC_EVENT_CALLBACKS, 7);
+IS(SIO_WSK_SET_REMOTE_ADDRESS, 0x8F000001);
+IS(SIO_WSK_REGISTER_EXTENSION, 0xCF000002);
+IS(SIO_WSK_QUERY_IDEAL_SEND_BACKLOG, 0x4F000003);
+IS(SIO_WSK_QUERY_RECEIVE_BACKLOG, 0x4F000004);
+IS(SIO_WSK_QUERY_INSPECT_ID, 0x4F000005);
+IS(SIO_WSK_SET_SENDTO_ADDRESS, 0x8F000006);
+IS(SIO_WSK_SET_TCP_SILENT_MODE, 0x2F000007);
+IS(SO_WSK_EVENT_CALLBACK, 0x4002);
+
+IS((ULONG)STATUS_PENDING, 0x103);
+IS((ULONG)STATUS_EVENT_PENDING, 0x40000013);
+IS((ULONG)STATUS_BUFFER_OVERFLOW, 0x80000005);
+IS((ULONG)STATUS_INVALID_PARAMETER, 0xC000000D);
+IS((ULONG)STATUS_MORE_PROCESSING_REQUIRED, 0xC0000016);
+IS((ULONG)STATUS_INSUFFICIENT_RESOURCES, 0xC000009A);
+IS((ULONG)STATUS_FILE_FORCED_CLOSED, 0xC00000B6);
+IS((ULONG)STATUS_NOT_SUPPORTED, 0xC00000BB);
+IS((ULONG)STATUS_REQUEST_NOT_ACCEPTED, 0xC00000D0);
+IS((ULONG)STATUS_CANCELLED, 0xC0000120);
+IS((ULONG)STATUS_INVALID_DEVICE_STATE, 0xC0000184);
+IS((ULONG)STATUS_CONNECTION_RESET, 0xC000020D);
+IS((ULONG)STATUS_DATA_NOT_ACCEPTED, 0xC000021B);
+IS((ULONG)STATUS_CONNECTION_REFUSED, 0xC0000236);
+IS((ULONG)STATUS_PROTOCOL_UNREACHABLE, 0xC000023E);
+IS((ULONG)STATUS_NOINTERFACE, 0xC00002B9);
+
+/// An entry's place, counted in pointers.
+#define PLACE(category, entry) (offsetof(WSK_PROVIDER_##category##_DISPATCH, entry) / sizeof(PVOID))
+
+IS(PLACE(LISTEN, WskBind), 2);
+IS(PLACE(LISTEN, WskAccept), 3);
+IS(PLACE(LISTEN, WskInspectComplete), 4);
+IS(PLACE(LISTEN, WskGetLocalAddress), 5);
+IS(PLACE(DATAGRAM, WskBind), 2);
+IS(PLACE(DATAGRAM, WskSendTo), 3);
+IS(PLACE(DATAGRAM, WskReceiveFrom), 4);
+IS(PLACE(DATAGRAM, WskRelease), 5);
+IS(PLACE(DATAGRAM, WskGetLocalAddress), 6);
+IS(PLACE(DATAGRAM, WskSendMessages), 7);
+IS(PLACE(CONNECTION, WskBind), 2);
+IS(PLACE(CONNECTION, WskConnect), 3);
+IS(PLACE(CONNECTION, WskSend), 6);
+IS(PLACE(CONNECTION, WskReceive), 7);
+IS(PLACE(CONNECTION, WskDisconnect), 8);
+IS(PLACE(CONNECTION, WskRelease), 9);
+IS(PLACE(CONNECTION, WskConnectEx), 10);
+IS(PLACE(STREAM, WskAccept), 3);
+IS(PLACE(STREAM, WskListen), 5);
+IS(PLACE(STREAM, WskGetRemoteAddress), 11);
+IS(offsetof(WSK_PROVIDER_DISPATCH, WskSocket), 8);
+IS(offsetof(WSK_PROVIDER_DISPATCH, WskGetAddressInfo), 32);
+
+/// An IRP may stand in a struct of its owner's, with room for a location.
+typedef union OWN_IRP {
+    IRP Irp;
+    UCHAR Room[sizeof(IRP) + sizeof(IO_STACK_LOCATION)];
+} OWN_IRP;
+
+int main(void) {
+    static OWN_IRP own;
+    IoInitializeIrp(&own.Irp, sizeof own, 1);
+    if (own.Irp.StackCount != 1 || own.Irp.CurrentLocation != 2
+        || (PUCHAR)(IoGetNextIrpStackLocation(&own.Irp) + 1) != own.Room + sizeof own.Room) {
+        return 1;
+    }
+    IoCleanupIrp(&own.Irp);
+    puts("done");
+    return 0;
+}
