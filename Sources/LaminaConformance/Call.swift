@@ -101,7 +101,7 @@ final class Call: @unchecked Sendable {
 /// How long the checks wait.
 enum Patience {
     /// Milliseconds in which a call must end that nothing holds up.
-    static let call: Int64 = 2_000
+    static let call: Int64 = 5_000
     /// Milliseconds in which what must not come would have come.
     static let grace: Int64 = 40
 

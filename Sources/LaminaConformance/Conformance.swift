@@ -64,7 +64,7 @@ public struct Conformance: Sendable {
     /// from being checked at all: it can't be loaded, or its settings are wrong.
     public func run(
         helper: [String],
-        timeout: Int64 = 40_000_000_000,
+        timeout: Int64 = 120_000_000_000,
         each: (RuleResult) -> Void = { _ in }
     ) throws(LaminaError) -> [RuleResult] {
         var results: [RuleResult] = []

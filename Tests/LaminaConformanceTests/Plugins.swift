@@ -22,7 +22,7 @@ enum Plugins {
     static func build(_ name: String, in folder: String) throws -> String {
         try built.withLock { built in
             if let library = built[name] { return library }
-            let library = "\(try directory.get().path)/lib\(name).so"
+            let library = "\(folder)/lib\(name).so"
             let root = PackageTree.root
             let status = try run([
                 "cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-pthread",
@@ -36,12 +36,13 @@ enum Plugins {
     }
 
     private static let built = Mutex<[String: String]>([:])
-    private static let directory = Result {
-        let directory = try TemporaryDirectory()
-        // A static is never released.
-        atexit { _ = try? TestSupport.run(["rm", "-rf", Plugins.directory.get().path]) }
-        return directory
-    }
+    /// Where the fixtures are built; removed when the process exits.
+    private static let folder: String = {
+        atexit { _ = try? TestSupport.run(["rm", "-rf", Plugins.folder]) }
+        let template = strdup("/tmp/lamina-check-XXXXXX")
+        defer { free(template) }
+        return template.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? ""
+    }()
 
     /// The check of a broken layer.
     static func broken(_ name: String, rules: [Rule] = Rule.all) throws -> Conformance {

@@ -59,7 +59,7 @@ struct RuleTests {
         let rules = try ["order", "end-of-stream"].map { try #require(Rule.named($0)) }
         let conformance = try Plugins.broken("crashes", rules: rules)
         let results = try conformance.run(helper: Plugins.helper, timeout: 8_000_000_000)
-        #expect(results.allSatisfy(\.isFailure))
+        #expect(results.filter(\.isFailure).count == 2)
         #expect(results[0].line.contains("died by SIGSEGV at 0x"))
         #expect(results[0].line.contains("of \(conformance.file)"))
         #expect(results[1].line.contains("didn't end within 8 s"))

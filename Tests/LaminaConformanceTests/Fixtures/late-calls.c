@@ -29,4 +29,4 @@ static lamina_status local_address(lamina_slot *slot, lamina_address *address, l
 
 static const lamina_table table = {TABLE, .local_address = local_address};
 
-BROKEN("late-calls", LAMINA_EFFECT_OBSERVE, LAMINA_ANY_CATEGORY, &table, 0)
+BROKEN("late-calls", LAMINA_EFFECT_OBSERVE, LAMINA_CONNECTION, &table, 0)
