@@ -48,6 +48,7 @@ final class Stage: @unchecked Sendable {
         var datagrams: [Slot: [[UInt8]]] = [:]
         var ended: Set<Slot> = []
         var open: Set<Slot> = []
+        var called: Slot?
         var indicating: [Slot: Int] = [:]
         var clearing: [(slot: Slot, request: Request, mask: UInt32)] = []
         var nodes = 0
@@ -94,8 +95,10 @@ final class Stage: @unchecked Sendable {
     }
     /// Sockets that are open here.
     var openCount: Int { state.withLock { $0.open.count } }
-    /// The only socket that is open here, or any of them.
-    var someSlot: Slot? { state.withLock { $0.open.first } }
+    /// The socket that was called last, or any that is open here.
+    var someSlot: Slot? {
+        state.withLock { state in state.called.flatMap { state.open.contains($0) ? $0 : nil } ?? state.open.first }
+    }
     /// Indicated nodes that nobody has given back.
     var nodeCount: Int { state.withLock { $0.nodes } }
     /// Forgets what it has seen.
@@ -164,6 +167,7 @@ final class Stage: @unchecked Sendable {
         let (answer, isOpen) = state.withLock { state in
             state.seen.append(seen)
             let isOpen = state.open.contains(slot)
+            state.called = slot
             if !isOpen { state.afterClose.append(seen.name) }
             return (state.answers[seen.entry] ?? state.usual, isOpen)
         }

@@ -35,7 +35,7 @@ struct Subject {
     /// Runs a check over each transport that there is: a layer's over the bases of the catalog, a base's over itself.
     func onLoopback(_ check: @escaping (Rig) throws -> Void) throws {
         if isBase { return try check(try Rig(alone: self)) }
-        guard !bases.isEmpty else { throw NotApplicable("the catalog has neither memory nor kernel") }
+        guard !bases.isEmpty else { throw NotApplicable("the catalog has neither memory nor kernel", isGeneral: true) }
         try checkAll(bases.map { base in { try check(try Rig(self, over: base)) } })
     }
 

@@ -22,7 +22,7 @@ enum Plugins {
     static func build(_ name: String, in folder: String) throws -> String {
         try built.withLock { built in
             if let library = built[name] { return library }
-            let library = "\(folder)/lib\(name).so"
+            let library = "\(output)/lib\(name).so"
             let root = PackageTree.root
             let status = try run([
                 "cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-pthread",
@@ -36,9 +36,10 @@ enum Plugins {
     }
 
     private static let built = Mutex<[String: String]>([:])
+
     /// Where the fixtures are built; removed when the process exits.
-    private static let folder: String = {
-        atexit { _ = try? TestSupport.run(["rm", "-rf", Plugins.folder]) }
+    private static let output: String = {
+        atexit { _ = try? TestSupport.run(["rm", "-rf", Plugins.output]) }
         let template = strdup("/tmp/lamina-check-XXXXXX")
         defer { free(template) }
         return template.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? ""

@@ -75,6 +75,7 @@ enum IndicationChecks {
         let client = EventSink()
         private let rig: Rig
         private var pair: Pair?
+        private var sends: [(Ask, Call)] = []
 
         init(_ rig: Rig) throws {
             self.rig = rig
@@ -106,7 +107,8 @@ enum IndicationChecks {
             let ask = Ask(LAMINA_ENTRY_SEND, payload: bytes)
             let call = Call(ask.name)
             call.make { ask.issue(pair.client, $0) }
-            _ = call.end()
+            // Nobody waits for it here: the engine may be inside an indication that waits for this thread.
+            sends.append((ask, call))
         }
 
         func close() {
