@@ -71,6 +71,7 @@ enum Events {
                 ? Stream.indicate(state, room) : Datagram.indicate(state, room)
         },
         ending: { Stream.ending($0.assumingMemoryBound(to: SocketState.self)) },
+        backlog: { Stream.idealBacklog($0.assumingMemoryBound(to: SocketState.self)) },
         schedule: { $0.assumingMemoryBound(to: SocketState.self).watchDescriptor() }
     ).immortal
 }
@@ -143,6 +144,19 @@ extension Stream {
         var buffer = lamina_buffer(base: room.pointee.bytes, length: room.pointee.capacity)
         let received = take(state.pointee.descriptor, &buffer, 1, room.pointee.capacity, 0)
         return received > 0 || received == -Int(EAGAIN) ? received : Int(state.endStatus(received))
+    }
+
+    /// What TCP's congestion window holds, or else half of the send buffer.
+    fileprivate static func idealBacklog(_ state: UnsafeMutablePointer<SocketState>) -> Int {
+        let descriptor = state.pointee.descriptor
+        var information = tcp_info()
+        var length = socklen_t(MemoryLayout<tcp_info>.size)
+        if clinux_raw_option(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &information, &length) == 0 {
+            return Int(information.tcpi_snd_cwnd) * Int(information.tcpi_snd_mss)
+        }
+        var room: Int32 = 0
+        length = socklen_t(MemoryLayout<Int32>.size)
+        return clinux_raw_option(descriptor, SOL_SOCKET, SO_SNDBUF, &room, &length) == 0 ? Int(room) / 2 : 0
     }
 
     /// What a connection ended with whose data nobody has read: the kernel's error, which it tells once.

@@ -122,8 +122,15 @@ extension UnsafeMutablePointer<SocketState> {
         if isReadable || status < 0 { input.wake() }
         if isReadable { indicator?.run() }
         if isWritable || status < 0 { output.wake() }
+        if isWritable { noteBacklog() }
         if isReadable, !isWritable { watchAgain() }
         group.release()
+    }
+
+    private func noteBacklog() {
+        group.lock()
+        pointee.indicator?.noteBacklog()
+        group.unlock()
     }
 
     /// Watches for what still waits.

@@ -43,6 +43,7 @@ struct Benchmarks: ParsableCommand {
 enum Benchmark: String, CaseIterable, ExpressibleByArgument {
     case callPath = "call-path"
     case loopback
+    case connections
     case idle
     case startUp = "start-up"
 
@@ -52,6 +53,7 @@ enum Benchmark: String, CaseIterable, ExpressibleByArgument {
         switch self {
         case .callPath: try CallPath(settings).run()
         case .loopback: try Loopback(settings).run()
+        case .connections: try Connections(settings).run()
         case .idle: try Idle(settings).run()
         case .startUp: try StartUp(settings).run()
         }

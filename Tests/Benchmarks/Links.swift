@@ -1,4 +1,5 @@
 import CLamina
+import CLinux
 import Glibc
 import Lamina
 import TestSupport
@@ -141,37 +142,5 @@ struct PollingLink: Link {
 
     func close() {
         Glibc.close(descriptor)
-    }
-}
-
-private enum RawPair {
-    static func error(_ call: String) -> BenchmarkError {
-        BenchmarkError("\(call): \(String(cString: strerror(errno)))")
-    }
-
-    /// Two connected descriptors over loopback.
-    static func make() throws -> (Int32, Int32) {
-        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let listener = socket(AF_INET, type, 0)
-        defer { close(listener) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let near = socket(AF_INET, type, 0)
-        try withUnsafeMutablePointer(to: &address) { pointer in
-            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                guard bind(listener, address, length) == 0, listen(listener, 1) == 0,
-                    getsockname(listener, address, &length) == 0, connect(near, address, length) == 0
-                else { throw error("a connection over loopback") }
-            }
-        }
-        let far = accept(listener, nil, nil)
-        guard far >= 0 else { throw error("accept") }
-        for descriptor in [near, far] {
-            var yes: Int32 = 1
-            setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
-        }
-        return (near, far)
     }
 }

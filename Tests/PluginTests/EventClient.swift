@@ -15,6 +15,8 @@ final class EventClient: @unchecked Sendable {
     private var retained: [UnsafeMutablePointer<lamina_data>] = []
     private var inspected: [lamina_inspect_id] = []
     private var aborted: [lamina_inspect_id] = []
+    private var decision: (Address) -> Int = { _ in LAMINA_INSPECT_ACCEPT }
+    private var backlogs: [UInt64] = []
     private var calls = 0
     private var inside = 0
     private var mostInside = 0
@@ -25,8 +27,15 @@ final class EventClient: @unchecked Sendable {
     var insideReceive: () -> Void = {}
     /// How the accept indication is answered.
     var takeConnection: (lamina_socket) -> lamina_status = { _ in 0 }
-    /// How the inspect indication is answered.
-    var inspect: (Address) -> Int = { _ in LAMINA_INSPECT_ACCEPT }
+    /// How the inspect indication is answered; may be changed while it comes.
+    var inspect: (Address) -> Int {
+        get {
+            pthread_mutex_lock(&mutex)
+            defer { pthread_mutex_unlock(&mutex) }
+            return decision
+        }
+        set { note { decision = newValue } }
+    }
     /// How the receive-from indication is answered.
     var takeDatagrams: lamina_status = 0
 
@@ -76,6 +85,11 @@ final class EventClient: @unchecked Sendable {
     }
 
     func abort() throws -> lamina_inspect_id { try wait(for: "abort") { aborted.first } }
+
+    /// The first ideal backlogs that were told.
+    func backlogs(_ count: Int) throws -> [UInt64] {
+        try wait(for: "\(count) backlogs") { backlogs.count >= count ? backlogs : nil }
+    }
 
     func datagrams(_ count: Int) throws -> [(bytes: [UInt8], sender: Address?)] {
         try wait(for: "\(count) datagrams") { datagrams.count >= count ? datagrams : nil }
@@ -176,6 +190,10 @@ final class EventClient: @unchecked Sendable {
         }
         table.pointee.abort = { slot, event in
             client(slot)?.note { client(slot)?.aborted.append(event.pointee.id) }
+            return 0
+        }
+        table.pointee.send_backlog = { slot, event in
+            client(slot)?.note { client(slot)?.backlogs.append(event.pointee.ideal_bytes) }
             return 0
         }
         table.pointee.disconnect = { slot, event in

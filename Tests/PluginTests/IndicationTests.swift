@@ -278,6 +278,21 @@ struct IndicationTests {
         for socket in [receiver, sender] { try socket.waiting.close() }
     }
 
+    @Test("The ideal backlog is told when that is enabled", arguments: BaseProvider.allCases)
+    func backlog(base: BaseProvider) throws {
+        let pair = try Pair(try base.chain())
+        let client = EventClient()
+        try client.attach(to: pair.client)
+        try pair.client.enable([LAMINA_INDICATION_SEND_BACKLOG])
+        let first = try #require(try client.backlogs(1).first)
+        #expect(first >= 4096)
+        // Enabled anew, it is told anew.
+        try pair.client.enable([], clear: [LAMINA_INDICATION_SEND_BACKLOG])
+        try pair.client.enable([LAMINA_INDICATION_SEND_BACKLOG])
+        _ = try client.backlogs(2)
+        try pair.close()
+    }
+
     @Test("A socket answers what its category can't indicate", arguments: BaseProvider.allCases)
     func unsupported(base: BaseProvider) throws {
         let chain = try base.chain()

@@ -25,6 +25,24 @@ struct StreamTests {
         try pair.close()
     }
 
+    @Test("A connect with data delivers them as the first bytes", arguments: BaseProvider.allCases)
+    func connectWithData(base: BaseProvider) throws {
+        let chain = try base.chain()
+        let listener = try chain.listen(on: Address(host: "127.0.0.1", port: 0))
+        let client = try chain.open(.connection())
+        var address = try listener.waiting.localAddress().c
+        let count = try Array("first".utf8).withUnsafeBytes { bytes in
+            var buffer = lamina_buffer(base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), length: bytes.count)
+            return try client.waiting.perform("connect-with-data", deadline: soon()) {
+                lamina_socket_connect_with_data(client.handle, &address, &buffer, 1, 0, $0)
+            }
+        }
+        #expect(count == 5)
+        let server = try listener.waiting.accept(deadline: soon())
+        #expect(try server.waiting.receive(upTo: 10, deadline: soon()) == Array("first".utf8))
+        for socket in [client, server, listener] { try socket.waiting.close() }
+    }
+
     @Test("Megabytes pass both ways at once, byte for byte", arguments: BaseProvider.allCases)
     func transfer(base: BaseProvider) throws {
         let pair = try Pair(try base.chain())

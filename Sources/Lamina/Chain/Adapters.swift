@@ -1,8 +1,8 @@
 import CLamina
 import Glibc
 
-/// Entries that a layer left empty, made from entries that it has, so that nothing of a class gets past it. Each is
-/// called with the layer's own slot.
+/// Entries that a layer left empty, made from entries that it has, so that nothing of a class gets past it; and those
+/// that a base can be spared. Each is called with the level's own slot.
 enum Adapters {
     /// The adapter for an empty entry of a layer with this table; nil where there is none.
     static func function(for entry: Entry, table: UnsafePointer<lamina_table>?) -> lamina_any_function? {
@@ -21,7 +21,17 @@ enum Adapters {
         }
     }
 
-    /// The layer's own table.
+    /// The adapter for an empty entry of a base, which must have all that the adapter calls; nil where there is none.
+    static func function(ofBase table: UnsafePointer<lamina_table>?, for entry: Entry) -> lamina_any_function? {
+        guard let own = table?.pointee else { return nil }
+        switch entry.number {
+        case Int(LAMINA_ENTRY_CONNECT_WITH_DATA) where own.connect == nil || own.send == nil: return nil
+        case Int(LAMINA_ENTRY_DISCONNECT): return nil
+        default: return function(for: entry, table: table)
+        }
+    }
+
+    /// The level's own table.
     private static func table(_ slot: Slot) -> lamina_table? {
         ColumnState.of(slot).instance(at: slot)?.table?.pointee
     }

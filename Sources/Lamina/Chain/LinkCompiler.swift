@@ -38,7 +38,8 @@ struct LinkCompiler {
         let level = levels[index - 1]
         if let own = entry.function(in: level.table) { return own }
         switch level.kind {
-        case .base: return lamina_unsupported_entry(UInt32(entry.number))
+        case .base:
+            return Adapters.function(ofBase: level.table, for: entry) ?? lamina_unsupported_entry(UInt32(entry.number))
         case .terminating: return entry.isOfChain ? nil : lamina_primary_entry(UInt32(entry.number))
         case .layered: break
         }

@@ -13,7 +13,8 @@ public final class Engine: @unchecked Sendable {
         var watches: [UInt64: UnsafeMutablePointer<lamina_watch>] = [:]
         var nextWatch: UInt64 = 1
         var running: UInt64 = 0
-        var runner: Int32 = 0
+        /// The thread that runs it, by its marks.
+        var runner: UnsafeMutablePointer<lamina_thread>?
         var timers = TimerQueue()
         var isThreadStarted = false
         var isRunning = false
@@ -138,7 +139,7 @@ public final class Engine: @unchecked Sendable {
         let watch = state.withLock { state -> UnsafeMutablePointer<lamina_watch>? in
             guard let watch = state.watches[identity] else { return nil }
             state.running = identity
-            state.runner = clinux_thread_id()
+            state.runner = lamina_this_thread()
             return watch
         }
         guard let watch else { return }
@@ -294,7 +295,7 @@ public final class Engine: @unchecked Sendable {
         let identity = UInt64(UInt(bitPattern: watch.pointee.framework.0))
         guard identity != 0 else { return }
         clinux_epoll_remove(descriptor, watch.pointee.descriptor)
-        let thread = clinux_thread_id()
+        let thread = lamina_this_thread()
         while true {
             let isRunningElsewhere = state.withLock { state in
                 state.watches[identity] = nil

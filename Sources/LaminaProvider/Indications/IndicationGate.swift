@@ -12,7 +12,7 @@ public struct IndicationGate {
     var enabled: UInt32
     /// Indications that are running, of any kind.
     var running: UInt32 = 0
-    private(set) var drains: [UnsafeMutablePointer<lamina_request>] = []
+    fileprivate var drains: [UnsafeMutablePointer<lamina_request>] = []
 
     /// A gate that lets `enabled` through. `known`: bits `1 << LAMINA_INDICATION_…` of what the socket can indicate.
     public init(
@@ -33,17 +33,6 @@ public struct IndicationGate {
     /// The indications that only listeners have.
     public static var ofListeners: UInt32 {
         [LAMINA_INDICATION_ACCEPT, LAMINA_INDICATION_INSPECT, LAMINA_INDICATION_ABORT].reduce(0) { $0 | bit($1) }
-    }
-
-    fileprivate mutating func wait(_ request: UnsafeMutablePointer<lamina_request>) { drains.append(request) }
-
-    fileprivate mutating func takeDrains() -> [UnsafeMutablePointer<lamina_request>] {
-        defer { drains = [] }
-        return drains
-    }
-
-    fileprivate mutating func forget(_ request: UnsafeMutablePointer<lamina_request>) {
-        drains.removeAll { $0 == request }
     }
 }
 
@@ -76,7 +65,7 @@ extension UnsafeMutablePointer<IndicationGate> {
 
     private func publish(_ enabled: UInt32) {
         pointee.enabled = enabled
-        clinux_store_u32(&pointee.slot.pointee.enabled, enabled)
+        clinux_store_u32(pointee.slot.field(\.enabled), enabled)
     }
 
     private func hold(_ request: UnsafeMutablePointer<lamina_request>) -> Int32 {
@@ -85,11 +74,11 @@ extension UnsafeMutablePointer<IndicationGate> {
         let status = slot.pointee.column.pointee.upcalls.pointee.hold(slot, request) { slot, request in
             guard let gate = request.pointee.owner.0?.assumingMemoryBound(to: IndicationGate.self) else { return }
             gate.pointee.group.lock()
-            gate.pointee.forget(request)
+            gate.field(\.drains).pointee.removeAll { $0 == request }
             gate.pointee.group.unlock()
             _ = lamina_complete(slot, request, lamina_cancel_status(request), 0)
         }
-        if status == 0 { pointee.wait(request) }
+        if status == 0 { field(\.drains).pointee.append(request) }
         return status
     }
 
@@ -109,21 +98,23 @@ extension UnsafeMutablePointer<IndicationGate> {
         group.lock()
         defer { group.unlock() }
         guard pointee.enabled & bits != 0, group.pinLocked() else { return false }
-        pointee.running += 1
+        field(\.running).pointee += 1
         return true
     }
 
     /// Begins something that clearing waits for, of a socket that the caller has pinned. Under the lock.
-    func beginLocked() { pointee.running += 1 }
+    func beginLocked() { field(\.running).pointee += 1 }
 
     /// Ends an indication, and completes what waits for the last one. Afterwards the socket may be gone.
     public func end() {
         let group = pointee.group
         let slot = pointee.slot
         group.lock()
-        pointee.running -= 1
+        field(\.running).pointee -= 1
         // A cancel that came first completes the request itself.
-        let drains = pointee.running > 0 ? [] : pointee.takeDrains().filter { lamina_request_claim($0) != 0 }
+        var drains: [UnsafeMutablePointer<lamina_request>] = []
+        if pointee.running == 0 { swap(&drains, &field(\.drains).pointee) }
+        drains.removeAll { lamina_request_claim($0) == 0 }
         group.unlock()
         for request in drains { _ = lamina_complete(slot, request, 0, 0) }
         group.release()

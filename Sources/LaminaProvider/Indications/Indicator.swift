@@ -9,6 +9,8 @@ public struct IndicatorActions {
     public let read: (UnsafeMutableRawPointer, UnsafeMutablePointer<IndicationRoom>) -> Int
     /// What the stream ended with, seen without reading it: 0 or a negative errno; nil if it goes on.
     public let ending: (UnsafeMutableRawPointer) -> Int32?
+    /// How many bytes a sender should keep under way for now; 0 if that isn't known.
+    public let backlog: (UnsafeMutableRawPointer) -> Int
     /// Sees to it that `Indicator.run` is called on the engine's thread once there may be something to indicate:
     /// `wantsInput` and `wantsEnd` say what for. Under the group's lock. A negative errno if that can't be had.
     public let schedule: (UnsafeMutableRawPointer) -> Int32
@@ -17,10 +19,12 @@ public struct IndicatorActions {
     public init(
         read: @escaping (UnsafeMutableRawPointer, UnsafeMutablePointer<IndicationRoom>) -> Int,
         ending: @escaping (UnsafeMutableRawPointer) -> Int32?,
+        backlog: @escaping (UnsafeMutableRawPointer) -> Int = { _ in 0 },
         schedule: @escaping (UnsafeMutableRawPointer) -> Int32
     ) {
         self.read = read
         self.ending = ending
+        self.backlog = backlog
         self.schedule = schedule
     }
 
@@ -64,8 +68,12 @@ public struct Indicator {
     fileprivate var isStopped = false
     /// The stream's end has been told, or isn't the peer's. Guarded by the lock.
     fileprivate var isOver = false
-    /// `run` has been posted to the engine. Guarded by the lock.
-    fileprivate var isPosted = false
+    /// `run`, on the engine. Guarded by the lock.
+    fileprivate var engineRun = EngineRun()
+    /// The ideal backlog may have changed. Guarded by the lock.
+    fileprivate var isBacklogDue = false
+    /// The ideal backlog that was last told; 0 for none. On the engine's thread.
+    fileprivate var backlog = 0
     /// What was not taken. Changed inside the lane and under the lock.
     fileprivate var rest: UnsafeMutablePointer<IndicatedNode>?
 
@@ -89,6 +97,7 @@ extension UnsafeMutablePointer<Indicator> {
         IndicationGate.bit(LAMINA_INDICATION_RECEIVE) | IndicationGate.bit(LAMINA_INDICATION_RECEIVE_FROM)
     }
     private static var end: UInt32 { IndicationGate.bit(LAMINA_INDICATION_DISCONNECT) }
+    private static var sending: UInt32 { IndicationGate.bit(LAMINA_INDICATION_SEND_BACKLOG) }
     /// The most events of one run: other sockets of the engine have their turn.
     private static var turns: Int { 16 }
     /// The most datagrams of one indication.
@@ -123,7 +132,9 @@ extension UnsafeMutablePointer<Indicator> {
     /// What a datagram socket or a connection can indicate.
     public static func known(isDatagram: Bool) -> UInt32 {
         let indications =
-            isDatagram ? [LAMINA_INDICATION_RECEIVE_FROM] : [LAMINA_INDICATION_RECEIVE, LAMINA_INDICATION_DISCONNECT]
+            isDatagram
+            ? [LAMINA_INDICATION_RECEIVE_FROM]
+            : [LAMINA_INDICATION_RECEIVE, LAMINA_INDICATION_DISCONNECT, LAMINA_INDICATION_SEND_BACKLOG]
         return indications.reduce(0) { $0 | IndicationGate.bit($1) }
     }
 
@@ -145,6 +156,10 @@ extension UnsafeMutablePointer<Indicator> {
     public func change(set: UInt32, clear: UInt32, _ request: UnsafeMutablePointer<lamina_request>) -> lamina_status {
         gate.change(set: set, clear: clear, request) {
             if set & Self.data != 0 { pointee.isStopped = false }
+            if set & Self.sending != 0 {
+                pointee.backlog = 0
+                noteBacklog()
+            }
             return scheduleNext()
         }
     }
@@ -184,23 +199,21 @@ extension UnsafeMutablePointer<Indicator> {
 
     /// Lets the engine call `run`. Under the lock. A negative errno if it can't.
     public func post() -> Int32 {
-        guard !pointee.isPosted else { return 0 }
-        guard group.pinLocked() else { return -ECANCELED }
-        let status = slot.pointee.column.pointee.upcalls.pointee.post(
-            slot,
-            { context in
-                guard let indicator = context?.assumingMemoryBound(to: Indicator.self) else { return }
-                let group = indicator.group
-                group.lock()
-                indicator.pointee.isPosted = false
-                group.unlock()
-                indicator.run()
-                group.release()
-            },
-            UnsafeMutableRawPointer(self)
-        )
-        if status < 0 { group.unpinLocked() } else { pointee.isPosted = true }
-        return status
+        field(\.engineRun).post(group, slot, UnsafeMutableRawPointer(self)) { context in
+            guard let indicator = context?.assumingMemoryBound(to: Indicator.self) else { return }
+            let group = indicator.group
+            indicator.field(\.engineRun).begin(group)
+            indicator.run()
+            group.release()
+        }
+    }
+
+    /// The transport has taken what waited: the ideal backlog may have changed. Under the lock.
+    public func noteBacklog() {
+        guard gate.wants(Self.sending), !pointee.isBacklogDue else { return }
+        pointee.isBacklogDue = true
+        // Where the engine can't be had, the next change is told.
+        _ = post()
     }
 
     /// The stream's end is this side's doing: nobody is told of it.
@@ -254,9 +267,25 @@ extension UnsafeMutablePointer<Indicator> {
     public func run() {
         let lane = pointee.lane
         guard lane.enterOrAsk() else { return }
+        indicateBacklog()
         var turn = 0
         while turn < Self.turns, !lane.isContended, isWanted, indicate() { turn += 1 }
         lane.leaveAndLook()
+    }
+
+    /// Tells a backlog that differs by more than a quarter from the one that was told last.
+    private func indicateBacklog() {
+        group.lock()
+        let isDue = pointee.isBacklogDue
+        pointee.isBacklogDue = false
+        group.unlock()
+        guard isDue else { return }
+        let (ideal, told) = (actions.pointee.backlog(owner), pointee.backlog)
+        guard ideal > 0, abs(ideal - told) > told / 4, gate.begin(Self.sending) else { return }
+        pointee.backlog = ideal
+        var event = lamina_send_backlog_event(ideal_bytes: UInt64(ideal))
+        _ = lamina_indicate_send_backlog(slot, &event)
+        gate.end()
     }
 
     private var isWanted: Bool {

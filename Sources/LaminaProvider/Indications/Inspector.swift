@@ -67,7 +67,10 @@ public struct Inspector {
     fileprivate var count = 0
     fileprivate var serial: UInt64 = 0
     fileprivate var limit = 0
-    fileprivate var isPosted = false
+    fileprivate var engineRun = EngineRun()
+    /// The serial number of the indication that is out, 0 for none, and what was decided before it returned.
+    fileprivate var asking: UInt64 = 0
+    fileprivate var decision = UInt32(LAMINA_INSPECT_PEND)
 }
 
 extension UnsafeMutablePointer<Inspector> {
@@ -142,23 +145,13 @@ extension UnsafeMutablePointer<Inspector> {
 
     /// Lets the engine call `run`. Under the lock. A negative errno if it can't.
     public func post() -> Int32 {
-        guard !pointee.isPosted else { return 0 }
-        guard group.pinLocked() else { return -ECANCELED }
-        let status = slot.pointee.column.pointee.upcalls.pointee.post(
-            slot,
-            { context in
-                guard let inspector = context?.assumingMemoryBound(to: Inspector.self) else { return }
-                let group = inspector.group
-                group.lock()
-                inspector.pointee.isPosted = false
-                group.unlock()
-                inspector.run()
-                group.release()
-            },
-            UnsafeMutableRawPointer(self)
-        )
-        if status < 0 { group.unpinLocked() } else { pointee.isPosted = true }
-        return status
+        field(\.engineRun).post(group, slot, UnsafeMutableRawPointer(self)) { context in
+            guard let inspector = context?.assumingMemoryBound(to: Inspector.self) else { return }
+            let group = inspector.group
+            inspector.field(\.engineRun).begin(group)
+            inspector.run()
+            group.release()
+        }
     }
 
     /// Takes the connections that wait, and asks about each. On the engine's thread, while the caller keeps the socket.
@@ -195,8 +188,10 @@ extension UnsafeMutablePointer<Inspector> {
             return actions.pointee.reset(connection)
         }
         group.lock()
-        pointee.serial += 1
+        field(\.serial).pointee += 1
         let id = lamina_inspect_id(key: UInt64(UInt(bitPattern: connection)), serial: pointee.serial)
+        field(\.asking).pointee = id.serial
+        field(\.decision).pointee = UInt32(LAMINA_INSPECT_PEND)
         group.unlock()
         var names = (local: lamina_address(), remote: lamina_address())
         actions.pointee.names(connection, &names.local, &names.remote)
@@ -234,8 +229,10 @@ extension UnsafeMutablePointer<Inspector> {
             // Watched first: once it is in the list, an accept may take it.
             actions.pointee.watch(item)
             append(item)
-            if isAccepted { lane.wake() }
         } else {
+            group.lock()
+            field(\.asking).pointee = 0
+            group.unlock()
             actions.pointee.reset(connection)
             free(memory)
         }
@@ -244,11 +241,32 @@ extension UnsafeMutablePointer<Inspector> {
 
     private func append(_ item: UnsafeMutablePointer<Inspected>) {
         group.lock()
+        field(\.asking).pointee = 0
+        let isAccepted = item.pointee.isAccepted || pointee.decision == UInt32(LAMINA_INSPECT_ACCEPT)
+        if !isAccepted, pointee.decision == UInt32(LAMINA_INSPECT_REJECT) {
+            group.unlock()
+            let connection = item.pointee.connection
+            item.discard()
+            return actions.pointee.reset(connection)
+        }
+        item.field(\.isAccepted).pointee = isAccepted
         var place = field(\.first)
         while let other = place.pointee { place = other.field(\.next) }
         place.pointee = item
-        pointee.count += 1
+        field(\.count).pointee += 1
         group.unlock()
+        if isAccepted { lane.wake() }
+    }
+
+    /// Notes a decision about the connection whose indication has not returned yet. False: it is another one.
+    private func decideEarly(_ id: lamina_inspect_id, _ action: UInt32) -> Bool {
+        group.lock()
+        defer { group.unlock() }
+        guard pointee.asking == id.serial, id.serial != 0, pointee.decision == UInt32(LAMINA_INSPECT_PEND) else {
+            return false
+        }
+        field(\.decision).pointee = action
+        return true
     }
 
     /// Takes an item out of the list; it is the caller's to discard.
@@ -259,7 +277,7 @@ extension UnsafeMutablePointer<Inspector> {
         while let item = place.pointee {
             if fits(item) {
                 place.pointee = item.pointee.next
-                pointee.count -= 1
+                field(\.count).pointee -= 1
                 return item
             }
             place = item.field(\.next)
@@ -288,6 +306,8 @@ extension UnsafeMutablePointer<Inspector> {
             let own = item.pointee.id
             return own.key == id.key && own.serial == id.serial && !item.pointee.isAccepted
         }
+        let isDecision = action == UInt32(LAMINA_INSPECT_ACCEPT) || action == UInt32(LAMINA_INSPECT_REJECT)
+        if isDecision, decideEarly(id, action) { return lamina_complete(slot, request, 0, 0) }
         switch Int(action) {
         case LAMINA_INSPECT_ACCEPT:
             group.lock()

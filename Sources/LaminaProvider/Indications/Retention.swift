@@ -34,8 +34,8 @@ extension UnsafeMutablePointer<Retention> {
     func hold(_ bytes: Int) -> Bool {
         pthread_mutex_lock(field(\.mutex))
         defer { pthread_mutex_unlock(field(\.mutex)) }
-        pointee.references += 1
-        pointee.bytes += bytes
+        field(\.references).pointee += 1
+        field(\.bytes).pointee += bytes
         if pointee.bytes > Retention.budget { clinux_store_u32(field(\.isFull), 1) }
         return pointee.bytes > Retention.budget / 2
     }
@@ -43,8 +43,8 @@ extension UnsafeMutablePointer<Retention> {
     /// A node comes back, on any thread.
     func release(_ bytes: Int) {
         pthread_mutex_lock(field(\.mutex))
-        pointee.bytes -= bytes
-        pointee.references -= 1
+        field(\.bytes).pointee -= bytes
+        field(\.references).pointee -= 1
         let isLast = pointee.references == 0
         if pointee.isFull != 0, pointee.bytes <= Retention.budget / 2 {
             clinux_store_u32(field(\.isFull), 0)
@@ -58,7 +58,7 @@ extension UnsafeMutablePointer<Retention> {
     func leave() {
         pthread_mutex_lock(field(\.mutex))
         pointee.indicator = nil
-        pointee.references -= 1
+        field(\.references).pointee -= 1
         let isLast = pointee.references == 0
         pthread_mutex_unlock(field(\.mutex))
         if isLast { destroy() }

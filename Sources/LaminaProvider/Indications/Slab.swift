@@ -24,7 +24,7 @@ extension UnsafeMutablePointer<Slab> {
 
     /// Takes `count` bytes, for a node that refers to the slab.
     func take(_ count: Int) {
-        pointee.used += (count + 15) & ~15
+        field(\.used).pointee += (count + 15) & ~15
         _ = clinux_add_u32(field(\.references), 1)
     }
 
