@@ -103,6 +103,10 @@ FORCEINLINE SHORT InterlockedIncrement16(SHORT volatile *Target) {
 FORCEINLINE SHORT InterlockedDecrement16(SHORT volatile *Target) {
     return __atomic_sub_fetch(Target, 1, __ATOMIC_SEQ_CST);
 }
+FORCEINLINE SHORT InterlockedCompareExchange16(SHORT volatile *Target, SHORT Exchange, SHORT Comparand) {
+    __atomic_compare_exchange_n(Target, &Comparand, Exchange, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return Comparand;
+}
 FORCEINLINE CHAR InterlockedExchange8(CHAR volatile *Target, CHAR Value) {
     return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
 }

@@ -210,6 +210,41 @@ static void test_datagrams(void) {
     close(peer);
 }
 
+/// A connect that nobody answers ends with a cancel, and with a close, at once.
+static void test_unanswered(void) {
+    USHORT port;
+    const int peer = peer_open(SOCK_STREAM, &port);
+    int fillers[8];
+    // A full queue of connections answers no more.
+    CHECK(listen(peer, 0) == 0);
+    SOCKADDR_IN there = loopback(port);
+    for (int i = 0; i < 8; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        CHECK(connect(fillers[i], (struct sockaddr *)&there, sizeof there) < 0 || i == 0);
+    }
+    for (int closes = 0; closes < 2; closes++) {
+        PWSK_SOCKET socket = open_socket(SOCK_STREAM, IPPROTO_TCP, WSK_FLAG_CONNECTION_SOCKET, NULL, NULL);
+        bind_socket(socket, 0);
+        call one;
+        begin_call(&one);
+        CHECK_STATUS(CONNECTION(socket)->WskConnect(socket, (PSOCKADDR)&there, 0, one.irp), STATUS_PENDING);
+        if (closes) {
+            close_socket(socket);
+        } else {
+            CHECK(IoCancelIrp(one.irp));
+        }
+        CHECK_STATUS(wait_call(&one, STATUS_PENDING), STATUS_CANCELLED);
+        end_call(&one);
+        if (!closes) {
+            close_socket(socket);
+        }
+    }
+    for (int i = 0; i < 8; i++) {
+        close(fillers[i]);
+    }
+    close(peer);
+}
+
 static void test_names(void) {
     WCHAR localhost[] = {'l', 'o', 'c', 'a', 'l', 'h', 'o', 's', 't', 0}, port[] = {'8', '0', 0}, room[64], number[8];
     UNICODE_STRING node, service, name, text;
@@ -275,6 +310,7 @@ int main(void) {
     test_connections();
     test_streams_and_cancel();
     test_datagrams();
+    test_unanswered();
     test_names();
     // A failed connect, and a connect in one call of which nothing is left.
     USHORT port;
