@@ -26,6 +26,13 @@ struct RuleTests {
         #expect(!result.line.contains("\n"))
     }
 
+    @Test("A layer that loses what a client gives back leaks")
+    func nodes() throws {
+        let results = try Plugins.broken("nodes").run(helper: Plugins.helper).filter(\.isFailure)
+        #expect(results.map(\.rule.name) == ["leaks"], "\(results.map(\.line))")
+        #expect(results.first?.line.contains("release: over the stage: of 3 nodes") == true)
+    }
+
     @Test("The project's own providers keep every rule", arguments: ["Kernel", "Memory", "Trace", "Count"])
     func own(name: String) throws {
         let conformance = Conformance(file: Plugins.product(name), bases: Plugins.bases)

@@ -114,11 +114,9 @@ enum CancelChecks {
             asks.append(ask)
             calls.append(call)
             guard Patience.wait(200, { stage.heldCount() > 0 }) else { break }
-            // The routine prepares the request anew, so a cancel that comes too late would meet the next use of it:
-            // it is legal until the top frame is entered.
-            let gate = CancelGate(call)
             let worker = Worker { stage.finish(LAMINA_ENTRY_SEND) }
-            gate.cancel()
+            // Too late, it meets a request that was prepared anew and is never used.
+            if !call.hasEnded { _ = Requests.cancel(call.request) }
             worker.join()
             _ = try call.needEnd(rig.place)
         }
@@ -132,14 +130,5 @@ enum CancelChecks {
         }
         withExtendedLifetime(asks) {}
         rig.close(socket)
-    }
-
-    /// A cancel that may meet the completion.
-    private struct CancelGate: @unchecked Sendable {
-        private let call: Call
-
-        init(_ call: Call) { self.call = call }
-
-        func cancel() { if !call.hasEnded { _ = Requests.cancel(call.request) } }
     }
 }

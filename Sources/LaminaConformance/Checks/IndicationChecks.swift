@@ -126,6 +126,8 @@ final class EventSink: @unchecked Sendable {
         var inside = 0
         var mostInside = 0
         var isStopped = false
+        var retains = false
+        var nodes: [UnsafeMutablePointer<lamina_data>] = []
     }
     private let state = Locked(State())
 
@@ -133,6 +135,10 @@ final class EventSink: @unchecked Sendable {
     var calls: Int { state.withLock { $0.calls } }
     var mostInside: Int { state.withLock { $0.mostInside } }
     var isInside: Bool { state.withLock { $0.inside > 0 } }
+    /// Keep the nodes of the indications that come, until they are taken.
+    func retain() { state.withLock { $0.retains = true } }
+    /// A node that was kept, which is the caller's to release.
+    func takeNode() -> UnsafeMutablePointer<lamina_data>? { state.withLock { $0.nodes.popLast() } }
     /// The next indication stays inside until `go`.
     func stop() { state.withLock { $0.isStopped = true } }
     func go() { state.withLock { $0.isStopped = false } }
@@ -142,7 +148,7 @@ final class EventSink: @unchecked Sendable {
     }
 
     private func receive(_ event: UnsafeMutablePointer<lamina_receive_event>) -> lamina_status {
-        guard event.pointee.data != nil else { return 0 }
+        guard let node = event.pointee.data else { return 0 }
         state.withLock { state in
             state.calls += 1
             state.inside += 1
@@ -152,11 +158,12 @@ final class EventSink: @unchecked Sendable {
         Patience.pass(1)
         _ = Patience.wait(5_000) { !self.state.withLock { $0.isStopped } }
         let count = Int(clamping: event.pointee.bytes_indicated)
-        state.withLock { state in
+        return state.withLock { state in
             state.inside -= 1
             state.bytes += count
+            if state.retains { state.nodes.append(node) }
+            return state.retains ? lamina_status(LAMINA_PENDING) : 0
         }
-        return 0
     }
 
     // Written once, before anybody sees it.

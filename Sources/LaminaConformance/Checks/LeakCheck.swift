@@ -36,6 +36,7 @@ enum LeakCheck {
         try checkAll(
             { try subject.onStage { rig in try measure(rig) { try onStage(rig, .connection) } } },
             { try subject.onStage { rig in try measure(rig) { try onStage(rig, .datagram) } } },
+            { try subject.onStage(nodes) },
             { try subject.onLoopback { rig in try measure(rig) { try onLoopback(rig) } } }
         )
     }
@@ -59,9 +60,6 @@ enum LeakCheck {
         let each = "\(rig.place): \(cycles) sockets that were opened, used and closed"
         if let open = rig.stage?.openCount, open > 0 {
             throw Finding("close", "\(each) left \(open) open below", "close each lower column that was opened")
-        }
-        if let nodes = rig.stage?.nodeCount, nodes > 0 {
-            throw Finding("release", "\(each) left \(nodes) nodes retained", "give retained nodes back")
         }
         if growth.descriptors >= cycles / 2 {
             throw Finding("close", "\(each) left \(growth.descriptors) descriptors", "close what a socket opened")
@@ -94,6 +92,39 @@ enum LeakCheck {
         stage.forget()
         rig.close(socket)
         _ = Patience.wait(Patience.call) { calls.allSatisfy(\.1.hasEnded) }
+    }
+
+    /// Data that a client retained and gave back reach their owner.
+    private static func nodes(_ rig: Rig) throws {
+        let socket = try rig.ready(.connection)
+        let (stage, slot) = try rig.below()
+        let sink = EventSink()
+        sink.retain()
+        do {
+            try sink.attach(to: Socket(handle: socket, chain: rig.chain))
+        } catch {
+            throw NotApplicable("indications can't be named \(rig.place): \(error)")
+        }
+        let mask = UInt32(1 << LAMINA_INDICATION_RECEIVE)
+        _ = try rig.need("enable_indications") { lamina_socket_enable_indications(socket, mask, 0, $0) }
+        for _ in 0..<3 { stage.indicate(Ask.marker, on: slot) }
+        guard Patience.wait(Patience.call, { sink.bytes >= 3 * Ask.marker.count }) else {
+            throw NotApplicable("no indication comes \(rig.place)")
+        }
+        _ = Patience.wait(Patience.call) { !sink.isInside }
+        while let node = sink.takeNode() {
+            node.pointee.next = nil
+            _ = try rig.need("release") { lamina_socket_release(socket, node, $0) }
+        }
+        let left = Patience.wait(Patience.call) { stage.nodeCount == 0 } ? 0 : stage.nodeCount
+        rig.close(socket)
+        guard left == 0 else {
+            throw Finding(
+                "release",
+                "\(rig.place): of 3 nodes that were given back, \(left) never reached their owner",
+                "pass release on, or hand each node to the owner that stands in it"
+            )
+        }
     }
 
     private static func onLoopback(_ rig: Rig) throws {

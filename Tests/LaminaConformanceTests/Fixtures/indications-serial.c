@@ -7,18 +7,29 @@ typedef struct half {
     lamina_slot *slot;
     lamina_data node;
     lamina_receive_event event;
+    unsigned char bytes[];
 } half;
+
+static void give_back(lamina_data *node, void *context) {
+    (void)node;
+    free(context);
+}
 
 static void *indicate(void *context) {
     half *half = context;
-    (void)lamina_indicate_receive(half->slot, &half->event);
+    if (lamina_indicate_receive(half->slot, &half->event) != LAMINA_PENDING) free(half);
     return 0;
 }
 
-static half make_half(lamina_slot *slot, const lamina_data *node, size_t from, size_t length) {
-    half half = {.slot = slot, .node = *node};
-    half.node.buffer = (lamina_buffer){(char *)node->buffer.base + from, length};
-    half.event = (lamina_receive_event){.bytes_indicated = length, .bytes_accepted = length};
+static half *make_half(lamina_slot *slot, const lamina_data *node, size_t from, size_t length) {
+    half *half = calloc(1, sizeof *half + length);
+    if (!half) return 0;
+    memcpy(half->bytes, (char *)node->buffer.base + from, length);
+    half->slot = slot;
+    half->node.buffer = (lamina_buffer){half->bytes, length};
+    half->node.owner = give_back;
+    half->node.owner_context = half;
+    half->event = (lamina_receive_event){&half->node, length, length};
     return half;
 }
 
@@ -26,12 +37,10 @@ static lamina_status indicate_halves(lamina_slot *slot, lamina_receive_event *ev
     pthread_t thread;
     if (!event->data || event->data->next || event->bytes_indicated < 2) return lamina_indicate_receive(slot, event);
     const size_t middle = event->bytes_indicated / 2;
-    half first = make_half(slot, event->data, 0, middle);
-    half second = make_half(slot, event->data, middle, event->bytes_indicated - middle);
-    first.event.data = &first.node;
-    second.event.data = &second.node;
-    if (pthread_create(&thread, 0, indicate, &first)) return lamina_indicate_receive(slot, event);
-    (void)indicate(&second);
+    half *first = make_half(slot, event->data, 0, middle);
+    half *second = make_half(slot, event->data, middle, event->bytes_indicated - middle);
+    if (!first || !second || pthread_create(&thread, 0, indicate, first)) abort();
+    (void)indicate(second);
     pthread_join(thread, 0);
     return 0;
 }
