@@ -65,6 +65,7 @@ let package = Package(
         .executable(name: "lamina-fetch", targets: ["LaminaFetch"]),
         .library(name: "Lamina", targets: ["Lamina"]),
         .library(name: "LaminaProvider", targets: ["LaminaProvider"]),
+        .library(name: "LaminaConformance", targets: ["LaminaConformance"]),
         .library(name: "LaminaC", type: .dynamic, targets: ["LaminaC"]),
         .library(name: "WinsockKernel", type: .dynamic, targets: ["WinsockKernel"]),
         .library(name: "LaminaPreload", type: .dynamic, targets: ["LaminaPreload"]),
@@ -82,6 +83,11 @@ let package = Package(
             dependencies: ["CLamina", "CLinux"],
             exclude: ["Package.swift.in"],
             swiftSettings: house + [.unsafeFlags(lean)]
+        ),
+        .target(
+            name: "LaminaConformance",
+            dependencies: ["Lamina", "CLamina", "CLinux"],
+            swiftSettings: house
         ),
         .target(
             name: "LaminaC",
@@ -131,7 +137,8 @@ let package = Package(
         .executableTarget(
             name: "LaminaCLI",
             dependencies: [
-                "Lamina", "LaminaHost", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Lamina", "LaminaConformance", "LaminaHost",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["command.map"],
             swiftSettings: house,
@@ -178,6 +185,12 @@ let package = Package(
         .testTarget(
             name: "LaminaHostTests",
             dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
+            exclude: ["Fixtures"],
+            swiftSettings: house
+        ),
+        .testTarget(
+            name: "LaminaConformanceTests",
+            dependencies: ["LaminaConformance", "Lamina", "TestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: house
         ),

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,3 +172,5 @@ clinux_spawned clinux_spawn_guarded(const clinux_program *program) {
     }
     return spawned;
 }
+
+size_t clinux_heap_in_use(void) { return mallinfo2().uordblks; }

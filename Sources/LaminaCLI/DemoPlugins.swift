@@ -1,7 +1,7 @@
 import Glibc
 import Lamina
 
-/// Where the demo's plug-ins are: installed, or beside this executable where it was just built.
+/// Where the plug-ins that come with Lamina are, for the demo and for checks: installed, or beside this executable where it was just built.
 struct DemoPlugins {
     /// A catalog that has them.
     let catalog: Catalog
@@ -31,7 +31,7 @@ struct DemoPlugins {
         files = [directory.path, "\(directory.path)/.lock", "\(directory.path)/.history"]
         environment = ["LAMINA_CATALOG_PATH=\(directory.path)"]
         let writer = CatalogWriter(directory)
-        for name in ["Kernel", "Trace", "Count"] {
+        for name in ["Kernel", "Memory", "Trace", "Count"] {
             let library = "\(folder)/libLamina\(name).so"
             for var manifest in try Probe.run(library, helper: Probe.helper) {
                 manifest.library = library
@@ -42,7 +42,7 @@ struct DemoPlugins {
         catalog = Catalog(directories: [directory])
     }
 
-    /// Removes what was made for this demo.
+    /// Removes what was made here.
     func remove() {
         for file in files.reversed() { Glibc.remove(file) }
     }

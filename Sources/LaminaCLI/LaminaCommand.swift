@@ -15,11 +15,12 @@ struct LaminaCommand: ParsableCommand {
               lamina run --layer count -- wget http://host/
               lamina run --layer ./libMine.so:key=value -- PROGRAM
               lamina install ./libMine.so         make it available by name
+              lamina check ./libMine.so           whether it keeps the contract
             """,
         version: Version.text,
         subcommands: [
             ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, DemoCommand.self,
-            InstallCommand.self, RemoveCommand.self, ManifestCommand.self, WskCommand.self,
+            InstallCommand.self, RemoveCommand.self, ManifestCommand.self, CheckCommand.self, WskCommand.self,
         ]
     )
 
@@ -51,7 +52,7 @@ struct LaminaCommand: ParsableCommand {
     }
 
     private static func leave(with error: any Error, command: String) -> Never {
-        let isRun = command == RunCommand.name || command == TraceCommand.name
+        let isRun = [RunCommand.name, TraceCommand.name, CheckCommand.name].contains(command)
         if let error = error as? LaminaError {
             Terminal.complain(error.description)
             Glibc.exit(isRun ? 125 : error.code == .invalidArgument ? ExitCode.validationFailure.rawValue : 1)

@@ -41,16 +41,6 @@ struct Signals {
         return (number, isForOne && Signals.forwarded.contains(number))
     }
 
-    /// A signal's name, as kill(1) writes it.
-    static func name(_ number: Int32) -> String {
-        let names: [Int32: String] = [
-            SIGHUP: "SIGHUP", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT", SIGILL: "SIGILL", SIGTRAP: "SIGTRAP",
-            SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGFPE: "SIGFPE", SIGKILL: "SIGKILL", SIGSEGV: "SIGSEGV",
-            SIGTERM: "SIGTERM", SIGSYS: "SIGSYS",
-        ]
-        return names[number] ?? "signal \(number)"
-    }
-
     /// What a process dies by when it crashes, rather than being ended from outside.
     static let crashes = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
 }

@@ -228,7 +228,8 @@ extension WorkerProcess {
     /// What a wait status says, as the end of a sentence.
     static func ending(_ status: Int32) -> String {
         let signal = clinux_kill_signal(status)
-        return signal >= 0 ? "died by \(Signals.name(signal))" : "ended with code \(clinux_exit_code(status))"
+        return signal >= 0
+            ? "died by \(CrashRecord.name(ofSignal: signal))" : "ended with code \(clinux_exit_code(status))"
     }
 }
 

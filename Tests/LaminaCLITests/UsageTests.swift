@@ -14,14 +14,16 @@ struct UsageTests {
     func help() throws {
         let ending = try command.run()
         #expect(ending.code == 0)
-        for word in ["Examples:", "lamina demo", "list", "show", "run", "trace", "install", "remove", "manifest"] {
+        for word in [
+            "Examples:", "lamina demo", "list", "show", "run", "trace", "install", "remove", "manifest", "check",
+        ] {
             #expect(ending.output.contains(word), "\(word)")
         }
     }
 
     @Test(
         "Every command has a help of its own",
-        arguments: ["list", "show", "run", "trace", "demo", "install", "remove", "manifest"]
+        arguments: ["list", "show", "run", "trace", "demo", "install", "remove", "manifest", "check"]
     )
     func helps(name: String) throws {
         let ending = try command.run(name, "--help")
@@ -63,6 +65,8 @@ struct UsageTests {
             (["run", "--layer", "kernel", "true"], "layer \"kernel\": is a base; name layers alone"),
             (["run", "--layer", "./libMine.so", "true"], "./libMine.so: the library is missing; check the path"),
             (["trace", "--set", "entries=conect", "true"], "did you mean \"connect\"?"),
+            (["check"], "no plug-in is named"), (["check", "./libMine.so"], "./libMine.so"),
+            (["check", "./libMine.so", "--only", "ordr"], "did you mean \"order\"?"),
         ]
     )
     func runMistakes(arguments: [String], remedy: String) throws {

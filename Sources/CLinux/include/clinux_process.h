@@ -15,6 +15,9 @@ int clinux_die_with(pid_t parent);
 /// The numbers of threads of this process, a negative errno if that can't be read.
 int clinux_thread_count(void);
 
+/// How many bytes of malloc's memory are in use, in all arenas.
+size_t clinux_heap_in_use(void);
+
 /// A descriptor that reads the signals of `mask`, close-on-exec and non-blocking. A negative errno if it fails.
 int clinux_signal_descriptor(const sigset_t *mask);
 

@@ -21,8 +21,8 @@ public enum Probe {
         helper: [String],
         timeout: Int64 = 10_000_000_000
     ) throws(LaminaError) -> [Manifest] {
-        let child = try ProbeChild(helper + [library])
-        let ending = child.collect(until: monotonicTime() + timeout)
+        let child = try HelperProcess(helper + [library])
+        let ending = child.collect(until: clinux_monotonic() + timeout)
         var stage = LoadingStage.load
         for line in ending.report.split(separator: UInt8(ascii: "\n")) {
             guard let json = try? JSON(parsing: Array(line)) else { continue }
@@ -99,99 +99,23 @@ public enum Probe {
     }
 }
 
-/// A running probe.
-private struct ProbeChild: ~Copyable {
-    private let process: pid_t
-    private let pipe: Int32
-
-    init(_ command: [String]) throws(LaminaError) {
-        var ends: [Int32] = [-1, -1]
-        guard clinux_pipe(&ends) == 0 else { throw File.error("pipe", "can't be made") }
-        defer { close(ends[1]) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for stream: Int32 in 0...2 { posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_RDWR, 0) }
-        posix_spawn_file_actions_adddup2(&actions, ends[1], Probe.reportDescriptor)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        posix_spawnattr_setsigmask(&attributes, &signals)
-        sigfillset(&signals)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-        let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
-        posix_spawnattr_setflags(&attributes, Int16(flags))
-        let arguments = command.map { strdup($0) }
-        defer { arguments.forEach { free($0) } }
-        var process: pid_t = 0
-        let failure = posix_spawnp(&process, command.first ?? "", &actions, &attributes, arguments + [nil], environ)
-        guard failure == 0 else {
-            close(ends[0])
-            errno = failure
-            throw File.error(command.first ?? "probe", "can't be run")
-        }
-        self.process = process
-        pipe = ends[0]
-    }
-
-    deinit {
-        close(pipe)
-    }
-
-    /// How the child ended.
-    struct Ending {
-        var report: [UInt8] = []
-        var isLate = false
-        var status: Int32 = 0
-
-        func cause(in stage: LoadingStage, timeout: Int64) -> String {
-            let place =
-                switch stage {
-                case .load: "while it was loaded (a constructor)"
-                case .startup: "in \(LAMINA_STARTUP_SYMBOL)"
-                case .instantiate: "in instantiate"
-                }
-            let signal = status & 0x7F
-            if isLate { return "did not return \(place) within \(Quantity.duration.text(of: timeout))" }
-            if signal != 0 {
-                let name = strsignal(signal).map { " (\(String(cString: $0)))" } ?? ""
-                return "crashed \(place) with signal \(signal)\(name)"
+extension HelperProcess.Ending {
+    /// Why there is no report.
+    fileprivate func cause(in stage: LoadingStage, timeout: Int64) -> String {
+        let place =
+            switch stage {
+            case .load: "while it was loaded (a constructor)"
+            case .startup: "in \(LAMINA_STARTUP_SYMBOL)"
+            case .instantiate: "in instantiate"
             }
-            return "ended the process \(place) with status \(status >> 8 & 0xFF)"
+        let signal = status & 0x7F
+        if isLate { return "did not return \(place) within \(Quantity.duration.text(of: timeout))" }
+        if signal != 0 {
+            let name = strsignal(signal).map { " (\(String(cString: $0)))" } ?? ""
+            return "crashed \(place) with signal \(signal)\(name)"
         }
+        return "ended the process \(place) with status \(status >> 8 & 0xFF)"
     }
-
-    /// Reads the report until it is whole, the child has ended, or the time is up; then the child is gone.
-    consuming func collect(until deadline: Int64) -> Ending {
-        var ending = Ending()
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let rest = deadline - monotonicTime()
-            var wait = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
-            let ready = rest > 0 ? retrying { poll(&wait, 1, Int32(clamping: rest / 1_000_000 + 1)) } : 0
-            if ready == 0 {
-                if rest > 0 { continue }
-                ending.isLate = true
-                break
-            }
-            let count = retrying { read(pipe, &chunk, chunk.count) }
-            guard count > 0, ending.report.count < 4 << 20 else { break }
-            ending.report += chunk[..<count]
-        }
-        // A process that has ended by itself keeps its own status.
-        kill(-process, SIGKILL)
-        _ = retrying { waitpid(process, &ending.status, 0) }
-        return ending
-    }
-}
-
-/// CLOCK_MONOTONIC in nanoseconds.
-private func monotonicTime() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
 
 extension LaminaError {

@@ -40,7 +40,12 @@ struct LinkCompiler {
         switch level.kind {
         case .base:
             return Adapters.function(ofBase: level.table, for: entry) ?? lamina_unsupported_entry(UInt32(entry.number))
-        case .terminating: return entry.isOfChain ? nil : lamina_primary_entry(UInt32(entry.number))
+        case .terminating:
+            // The indications of its lower columns are its own: only itself can promise them to the level above.
+            if entry.number == Int(LAMINA_ENTRY_ENABLE_INDICATIONS) {
+                return lamina_unsupported_entry(UInt32(entry.number))
+            }
+            return entry.isOfChain ? nil : lamina_primary_entry(UInt32(entry.number))
         case .layered: break
         }
         if entry.number == Int(LAMINA_ENTRY_ENABLE_INDICATIONS),

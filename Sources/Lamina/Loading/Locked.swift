@@ -1,14 +1,14 @@
 import Glibc
 
 /// State that one thread at a time may touch.
-final class Locked<State>: @unchecked Sendable {
+package final class Locked<State>: @unchecked Sendable {
     // The mutex orders every access to the state.
     private var state: State
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let isBrief: Bool
 
     /// `isBrief`: it lives as long as one operation, which ends in the process where it began.
-    init(_ state: State, isBrief: Bool = false) {
+    package init(_ state: State, isBrief: Bool = false) {
         self.state = state
         self.isBrief = isBrief
         mutex = .allocate(capacity: 1)
@@ -23,7 +23,7 @@ final class Locked<State>: @unchecked Sendable {
     }
 
     /// Runs `body` with the state while other threads wait.
-    func withLock<Result, Failure: Error>(
+    package func withLock<Result, Failure: Error>(
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
