@@ -30,6 +30,8 @@ enum Inspections {
             guard let link = UnsafeMutablePointer<Link>(bitPattern: item.pointee.connection) else { return }
             link.lock()
             link.pointee.inspector = item.pointee.inspector
+            // It may have been reset while it was inspected; the news comes when it has been listed.
+            if link.end(.server).pointee.failure != 0 { link.tellInspector() }
             link.unlock()
         },
         unwatch: { item in

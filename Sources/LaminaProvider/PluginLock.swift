@@ -1,18 +1,24 @@
 import CLinux
 import Glibc
 
-/// A lock for state that all sockets of a plug-in share. It lives for good. A child process, where the thread that held
-/// it may be gone, finds it free, and what it guards as `renewed` leaves it.
+/// A lock for state that all sockets of a plug-in share. It lives for good. It is taken before a fork, so that the child
+/// finds nothing half done; there it is free, and what it guards is as `renewed` leaves it.
 public final class PluginLock: @unchecked Sendable {
-    // `all` is guarded by the mutex beside it, which no child needs: it has one thread when `all` is read.
+    // Both are guarded by the mutex beside them, which is held all through a fork.
     nonisolated(unsafe) private static var all: [PluginLock] = []
+    nonisolated(unsafe) private static var held: [PluginLock] = []
     nonisolated(unsafe) private static let guardian: UnsafeMutablePointer<pthread_mutex_t> = {
         let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
-        _ = clinux_at_fork(nil, nil) {
-            pthread_mutex_init(PluginLock.guardian, nil)
-            for lock in PluginLock.all { lock.beginChild() }
-        }
+        _ = clinux_at_fork(
+            { PluginLock.prepare() },
+            { PluginLock.release() },
+            {
+                pthread_mutex_init(PluginLock.guardian, nil)
+                PluginLock.held = []
+                for lock in PluginLock.all { lock.beginChild() }
+            }
+        )
         return mutex
     }()
 
@@ -26,6 +32,24 @@ public final class PluginLock: @unchecked Sendable {
         pthread_mutex_lock(Self.guardian)
         Self.all.append(self)
         pthread_mutex_unlock(Self.guardian)
+    }
+
+    /// In whatever order others take them: what can't be had at once is given back. A thread that forks inside a lock
+    /// goes on without that one.
+    private static func prepare() {
+        pthread_mutex_lock(guardian)
+        for attempt in 1...1000 {
+            held = all.filter { pthread_mutex_trylock($0.mutex) == 0 }
+            if held.count == all.count || attempt == 1000 { return }
+            for lock in held { pthread_mutex_unlock(lock.mutex) }
+            sched_yield()
+        }
+    }
+
+    private static func release() {
+        for lock in held { pthread_mutex_unlock(lock.mutex) }
+        held = []
+        pthread_mutex_unlock(guardian)
     }
 
     private func beginChild() {

@@ -256,10 +256,16 @@ extension UnsafeMutablePointer<Indicator> {
         return moved
     }
 
-    private func setRest(_ rest: UnsafeMutablePointer<IndicatedNode>?, stops: Bool = false) {
+    private func setRest(_ rest: UnsafeMutablePointer<IndicatedNode>?) {
         group.lock()
         pointee.rest = rest
-        if stops { pointee.isStopped = true }
+        group.unlock()
+    }
+
+    /// An indication counts as not taken while it runs, so that a client which enables it again meanwhile is heard.
+    private func setStopped(_ isStopped: Bool) {
+        group.lock()
+        pointee.isStopped = isStopped
         group.unlock()
     }
 
@@ -327,15 +333,17 @@ extension UnsafeMutablePointer<Indicator> {
             setRest(node)
             return false
         }
+        setStopped(true)
         var event = lamina_receive_event(data: node.data, bytes_indicated: length, bytes_accepted: length)
         let status = lamina_indicate_receive(slot, &event)
         let taken = status == 0 ? Swift.min(event.bytes_accepted, length) : 0
         let isDone = status == LAMINA_PENDING || taken == length
         if !isDone {
             node.advance(by: Int(taken))
-            setRest(node, stops: true)
-        } else if status == 0 {
-            node.giveBack()
+            setRest(node)
+        } else {
+            setStopped(false)
+            if status == 0 { node.giveBack() }
         }
         gate.end()
         return isDone
@@ -360,15 +368,12 @@ extension UnsafeMutablePointer<Indicator> {
         var status = -EAGAIN
         let isWanted = gate.begin(IndicationGate.bit(LAMINA_INDICATION_RECEIVE_FROM))
         if isWanted {
+            setStopped(true)
             var event = lamina_receive_from_event(datagrams: first)
             status = lamina_indicate_receive_from(slot, &event)
         }
         if status != LAMINA_PENDING { IndicatedNode.giveBack(first) }
-        if status < 0 {
-            group.lock()
-            pointee.isStopped = true
-            group.unlock()
-        }
+        if status >= 0 { setStopped(false) }
         if isWanted { gate.end() }
         return status >= 0 && count == Self.batch
     }
