@@ -25,6 +25,8 @@ final class Call: @unchecked Sendable {
     private struct State {
         var returned: lamina_status?
         var ends: [End] = []
+        /// Keeps what the call was made with, e.g. the memory that it fills.
+        var body: ((Request) -> lamina_status)?
     }
 
     /// What was called, for findings.
@@ -63,12 +65,19 @@ final class Call: @unchecked Sendable {
             socket: request.socket.map { lamina_socket(slot: $0, generation: request.socket_generation) }
         )
         prepare()
-        state.withLock { $0.ends.append(end) }
+        // Given back outside the lock.
+        var body: ((Request) -> lamina_status)?
+        state.withLock { state in
+            state.ends.append(end)
+            (body, state.body) = (state.body, nil)
+        }
+        _ = body
     }
 
-    /// Makes the call.
+    /// Makes the call. What `body` captures lives until its end.
     @discardableResult
-    func make(_ body: (Request) -> lamina_status) -> lamina_status {
+    func make(_ body: @escaping (Request) -> lamina_status) -> lamina_status {
+        state.withLock { $0.body = body }
         let status = body(request)
         state.withLock { $0.returned = status }
         return status

@@ -93,7 +93,7 @@ struct Rig {
     }
 
     /// Makes a call and waits for its end. Throws `NotApplicable` for an error, with the entry's name.
-    func need(_ name: String, _ body: (Request) -> lamina_status) throws -> Call.End {
+    func need(_ name: String, _ body: @escaping (Request) -> lamina_status) throws -> Call.End {
         let call = Call(name)
         call.make(body)
         guard let end = call.end() else { throw NotApplicable("\(name) didn't end \(place)") }

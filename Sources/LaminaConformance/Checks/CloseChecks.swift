@@ -170,7 +170,7 @@ enum CloseChecks {
                 let call = Call(ask.name)
                 asks.append(ask)
                 calls.append(call)
-                let status = call.make { ask.issue(socket, $0) }
+                let status = call.make { ask.issue(self.socket, $0) }
                 _ = clinux_add_u32(&made, 1)
                 if status == -EBADF { return }
                 if entry == LAMINA_ENTRY_RECEIVE, status == LAMINA_PENDING, calls.count > 8 { return }

@@ -92,7 +92,7 @@ enum IndicationChecks {
                 throw NotApplicable("indications can't be named \(rig.place): \(error)")
             }
             let enable = Call("enable_indications")
-            enable.make { lamina_socket_enable_indications(socket, mask, 0, $0) }
+            enable.make { lamina_socket_enable_indications(self.socket, mask, 0, $0) }
             let end = try enable.needEnd(rig.place)
             guard end.status >= 0 else {
                 throw NotApplicable("enable_indications answers \(Status.text(end.status)) \(rig.place)")
