@@ -108,7 +108,8 @@ let package = Package(
             linkerSettings: [
                 exports("Sources/WinsockKernel/wsk.map"), shipped,
                 .unsafeFlags(["-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "liblamina-wsk.so.0"]),
-                .unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"]),
+                // A sanitizer's run time comes with the program.
+                .unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"], .when(configuration: .release)),
             ]
         ),
         .target(
