@@ -27,10 +27,6 @@ int clinux_barrier(void) {
     return status;
 }
 
-int clinux_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void)) {
-    return pthread_atfork(before, parent, child);
-}
-
 static pthread_key_t exit_key;
 static pthread_once_t exit_key_made = PTHREAD_ONCE_INIT;
 static int exit_key_error;

@@ -32,7 +32,7 @@ final class Call: @unchecked Sendable {
     /// What was called, for findings.
     let subject: String
     let request = Request.allocate(capacity: 1)
-    private let state = Locked(State(), isBrief: true)
+    private let state = Locked(State())
     private static let sequence = Atomic(0)
 
     /// The next number in the order of completions and other events.

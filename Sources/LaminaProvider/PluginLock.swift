@@ -1,66 +1,26 @@
 import CLinux
-import Glibc
 
 /// A lock for state that all sockets of a plug-in share. It lives for good. It is taken before a fork, so that the child
 /// finds nothing half done; there it is free, and what it guards is as `renewed` leaves it.
 public final class PluginLock: @unchecked Sendable {
-    // Both are guarded by the mutex beside them, which is held all through a fork.
-    nonisolated(unsafe) private static var all: [PluginLock] = []
-    nonisolated(unsafe) private static var held: [PluginLock] = []
-    nonisolated(unsafe) private static let guardian: UnsafeMutablePointer<pthread_mutex_t> = {
-        let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-        pthread_mutex_init(mutex, nil)
-        _ = clinux_at_fork(
-            { PluginLock.prepare() },
-            { PluginLock.release() },
-            {
-                pthread_mutex_init(PluginLock.guardian, nil)
-                PluginLock.held = []
-                for lock in PluginLock.all { lock.beginChild() }
-            }
-        )
-        return mutex
-    }()
-
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let lock = UnsafeMutablePointer<clinux_fork_lock>.allocate(capacity: 1)
     private let renewed: () -> Void
 
     /// A free lock. `renewed` runs in every child process, before it has a second thread.
     public init(renewed: @escaping () -> Void) {
         self.renewed = renewed
-        pthread_mutex_init(mutex, nil)
-        pthread_mutex_lock(Self.guardian)
-        Self.all.append(self)
-        pthread_mutex_unlock(Self.guardian)
+        clinux_fork_lock_begin(lock, Self.renew, Unmanaged.passRetained(self).toOpaque())
     }
 
-    /// In whatever order others take them: what can't be had at once is given back. A thread that forks inside a lock
-    /// goes on without that one.
-    private static func prepare() {
-        pthread_mutex_lock(guardian)
-        for attempt in 1...1000 {
-            held = all.filter { pthread_mutex_trylock($0.mutex) == 0 }
-            if held.count == all.count || attempt == 1000 { return }
-            for lock in held { pthread_mutex_unlock(lock.mutex) }
-            sched_yield()
-        }
-    }
-
-    private static func release() {
-        for lock in held { pthread_mutex_unlock(lock.mutex) }
-        held = []
-        pthread_mutex_unlock(guardian)
-    }
-
-    private func beginChild() {
-        pthread_mutex_init(mutex, nil)
-        renewed()
+    private static let renew: @convention(c) (UnsafeMutableRawPointer?) -> Void = { context in
+        guard let context else { return }
+        Unmanaged<PluginLock>.fromOpaque(context).takeUnretainedValue().renewed()
     }
 
     /// Runs `body` while other threads wait.
     public func locked<Result>(_ body: () -> Result) -> Result {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
+        clinux_fork_lock_take(lock)
+        defer { clinux_fork_lock_give(lock) }
         return body()
     }
 }

@@ -8,6 +8,7 @@
 #include "clinux_error.h"
 #include "clinux_event.h"
 #include "clinux_file.h"
+#include "clinux_fork.h"
 #include "clinux_loader.h"
 #include "clinux_process.h"
 #include "clinux_sanitizer.h"

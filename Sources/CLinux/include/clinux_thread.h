@@ -60,10 +60,6 @@ static inline void clinux_store_pointer(void *address, const void *next) {
 /// (membarrier). Registers the process at its first use; 0, or -1 where the kernel has no such call.
 int clinux_barrier(void);
 
-/// Runs `before` ahead of every fork, then `parent` and `child` in the two processes; each may be null. 0 or an errno
-/// value.
-int clinux_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void));
-
 /// Runs `function` with `value` when the calling thread ends; the same function for every thread. 0 or an errno value.
 int clinux_at_thread_exit(void (*function)(void *), void *value);
 

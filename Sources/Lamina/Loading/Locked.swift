@@ -1,33 +1,30 @@
+import CLinux
 import Glibc
 
 /// State that one thread at a time may touch.
 package final class Locked<State>: @unchecked Sendable {
-    // The mutex orders every access to the state.
+    // The lock orders every access to the state.
     private var state: State
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private let isBrief: Bool
+    private let lock: UnsafeMutablePointer<clinux_fork_lock>
 
-    /// `isBrief`: it lives as long as one operation, which ends in the process where it began.
-    package init(_ state: State, isBrief: Bool = false) {
+    /// A free lock.
+    package init(_ state: State) {
         self.state = state
-        self.isBrief = isBrief
-        mutex = .allocate(capacity: 1)
-        pthread_mutex_init(mutex, nil)
-        if !isBrief { Fork.add(mutex) }
+        lock = .allocate(capacity: 1)
+        clinux_fork_lock_begin(lock, nil, nil)
     }
 
     deinit {
-        if !isBrief { Fork.remove(mutex) }
-        pthread_mutex_destroy(mutex)
-        mutex.deallocate()
+        clinux_fork_lock_end(lock)
+        lock.deallocate()
     }
 
     /// Runs `body` with the state while other threads wait.
     package func withLock<Result, Failure: Error>(
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
+        clinux_fork_lock_take(lock)
+        defer { clinux_fork_lock_give(lock) }
         return try body(&state)
     }
 }

@@ -7,7 +7,7 @@ final class AsyncOperation: @unchecked Sendable {
     private enum State { case idle, running, cancelled, over }
 
     private let request: UnsafeMutablePointer<lamina_request>
-    private let state = Locked(State.idle, isBrief: true)
+    private let state = Locked(State.idle)
     private var continuation: UnsafeContinuation<Outcome, Never>?
 
     private init() {

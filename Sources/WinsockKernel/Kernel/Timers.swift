@@ -21,7 +21,7 @@ enum Clock {
         state.initialize(to: State())
         InitializeListHead(timers(state))
         InitializeListHead(calls(state))
-        _ = clinux_at_fork(nil, nil) { Clock.state.pointee.isStarted = false }
+        _ = clinux_at_fork { Clock.state.pointee.isStarted = false }
         return state
     }()
     private static let change = SystemCondition(WSK_CONDITION_CLOCK)

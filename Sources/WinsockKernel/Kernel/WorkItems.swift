@@ -22,7 +22,7 @@ enum Workers {
         let state = UnsafeMutablePointer<State>.allocate(capacity: 1)
         state.initialize(to: State())
         InitializeListHead(head(state))
-        _ = clinux_at_fork(nil, nil) {
+        _ = clinux_at_fork {
             Workers.mutex.reset()
             Workers.state.pointee.threads = 0
             Workers.state.pointee.idle = 0
