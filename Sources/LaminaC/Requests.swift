@@ -18,7 +18,7 @@ public func lamina_socket_open(
         proto: arguments.pointee.protocol,
         category: SocketCategories(rawValue: arguments.pointee.category)
     )
-    return Handle<Chain>.of(chain).object.open(options, request)
+    return Handle<Chain>.of(chain).object.open(options, request: request)
 }
 
 /// Ends a socket, by a request or without.

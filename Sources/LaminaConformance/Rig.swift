@@ -52,7 +52,7 @@ struct Rig {
         let options: SocketOptions =
             category == .datagram ? .datagram() : category == .listen ? .listen() : .connection()
         let call = Call("open")
-        call.make { chain.open(options, $0) }
+        call.make { chain.open(options, request: $0) }
         let end = try call.needEnd(place)
         guard end.status >= 0, let socket = end.socket else {
             throw NotApplicable("open answers \(Status.text(end.status)) \(place)")

@@ -95,7 +95,7 @@ final class Race: @unchecked Sendable {
             }
             for _ in 0..<Int.random(in: 0...40, using: &random) { _ = clinux_load_u32(tickets) }
             if number == 1 {
-                if Bool.random(using: &random) { socket.chain.cancel(requests + Int(round) % Self.ring) }
+                if Bool.random(using: &random) { _ = Requests.cancel(requests + Int(round) % Self.ring) }
             } else if Bool.random(using: &random) {
                 socket.completeOne()
             }

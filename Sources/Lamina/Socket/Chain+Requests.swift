@@ -21,6 +21,11 @@ extension Chain {
         ).status
     }
 
+    /// The same with options.
+    public func open(_ options: SocketOptions, request: UnsafeMutablePointer<lamina_request>) -> lamina_status {
+        open(options.arguments, origin: options.origin, request: request)
+    }
+
     /// Turns a name into addresses (WskGetAddressInfo). `query` must live until `request` completes.
     public func resolve(
         _ query: UnsafeMutablePointer<lamina_resolve_arguments>,

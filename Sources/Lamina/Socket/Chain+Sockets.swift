@@ -2,27 +2,9 @@ public import CLamina
 import Glibc
 
 extension Chain {
-    /// Cancels a request that was made by a C call (IoCancelIrp): it still completes, soon. Legal until its completion
-    /// routine is entered. Answers whether a level held it.
-    @discardableResult
-    public func cancel(_ request: UnsafeMutablePointer<lamina_request>) -> Bool {
-        Completion.cancel(request) != 0
-    }
-
     /// Opens a socket, waiting for the levels that take their time (socket, WskSocket).
     public func open(_ options: SocketOptions) throws(LaminaError) -> Socket {
-        let outcome = WaitingOperation.run(nil, engine: engine) { request in
-            ColumnOpening.open(
-                self,
-                start: 0,
-                arguments: options.arguments,
-                origin: options.origin,
-                client: nil,
-                context: nil,
-                above: nil,
-                request: request
-            ).status
-        }
+        let outcome = WaitingOperation.run(nil, engine: engine) { open(options, request: $0) }
         try outcome.check("open")
         guard let handle = outcome.socket else { throw LaminaError(.system, "open", "gave no socket", errno: EPROTO) }
         return Socket(handle: handle, chain: self)

@@ -29,23 +29,6 @@ extension Socket {
     }
 }
 
-extension Chain {
-    /// Opens a socket (WskSocket): `request.socket` and `socket_generation` name it, where the request succeeds. Doesn't
-    /// block.
-    public func open(_ options: SocketOptions, _ request: UnsafeMutablePointer<lamina_request>) -> lamina_status {
-        ColumnOpening.open(
-            self,
-            start: 0,
-            arguments: options.arguments,
-            origin: options.origin,
-            client: nil,
-            context: nil,
-            above: nil,
-            request: request
-        ).status
-    }
-}
-
 /// What the owner of a request may do to it besides making calls.
 public enum Requests {
     /// Cancels a request (IoCancelIrp); legal until its completion routine is entered. True: it has completed or will,

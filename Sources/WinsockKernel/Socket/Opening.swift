@@ -121,7 +121,7 @@ public func wsk_open(
     client.addRequest()
     operation.pointee.output.3 = client.pointer
     operation.pointee.made = made
-    return Submission.run(irp) { chain.open(Opening.options(made), $0) }
+    return Submission.run(irp) { chain.open(Opening.options(made), request: $0) }
 }
 
 /// WskSocketConnect.
@@ -159,7 +159,7 @@ public func wsk_open_connected(
     operation.pointee.output.3 = client.pointer
     operation.pointee.made = made
     operation.pointee.next = Opening.bind
-    return Submission.run(irp) { chain.open(Opening.options(made), $0) }
+    return Submission.run(irp) { chain.open(Opening.options(made), request: $0) }
 }
 
 /// WskAccept.
