@@ -84,21 +84,27 @@ enum Datagram {
     private static func send(_ state: UnsafeMutablePointer<SocketState>, _ message: UnsafePointer<lamina_message>)
         -> Int
     {
-        var header = msghdr()
-        if let status = fill(&header, message) { return Int(status) }
-        var sent: Int
-        repeat {
-            sent = clinux_raw_send_message(state.pointee.descriptor, &header, Stream.noSignal)
-        } while sent == -Int(EINTR)
-        return sent
+        state.withSendTo { destination in
+            var header = msghdr()
+            if let status = fill(&header, message, destination) { return Int(status) }
+            var sent: Int
+            repeat {
+                sent = clinux_raw_send_message(state.pointee.descriptor, &header, Stream.noSignal)
+            } while sent == -Int(EINTR)
+            return sent
+        }
     }
 
-    /// Fills in what to send. Not nil: the message can't be sent.
+    /// Fills in what to send, to `destination` where the message names none. Not nil: the message can't be sent.
     @inline(__always)
-    private static func fill(_ header: inout msghdr, _ message: UnsafePointer<lamina_message>) -> Int32? {
+    private static func fill(
+        _ header: inout msghdr,
+        _ message: UnsafePointer<lamina_message>,
+        _ destination: UnsafeMutablePointer<lamina_address>?
+    ) -> Int32? {
         header = Stream.header(message.pointee.buffers, Int(message.pointee.buffer_count))
         guard Int(message.pointee.buffer_count) <= Stream.longestVector else { return -EMSGSIZE }
-        if let address = message.pointee.address {
+        if let address = message.pointee.address ?? destination {
             // Names are resolved by whoever opens a conversation, not for each datagram.
             guard address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else { return -EAFNOSUPPORT }
             header.msg_name = address.bytes
@@ -113,6 +119,14 @@ enum Datagram {
         _ operation: UnsafeMutablePointer<Operation>,
         _ state: UnsafeMutablePointer<SocketState>
     ) -> Outcome {
+        state.withSendTo { attemptSend(operation, state, $0) }
+    }
+
+    private static func attemptSend(
+        _ operation: UnsafeMutablePointer<Operation>,
+        _ state: UnsafeMutablePointer<SocketState>,
+        _ destination: UnsafeMutablePointer<lamina_address>?
+    ) -> Outcome {
         guard let messages = operation.pointee.messages else { return .ended }
         return withUnsafeTemporaryAllocation(of: clinux_message.self, capacity: batch) { headers in
             while operation.pointee.messagesDone < operation.pointee.messageCount {
@@ -120,7 +134,7 @@ enum Datagram {
                 var count = 0
                 while count < batch, done + count < operation.pointee.messageCount {
                     headers[count] = clinux_message()
-                    if let status = fill(&headers[count].header, messages + done + count) {
+                    if let status = fill(&headers[count].header, messages + done + count, destination) {
                         if count > 0 { break }
                         operation.pointee.status = status
                         return .ended
@@ -130,7 +144,10 @@ enum Datagram {
                 guard let first = headers.baseAddress else { return .ended }
                 let sent = clinux_raw_send_messages(state.pointee.descriptor, first, UInt32(count), Stream.noSignal)
                 if sent == -EINTR { continue }
-                if sent == -EAGAIN { return .blocked }
+                if sent == -EAGAIN {
+                    Reports.collect(state)
+                    return .blocked
+                }
                 guard sent > 0 else {
                     operation.pointee.status = sent
                     return .ended
@@ -153,9 +170,13 @@ enum Datagram {
         _ request: Request
     ) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        guard flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        guard flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0 else {
+            guard flags == UInt32(LAMINA_RECEIVE_REPORTS) else { return lamina_complete(slot, request, -EINVAL, 0) }
+            let received = Reports.receive(state, message)
+            return lamina_complete(slot, request, Int32(min(received, 0)), UInt64(max(received, 0)))
+        }
         if state.input.isFree {
-            let received = receive(state, message.pointee.buffers, message, flags)
+            let received = receive(state, message.pointee.buffers, message, messageFlags(flags))
             if received >= 0 {
                 state.pointee.indicator?.resume()
                 return lamina_complete(slot, request, 0, UInt64(received))
@@ -205,13 +226,17 @@ enum Datagram {
         return run(Lanes.drive(made, state, POLLIN), lane, slot, request) { attemptReceive($0, state) }
     }
 
+    private static func messageFlags(_ flags: UInt32) -> Int32 {
+        flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 ? Stream.peek : 0
+    }
+
     /// One datagram into `message`: the bytes received, or a negative errno.
     @inline(__always)
     static func receive(
         _ state: UnsafeMutablePointer<SocketState>,
         _ buffers: UnsafePointer<lamina_buffer>?,
         _ message: UnsafeMutablePointer<lamina_message>,
-        _ flags: UInt32
+        _ messageFlags: Int32
     ) -> Int {
         var header = Stream.header(buffers, Int(message.pointee.buffer_count))
         if let address = message.pointee.address {
@@ -220,7 +245,6 @@ enum Datagram {
         }
         header.msg_control = message.pointee.control
         header.msg_controllen = message.pointee.control == nil ? 0 : message.pointee.control_length
-        let messageFlags = flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 ? Stream.peek : 0
         var received: Int
         repeat {
             received = clinux_raw_receive_message(state.pointee.descriptor, &header, messageFlags)
@@ -231,6 +255,9 @@ enum Datagram {
         var marks: UInt32 = 0
         if header.msg_flags & Int32(MSG_TRUNC) != 0 { marks |= UInt32(LAMINA_MESSAGE_TRUNCATED) }
         if header.msg_flags & Int32(MSG_CTRUNC) != 0 { marks |= UInt32(LAMINA_MESSAGE_CONTROL_TRUNCATED) }
+        if header.msg_controllen > 0 {
+            marks |= PacketInfo.marks(message.pointee.control, message.pointee.control_length)
+        }
         message.pointee.flags = marks
         message.pointee.bytes = UInt64(received)
         return received
@@ -247,8 +274,17 @@ enum Datagram {
         let isPeek = operation.pointee.flags & UInt32(LAMINA_RECEIVE_PEEK) != 0
         while operation.pointee.messagesDone < operation.pointee.messageCount {
             let done = operation.pointee.messagesDone
-            let received = receive(state, messages[done].buffers, results + done, operation.pointee.flags)
-            if received == -Int(EAGAIN) { return done > 0 ? .ended : .blocked }
+            let received = receive(
+                state,
+                messages[done].buffers,
+                results + done,
+                messageFlags(operation.pointee.flags)
+            )
+            if received == -Int(EAGAIN) {
+                if done > 0 { return .ended }
+                Reports.collect(state)
+                return .blocked
+            }
             guard received >= 0 else {
                 if done == 0 { operation.pointee.status = Int32(received) }
                 return .ended

@@ -10,6 +10,7 @@
 #include "clinux_file.h"
 #include "clinux_fork.h"
 #include "clinux_loader.h"
+#include "clinux_netlink.h"
 #include "clinux_process.h"
 #include "clinux_sanitizer.h"
 #include "clinux_socket.h"
