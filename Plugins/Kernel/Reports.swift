@@ -63,7 +63,7 @@ enum Reports {
         _ state: UnsafeMutablePointer<SocketState>,
         _ message: UnsafeMutablePointer<lamina_message>
     ) -> Int {
-        Datagram.receive(state, message.pointee.buffers, message, messageFlag)
+        Datagram.receive(state, message, messageFlag)
     }
 
     /// Takes what the kernel holds.

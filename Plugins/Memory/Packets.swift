@@ -161,20 +161,20 @@ extension Envelope {
         (sender.high, sender.low) = (high, low)
     }
 
-    /// Writes what a receiver of this family wants. False: there was too little room for all of it.
+    /// Writes what a receiver of this family wants, and how many bytes that is. False: there was too little room for all of it.
     func write(
         _ wanted: PacketOptions.Wanted,
         _ family: Int32,
-        to message: UnsafeMutablePointer<lamina_message>
+        into room: UnsafeMutableRawBufferPointer,
+        _ used: inout Int
     ) -> Bool {
-        let capacity = message.pointee.control_length
-        message.pointee.control_length = 0
-        guard let control = message.pointee.control, !wanted.isEmpty else { return true }
+        used = 0
+        guard let control = room.baseAddress, !wanted.isEmpty else { return true }
         var isWhole = true
         func append<Value>(_ level: Int32, _ type: Int32, _ value: Value) {
             let size = MemoryLayout<Value>.size
             let status = withUnsafePointer(to: value) {
-                lamina_control_append(control, capacity, &message.pointee.control_length, level, type, $0, size)
+                lamina_control_append(control, room.count, &used, level, type, $0, size)
             }
             if status < 0 { isWhole = false }
         }
@@ -190,16 +190,7 @@ extension Envelope {
                 let low = destination.family == AF_INET ? destination.low | 0xFFFF << 32 : destination.low
                 let words = (destination.high.bigEndian, low.bigEndian, UInt32(1))
                 let status = withUnsafePointer(to: words) {
-                    let level = Int32(IPPROTO_IPV6)
-                    return lamina_control_append(
-                        control,
-                        capacity,
-                        &message.pointee.control_length,
-                        level,
-                        IPV6_PKTINFO,
-                        $0,
-                        20
-                    )
+                    lamina_control_append(control, room.count, &used, Int32(IPPROTO_IPV6), IPV6_PKTINFO, $0, 20)
                 }
                 if status < 0 { isWhole = false }
             }
