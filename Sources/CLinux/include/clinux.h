@@ -15,5 +15,6 @@
 #include "clinux_sanitizer.h"
 #include "clinux_socket.h"
 #include "clinux_thread.h"
+#include "clinux_watch.h"
 
 #endif
