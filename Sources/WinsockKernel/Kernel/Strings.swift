@@ -19,9 +19,14 @@ enum Strings {
         String(decoding: units(text), as: UTF16.self)
     }
 
-    /// Writes text with a NUL, where there is room for all of it.
-    static func write(_ text: String, to target: PUNICODE_STRING) -> NTSTATUS {
-        let units = Array(text.utf16)
+    /// Writes `units` to a string, in new memory where that is asked for. A NUL follows where there is room.
+    static func put(_ units: [UInt16], to target: PUNICODE_STRING, allocates: Bool = false) -> NTSTATUS {
+        guard units.count < Int(UNICODE_STRING_MAX_CHARS) else { return STATUS_INVALID_PARAMETER }
+        if allocates {
+            guard let memory = allocate(units.count * 2 + 2) else { return STATUS_NO_MEMORY }
+            target.pointee.Buffer = memory.assumingMemoryBound(to: UInt16.self)
+            target.pointee.MaximumLength = UInt16(units.count * 2 + 2)
+        }
         guard let buffer = target.pointee.Buffer, units.count * 2 <= Int(target.pointee.MaximumLength) else {
             return STATUS_BUFFER_OVERFLOW
         }
@@ -29,6 +34,10 @@ enum Strings {
         if units.count * 2 + 2 <= Int(target.pointee.MaximumLength) { buffer[units.count] = 0 }
         target.pointee.Length = UInt16(units.count * 2)
         return STATUS_SUCCESS
+    }
+
+    static func write(_ text: String, to target: PUNICODE_STRING) -> NTSTATUS {
+        put(Array(text.utf16), to: target)
     }
 
     static func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
@@ -137,19 +146,7 @@ public func RtlAnsiStringToUnicodeString(
 ) -> NTSTATUS {
     guard let target else { return STATUS_INVALID_PARAMETER }
     let units = Array(String(decoding: Strings.bytes(source), as: UTF8.self).utf16)
-    guard units.count <= Int(UNICODE_STRING_MAX_CHARS) - 1 else { return STATUS_INVALID_PARAMETER }
-    if allocates != 0 {
-        guard let memory = Strings.allocate(units.count * 2 + 2) else { return STATUS_NO_MEMORY }
-        target.pointee.Buffer = memory.assumingMemoryBound(to: UInt16.self)
-        target.pointee.MaximumLength = UInt16(units.count * 2 + 2)
-    }
-    guard let buffer = target.pointee.Buffer, units.count * 2 <= Int(target.pointee.MaximumLength) else {
-        return STATUS_BUFFER_OVERFLOW
-    }
-    for (index, unit) in units.enumerated() { buffer[index] = unit }
-    if units.count * 2 + 2 <= Int(target.pointee.MaximumLength) { buffer[units.count] = 0 }
-    target.pointee.Length = UInt16(units.count * 2)
-    return STATUS_SUCCESS
+    return Strings.put(units, to: target, allocates: allocates != 0)
 }
 
 /// UTF-16 to UTF-8.
