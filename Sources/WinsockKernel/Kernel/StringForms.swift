@@ -19,35 +19,32 @@ public func RtlDowncaseUnicodeChar(_ character: UInt16) -> UInt16 {
     Strings.downcase(character)
 }
 
-/// A text in capitals.
+/// RtlUpcaseUnicodeString and RtlDowncaseUnicodeString.
 @c @implementation
-public func RtlUpcaseUnicodeString(
+public func wsk_change_case(
     _ target: PUNICODE_STRING?,
     _ source: UnsafePointer<UNICODE_STRING>?,
-    _ allocates: UInt8
+    _ allocates: UInt8,
+    _ isUp: UInt8,
+    _ caller: UnsafeRawPointer?
 ) -> NTSTATUS {
     guard let target else { return STATUS_INVALID_PARAMETER }
-    return Strings.put(Strings.units(source).map(Strings.upcase), to: target, allocates: allocates != 0)
+    let units = Strings.units(source).map(isUp != 0 ? Strings.upcase : Strings.downcase)
+    return Strings.put(units, to: target, allocates: allocates != 0, maker: caller)
 }
 
-/// A text in small letters.
+/// RtlCreateUnicodeString: a copy of a NUL-terminated text.
 @c @implementation
-public func RtlDowncaseUnicodeString(
+public func wsk_create_unicode(
     _ target: PUNICODE_STRING?,
-    _ source: UnsafePointer<UNICODE_STRING>?,
-    _ allocates: UInt8
-) -> NTSTATUS {
-    guard let target else { return STATUS_INVALID_PARAMETER }
-    return Strings.put(Strings.units(source).map(Strings.downcase), to: target, allocates: allocates != 0)
-}
-
-/// A copy of a NUL-terminated text, in new memory; answers whether there was any.
-@c @implementation
-public func RtlCreateUnicodeString(_ target: PUNICODE_STRING?, _ source: UnsafePointer<UInt16>?) -> UInt8 {
+    _ source: UnsafePointer<UInt16>?,
+    _ caller: UnsafeRawPointer?
+) -> UInt8 {
     guard let target, source != nil else { return 0 }
     var text = UNICODE_STRING()
     RtlInitUnicodeString(&text, source)
-    return Strings.put(Array(Strings.units(&text)), to: target, allocates: true) == STATUS_SUCCESS ? 1 : 0
+    let units = Array(Strings.units(&text))
+    return Strings.put(units, to: target, allocates: true, maker: caller) == STATUS_SUCCESS ? 1 : 0
 }
 
 /// Whether a text begins with another.
@@ -89,9 +86,13 @@ public func RtlCharToInteger(
     }
 }
 
-/// A GUID as text in new memory, e.g. `{00000000-0000-0000-C000-000000000046}`.
+/// RtlStringFromGUID: a GUID as text, e.g. `{00000000-0000-0000-C000-000000000046}`.
 @c @implementation
-public func RtlStringFromGUID(_ guid: UnsafePointer<GUID>?, _ target: PUNICODE_STRING?) -> NTSTATUS {
+public func wsk_guid_text(
+    _ guid: UnsafePointer<GUID>?,
+    _ target: PUNICODE_STRING?,
+    _ caller: UnsafeRawPointer?
+) -> NTSTATUS {
     guard let guid, let target else { return STATUS_INVALID_PARAMETER }
     func digits(_ value: UInt64, _ count: Int) -> String {
         let text = String(value, radix: 16, uppercase: true)
@@ -102,7 +103,8 @@ public func RtlStringFromGUID(_ guid: UnsafePointer<GUID>?, _ target: PUNICODE_S
         digits(UInt64(guid.pointee.Data1), 8), digits(UInt64(guid.pointee.Data2), 4),
         digits(UInt64(guid.pointee.Data3), 4), tail[..<2].joined(), tail[2...].joined(),
     ]
-    return Strings.put(Array("{\(parts.joined(separator: "-"))}".utf16), to: target, allocates: true)
+    let text = "{\(parts.joined(separator: "-"))}"
+    return Strings.put(Array(text.utf16), to: target, allocates: true, maker: caller)
 }
 
 /// Reads such a text.
