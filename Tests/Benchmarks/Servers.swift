@@ -13,13 +13,14 @@ struct Servers {
     func connections() throws -> [Table] {
         try compare("echo on connections, trips a second", digits: 0) { contenders, table in
             try Descriptors.raiseLimit(to: 8192)
-            let trips = settings.isQuick ? 2_000 : 20_000
             for count in [1, 64, 1024] {
                 let clients = try contenders.map {
                     try EchoClient(port: $0.server.port(of: .echo), count: count)
                 }
                 defer { for client in clients { client.close() } }
-                let runs = clients.map { client in { try client.run(max(trips / count, 2)) } }
+                // About a tenth of a second each.
+                let trips = max((count == 1 ? 1_024 : 8_192) / count / (settings.isQuick ? 4 : 1), 2)
+                let runs = clients.map { client in { try client.run(trips) } }
                 try table.add("\(count) connection\(count == 1 ? "" : "s")", runs, rounds: rounds)
             }
         }
@@ -27,7 +28,7 @@ struct Servers {
 
     /// Long transfers, and short connections.
     func transfers() throws -> [Table] {
-        let bytes = settings.isQuick ? 8 << 20 : 64 << 20
+        let bytes = settings.isQuick ? 8 << 20 : 32 << 20
         let bulk = try compare("long transfers, MB a second", digits: 0) { contenders, table in
             for (service, name) in [(Service.take, "into the server"), (.give, "out of the server")] {
                 let clients = try contenders.map { try TransferClient(port: $0.server.port(of: service)) }
@@ -38,7 +39,7 @@ struct Servers {
                 try table.add(name, runs, rounds: rounds)
             }
         }
-        let count = settings.isQuick ? 100 : 400
+        let count = settings.isQuick ? 50 : 200
         let short = try compare("connections a second", digits: 0) { contenders, table in
             let runs = contenders.map { contender in
                 { try ConnectClient.run(port: contender.server.port(of: .echo), count) }
@@ -50,7 +51,7 @@ struct Servers {
 
     /// Datagrams there and back.
     func datagrams() throws -> [Table] {
-        let batches = settings.isQuick ? 30 : 300
+        let batches = settings.isQuick ? 30 : 100
         return try compare("echo of datagrams, a second", digits: 0) { contenders, table in
             for (service, name) in [(Service.datagrams, "one by one"), (.datagramBatches, "many by one call")] {
                 let clients = try contenders.map { try DatagramClient(port: $0.server.port(of: service)) }
@@ -60,7 +61,7 @@ struct Servers {
         }
     }
 
-    private var rounds: Int { settings.isQuick ? 5 : 15 }
+    private var rounds: Int { settings.isQuick ? 5 : 31 }
 
     private func compare(
         _ title: String,
@@ -109,8 +110,8 @@ private struct ComparisonTable {
         )
         table.notes =
             notes + [
-                "proportions are taken round by round, and their median and quartiles shown; rates of different runs of "
-                    + "this program are not to be compared"
+                "proportions are taken round by round; their median and quartiles are shown. Machines change their speed: "
+                    + "rates of different runs are not to be compared"
             ]
     }
 

@@ -52,13 +52,18 @@ enum TransportList {
             do throws(LaminaError) {
                 let monitor = try CatalogMonitor()
                 let context = Unmanaged.passRetained(Watch(monitor, bytes)).toOpaque()
-                if wsk_start_helper({ $0.map { Unmanaged<Watch>.fromOpaque($0).takeUnretainedValue().run() } }, context) != 0 {
+                if wsk_start_helper(run, context) != 0 {
                     Report.line("no thread can be started to watch the catalog")
                 }
             } catch {
                 Report.line("\(error)")
             }
         }
+    }
+
+    private static let run: @convention(c) (UnsafeMutableRawPointer?) -> Void = { context in
+        guard let context else { return }
+        Unmanaged<Watch>.fromOpaque(context).takeUnretainedValue().run()
     }
 
     private final class Watch {

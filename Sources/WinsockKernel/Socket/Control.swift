@@ -59,7 +59,9 @@ enum Control {
     }
 
     /// Asks for one of Lamina's own options; nil, and `status` says why, where there is no answer.
-    static func ask<Value>(_ socket: KernelSocket, _ option: Int, _ value: Value, _ status: inout lamina_status) -> Value? {
+    static func ask<Value>(_ socket: KernelSocket, _ option: Int, _ value: Value, _ status: inout lamina_status)
+        -> Value?
+    {
         var value = value
         status = withUnsafeMutablePointer(to: &value) { value in
             var operation = operation(LAMINA_CONTROL_GET_OPTION, Int32(LAMINA_LEVEL), UInt32(option))
