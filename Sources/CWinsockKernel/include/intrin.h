@@ -71,6 +71,8 @@ WSK_INLINE UCHAR BitTest64(const LONG64 *Base, LONG64 Bit) { return (UCHAR)((Bas
 #endif
 #define __rdtsc() __builtin_ia32_rdtsc()
 #endif
+/// Nothing, with arguments and without.
+enum { __noop = 0 };
 #define __noop(...) ((void)0)
 #define __nop() ((void)0)
 #define __fastfail(code) __builtin_trap()

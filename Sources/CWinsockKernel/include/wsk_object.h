@@ -257,7 +257,7 @@ typedef union _RTL_RUN_ONCE {
 /// How many low bits of the context must be 0.
 #define RTL_RUN_ONCE_CTX_RESERVED_BITS 2
 
-/// Answers whether it succeeded; `*Context` is what later callers get.
+/// Answers whether it succeeded. `*Context`, where the caller wants to know it, is what later callers get.
 typedef ULONG RTL_RUN_ONCE_INIT_FN(PRTL_RUN_ONCE RunOnce, PVOID Parameter, PVOID *Context);
 typedef RTL_RUN_ONCE_INIT_FN *PRTL_RUN_ONCE_INIT_FN;
 
