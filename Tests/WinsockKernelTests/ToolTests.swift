@@ -117,7 +117,7 @@ import Testing
     func cpp() throws {
         let ending = try compile("-shared -o basic.so \(DriverPrograms.fixtures)/basic.cpp")
         try #require(ending.code == 0 && ending.errors.isEmpty, "\(ending.errors)")
-        let line = "basic: sent 8, got 8 right, buffer known, 9 calls"
+        let line = "basic: sent 8, got 8 right, buffer known, 10 calls"
         let run = try interrupt("\(programs.tree.path)/basic.so", after: line)
         #expect(run.code == 0 && run.errors == "\(line)\n", "\(run.errors)")
     }

@@ -11,6 +11,7 @@ enum Options {
         if let (status, information) = isSet ? set(call) : get(call) { return end(status, information) }
         let kind = isSet ? LAMINA_CONTROL_SET_OPTION : LAMINA_CONTROL_GET_OPTION
         guard let named = Named(call) else {
+            if isSet, call.input.count == 1, let byte = call.input.first { return set(call, Int32(byte), irp, end) }
             var operation = Control.operation(kind, call.level, call.code)
             operation.input = call.input.baseAddress
             operation.input_length = call.input.count
@@ -150,6 +151,21 @@ enum Options {
         if named.flag != 0 { number != 0 ? call.socket.set(named.flag) : call.socket.clear(named.flag) }
         return withUnsafePointer(to: &value) { value in
             var operation = Control.operation(LAMINA_CONTROL_SET_OPTION, named.level, UInt32(bitPattern: named.option))
+            operation.input = UnsafeRawPointer(value)
+            operation.input_length = MemoryLayout<Int32>.size
+            return Control.run(call, operation, irp, end)
+        }
+    }
+
+    /// Sets an option whose value the client gives as one byte, a BOOLEAN, which the base wants as a number.
+    private static func set(
+        _ call: ControlCall,
+        _ value: Int32,
+        _ irp: PIRP?,
+        _ end: (NTSTATUS, UInt) -> NTSTATUS
+    ) -> NTSTATUS {
+        withUnsafePointer(to: value) { value in
+            var operation = Control.operation(LAMINA_CONTROL_SET_OPTION, call.level, call.code)
             operation.input = UnsafeRawPointer(value)
             operation.input_length = MemoryLayout<Int32>.size
             return Control.run(call, operation, irp, end)

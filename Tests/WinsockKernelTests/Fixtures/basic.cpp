@@ -64,6 +64,14 @@ public:
 
     ULONG receiveBufferSize() {
         ULONG size = 0;
+        bool broadcasts = true;
+        const NTSTATUS status = Request()([&](PIRP irp) {
+            return table()->Basic.WskControlSocket(socket, WskSetOption, SO_BROADCAST, SOL_SOCKET, sizeof broadcasts,
+                &broadcasts, 0, nullptr, nullptr, irp);
+        });
+        if (!NT_SUCCESS(status)) {
+            return 0;
+        }
         Request()([&](PIRP irp) {
             return table()->Basic.WskControlSocket(
                 socket, WskGetOption, SO_RCVBUF, SOL_SOCKET, 0, nullptr, sizeof size, &size, nullptr, irp);
