@@ -132,6 +132,17 @@ struct ControlDataTests {
         try ends.close()
     }
 
+    @Test("Tasks send and receive it too", arguments: BaseProvider.allCases)
+    func tasks(base: BaseProvider) async throws {
+        let ends = try Ends(try base.chain(), "127.0.0.1")
+        try ends.receiver.waiting.setOption(Self.ip, IP_RECVTTL, to: 1)
+        async let datagram = ends.receiver.receiveDatagram(control: 64)
+        let hops = ControlData(level: Self.ip, type: IP_TTL, value: 33)
+        try await ends.sender.send([1], to: ends.target, control: [hops])
+        #expect(try await datagram.control(Self.ip, IP_TTL)?.value == 33)
+        for socket in [ends.sender, ends.receiver] { try await socket.closed() }
+    }
+
     @Test("Many datagrams carry each their own", arguments: BaseProvider.allCases)
     func many(base: BaseProvider) throws {
         let ends = try Ends(try base.chain(), "127.0.0.1")
