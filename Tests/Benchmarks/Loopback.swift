@@ -37,8 +37,10 @@ struct Loopback {
         )
         var table = Table(
             "loopback TCP, kernel base",
-            columns: ["µs there and back", "MB/s", "trips, of blocking", "a quarter below", "bytes, of blocking"]
-                + ["a quarter below"],
+            columns: [
+                "µs there and back", "MB/s", "trips, of blocking", "their lower quartile", "bytes, of blocking",
+                "the bytes' lower quartile",
+            ],
             digits: [2, 0, 2, 2, 2, 2]
         )
         for (index, name) in ["system calls that block", "system calls and poll", "Lamina, waiting"].enumerated() {
