@@ -76,8 +76,8 @@ final class Ask {
     /// The entry's name.
     var name: String { EntryName.of(entry) }
 
-    /// Makes the call.
-    func issue(_ socket: lamina_socket, _ request: Request) -> lamina_status {
+    /// Makes the call, with `flags` for the lists of datagrams.
+    func issue(_ socket: lamina_socket, _ request: Request, _ flags: UInt32 = 0) -> lamina_status {
         let count: UInt32 = 2
         switch entry {
         case Int(LAMINA_ENTRY_CONTROL): return lamina_socket_control(socket, operation, request)
@@ -92,11 +92,11 @@ final class Ask {
         case Int(LAMINA_ENTRY_SEND):
             return lamina_socket_send(socket, buffers, count, UInt32(LAMINA_SEND_NO_DELAY), request)
         case Int(LAMINA_ENTRY_RECEIVE): return lamina_socket_receive(socket, buffers, count, 0, request)
-        case Int(LAMINA_ENTRY_SEND_TO): return lamina_socket_send_to(socket, messages, 0, request)
-        case Int(LAMINA_ENTRY_RECEIVE_FROM): return lamina_socket_receive_from(socket, messages, 0, request)
-        case Int(LAMINA_ENTRY_SEND_MESSAGES): return lamina_socket_send_messages(socket, messages, count, 0, request)
+        case Int(LAMINA_ENTRY_SEND_TO): return lamina_socket_send_to(socket, messages, flags, request)
+        case Int(LAMINA_ENTRY_RECEIVE_FROM): return lamina_socket_receive_from(socket, messages, flags, request)
+        case Int(LAMINA_ENTRY_SEND_MESSAGES): return lamina_socket_send_messages(socket, messages, count, flags, request)
         case Int(LAMINA_ENTRY_RECEIVE_MESSAGES):
-            return lamina_socket_receive_messages(socket, messages, count, 0, request)
+            return lamina_socket_receive_messages(socket, messages, count, flags, request)
         case Int(LAMINA_ENTRY_DISCONNECT): return lamina_socket_disconnect(socket, buffers, count, 0, request)
         default: return lamina_refuse(request, -EOPNOTSUPP)
         }

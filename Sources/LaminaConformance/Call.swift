@@ -38,10 +38,12 @@ final class Call: @unchecked Sendable {
     /// The next number in the order of completions and other events.
     static func next() -> Int { sequence.add(1, ordering: .acquiringAndReleasing).newValue }
 
-    init(_ subject: String, deadline: Int64 = 0) {
+    /// A call with a deadline, and `LAMINA_REQUEST_…` flags.
+    init(_ subject: String, deadline: Int64 = 0, flags: Int = 0) {
         self.subject = subject
         prepare()
         request.pointee.deadline = deadline
+        request.pointee.flags = UInt32(flags)
     }
 
     deinit { request.deallocate() }
@@ -77,6 +79,7 @@ final class Call: @unchecked Sendable {
     /// Makes the call. What `body` captures lives until its end.
     @discardableResult
     func make(_ body: @escaping (Request) -> lamina_status) -> lamina_status {
+        Report.tell(subject)
         state.withLock { $0.body = body }
         let status = body(request)
         state.withLock { $0.returned = status }

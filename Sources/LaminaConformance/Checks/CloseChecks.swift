@@ -81,6 +81,7 @@ enum CloseChecks {
     }
 
     static func lateCalls(_ subject: Subject) throws {
+        var closed: [(rig: Rig, loaded: Loaded, end: Call.End)] = []
         try checkAll(
             {
                 try everywhere(subject) { rig, pending in
@@ -96,20 +97,23 @@ enum CloseChecks {
                     guard let end = close.end(within: 7_000), end.status != -ETIMEDOUT else {
                         throw NotApplicable("close doesn't end \(rig.place), which close-with-pending is about")
                     }
-                    Patience.pass()
-                    for call in loaded.calls {
-                        guard let last = call.ends.last, last.sequence > end.sequence else { continue }
-                        throw Finding(
-                            call.subject,
-                            "\(rig.place): completed after close had completed",
-                            "call mark_pending or hold for what is kept, so that close waits for it"
-                        )
-                    }
+                    closed.append((rig, loaded, end))
                     try answersBad(rig, loaded.socket)
                 }
             },
             { try subject.onLoopback(hammer) }
         )
+        Patience.pass()
+        for (rig, loaded, end) in closed {
+            for call in loaded.calls {
+                guard let last = call.ends.last, last.sequence > end.sequence else { continue }
+                throw Finding(
+                    call.subject,
+                    "\(rig.place): completed after close had completed",
+                    "call mark_pending or hold for what is kept, so that close waits for it"
+                )
+            }
+        }
     }
 
     /// A call on a handle whose socket is gone.

@@ -3,7 +3,7 @@
 
 static lamina_status send_pending(
     lamina_slot *slot, const lamina_buffer *buffers, uint32_t count, uint32_t flags, lamina_request *request) {
-    (void)lamina_send(slot, buffers, count, flags, request);
+    (void)BELOW(send, slot, buffers, count, flags, request);
     return LAMINA_PENDING;
 }
 
