@@ -24,6 +24,7 @@ final class EventSink: @unchecked Sendable {
         var content: [UInt8] = []
         var bytes = 0
         var datagrams: [Datagram] = []
+        var deaths = 0
         var calls = 0
         var inside = 0
         var mostInside = 0
@@ -66,6 +67,8 @@ final class EventSink: @unchecked Sendable {
     var content: [UInt8] { state.withLock { $0.content } }
     var bytes: Int { state.withLock { $0.bytes } }
     var datagrams: [Datagram] { state.withLock { $0.datagrams } }
+    /// Indications that the socket is dead.
+    var deaths: Int { state.withLock { $0.deaths } }
     /// Indications of data.
     var calls: Int { state.withLock { $0.calls } }
     var mostInside: Int { state.withLock { $0.mostInside } }
@@ -122,7 +125,10 @@ final class EventSink: @unchecked Sendable {
     }
 
     private func receive(_ event: UnsafeMutablePointer<lamina_receive_event>) -> lamina_status {
-        guard let list = event.pointee.data else { return 0 }
+        guard let list = event.pointee.data else {
+            state.withLock { $0.deaths += 1 }
+            return 0
+        }
         let taking = enter()
         if dwells { Patience.pass(1) }
         _ = Patience.wait(5_000) { !self.state.withLock { $0.isStopped } }

@@ -83,7 +83,7 @@ extension Rule {
             demand: "A layer that transforms data does so in every entry and indication that carries data.",
             reason: "Through the one that it forgot, data leave or arrive in the clear.",
             source: "lamina_types.h, LAMINA_CLASS_DATA_OUT and LAMINA_CLASS_DATA_IN",
-            check: { try ForwardingChecks.noBypass($0) }
+            check: { try BypassChecks.noBypass($0) }
         ),
         Rule(
             name: "carries-data",

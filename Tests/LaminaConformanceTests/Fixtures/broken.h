@@ -17,6 +17,8 @@
 
 /// Passes a call on.
 #define BELOW(entry, slot, ...) lamina_##entry(slot, __VA_ARGS__)
+/// Passes an indication on.
+#define ABOVE(entry, NAME, slot, event) lamina_indicate_##entry(slot, event)
 
 /// The plug-in: a layer with these entries and indications.
 #define BROKEN(layer_name, layer_effect, layer_categories, entries, events)                                            \

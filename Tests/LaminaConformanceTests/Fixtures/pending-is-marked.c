@@ -1,8 +1,9 @@
-// Says of every send that it pends.
+// Says of every send that it pends, unless its caller only tries.
 #include "broken.h"
 
 static lamina_status send_pending(
     lamina_slot *slot, const lamina_buffer *buffers, uint32_t count, uint32_t flags, lamina_request *request) {
+    if (request->flags & LAMINA_REQUEST_TRY) return BELOW(send, slot, buffers, count, flags, request);
     (void)BELOW(send, slot, buffers, count, flags, request);
     return LAMINA_PENDING;
 }
