@@ -7,15 +7,12 @@ import LaminaProvider
 enum Events {
     static func enable(_ slot: Slot, _ set: UInt32, _ clear: UInt32, _ request: Request) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        if (set | clear) & UnsafeMutablePointer<Inspector>.known != 0 {
-            // Asked for before listen, and for good.
-            guard clear & UnsafeMutablePointer<Inspector>.known == 0, state.makeInspector() else {
-                return lamina_complete(slot, request, -EINVAL, 0)
-            }
+        var set = set
+        guard UnsafeMutablePointer<Inspector>.take(from: &set, clear, enable: { state.makeInspector() }) else {
+            return lamina_complete(slot, request, -EINVAL, 0)
         }
-        let set = set & ~UnsafeMutablePointer<Inspector>.known
         if set | clear == 0 { return lamina_complete(slot, request, 0, 0) }
-        if (set | clear) & IndicationGate.ofListeners != 0 {
+        if (set | clear) & UnsafeMutablePointer<AcceptIndicator>.known != 0 {
             guard let acceptance = state.makeAcceptance() else { return lamina_complete(slot, request, -ENOMEM, 0) }
             return acceptance.change(set: set, clear: clear, request)
         }
@@ -34,77 +31,73 @@ enum Events {
         return inspector.complete(id.pointee, action, request)
     }
 
-    fileprivate nonisolated(unsafe) static let inspections: UnsafePointer<InspectorActions> = InspectorActions(
-        take: { Accept.takeUninspected($0.assumingMemoryBound(to: SocketState.self)) },
-        names: { connection, local, remote in
-            _ = Names.local(Int32(connection), local)
-            _ = Names.remote(Int32(connection), remote)
-        },
-        reset: { connection in
-            var reset = linger(l_onoff: 1, l_linger: 0)
-            let length = socklen_t(MemoryLayout<linger>.size)
-            _ = clinux_raw_set_option(Int32(connection), SOL_SOCKET, SO_LINGER, &reset, length)
-            _ = clinux_raw_close(Int32(connection))
-        },
-        watch: { item in
-            let slot = item.pointee.inspector.listener
-            item.pointee.watch.descriptor = Int32(item.pointee.connection)
-            item.pointee.watch.context = UnsafeMutableRawPointer(item)
-            item.pointee.watch.function = { watch, _ in
-                guard let item = watch.pointee.context?.assumingMemoryBound(to: Inspected.self) else { return }
-                item.pointee.inspector.vanished(item.pointee.connection)
-            }
-            // Errors and resets are always told.
-            _ = slot.upcalls.watch(slot, item.field(\.watch), 0)
-        },
-        unwatch: { item in
-            let slot = item.pointee.inspector.listener
-            slot.upcalls.unwatch(slot, item.field(\.watch))
-        },
-        schedule: { $0.assumingMemoryBound(to: SocketState.self).watchDescriptor() }
-    ).immortal
+    fileprivate nonisolated(unsafe) static let inspections: UnsafePointer<InspectorActions> = Immortal.copy(
+        InspectorActions(
+            take: { Accept.takeUninspected($0.assumingMemoryBound(to: SocketState.self)) },
+            names: { connection, local, remote in
+                _ = Names.local(Int32(connection), local)
+                _ = Names.remote(Int32(connection), remote)
+            },
+            reset: { connection in
+                var reset = linger(l_onoff: 1, l_linger: 0)
+                let length = socklen_t(MemoryLayout<linger>.size)
+                _ = clinux_raw_set_option(Int32(connection), SOL_SOCKET, SO_LINGER, &reset, length)
+                _ = clinux_raw_close(Int32(connection))
+            },
+            watch: { item in
+                let slot = item.pointee.inspector.listener
+                item.pointee.watch.descriptor = Int32(item.pointee.connection)
+                item.pointee.watch.context = UnsafeMutableRawPointer(item)
+                item.pointee.watch.function = { watch, _ in
+                    guard let item = watch.pointee.context?.assumingMemoryBound(to: Inspected.self) else { return }
+                    item.pointee.inspector.vanished(item.pointee.connection)
+                }
+                // Errors and resets are always told.
+                _ = slot.upcalls.watch(slot, item.field(\.watch), 0)
+            },
+            unwatch: { item in
+                let slot = item.pointee.inspector.listener
+                slot.upcalls.unwatch(slot, item.field(\.watch))
+            },
+            schedule: { $0.assumingMemoryBound(to: SocketState.self).watchDescriptor() }
+        )
+    )
 
-    fileprivate nonisolated(unsafe) static let actions: UnsafePointer<IndicatorActions> = IndicatorActions(
-        read: { owner, room in
-            let state = owner.assumingMemoryBound(to: SocketState.self)
-            return state.pointee.type == streamType
-                ? Stream.indicate(state, room) : Datagram.indicate(state, room)
-        },
-        ending: { Stream.ending($0.assumingMemoryBound(to: SocketState.self)) },
-        backlog: { Stream.idealBacklog($0.assumingMemoryBound(to: SocketState.self)) },
-        schedule: { $0.assumingMemoryBound(to: SocketState.self).watchDescriptor() }
-    ).immortal
+    fileprivate nonisolated(unsafe) static let actions: UnsafePointer<IndicatorActions> = Immortal.copy(
+        IndicatorActions(
+            read: { owner, room in
+                let state = owner.assumingMemoryBound(to: SocketState.self)
+                return state.pointee.type == streamType
+                    ? Stream.indicate(state, room) : Datagram.indicate(state, room)
+            },
+            ending: { Stream.ending($0.assumingMemoryBound(to: SocketState.self)) },
+            backlog: { Stream.idealBacklog($0.assumingMemoryBound(to: SocketState.self)) },
+            schedule: { $0.assumingMemoryBound(to: SocketState.self).watchDescriptor() }
+        )
+    )
 }
 
 extension UnsafeMutablePointer<SocketState> {
     /// The one that there is, or a new one. Nil: no memory.
     fileprivate func makeIndicator() -> UnsafeMutablePointer<Indicator>? {
+        group.lock()
+        defer { group.unlock() }
         if let made = pointee.indicator { return made }
         let isDatagram = pointee.type != streamType
-        let made = UnsafeMutablePointer<Indicator>.make(Events.actions, input, pointee.slot, isDatagram: isDatagram)
-        group.lock()
-        let first = pointee.indicator
-        pointee.indicator = first ?? made
-        group.unlock()
-        if first != nil { made?.destroy() }
-        return first ?? made
+        pointee.indicator = .make(Events.actions, input, pointee.slot, isDatagram: isDatagram)
+        return pointee.indicator
     }
 
     /// The one that there is, or a new one. Nil: no memory.
     fileprivate func makeAcceptance() -> UnsafeMutablePointer<AcceptIndicator>? {
-        if let made = pointee.acceptance { return made }
-        let made = UnsafeMutablePointer<AcceptIndicator>.make(
-            group,
-            pointee.slot,
-            { Accept.accept($0, $1, $2, $3) }
-        )
         group.lock()
         let first = pointee.acceptance
-        pointee.acceptance = first ?? made
+        let made = first ?? .make(group, pointee.slot, { Accept.accept($0, $1, $2, $3) })
+        pointee.acceptance = made
         let isListening = pointee.isListening
         group.unlock()
-        if first != nil { made?.destroy() } else if isListening { made?.listen() }
-        return first ?? made
+        if first == nil, isListening { made?.listen() }
+        return made
     }
 
     /// False: the socket listens already, or there is no memory.
@@ -161,9 +154,7 @@ extension Stream {
 
     /// What a connection ended with whose data nobody has read: the kernel's error, which it tells once.
     fileprivate static func ending(_ state: UnsafeMutablePointer<SocketState>) -> Int32? {
-        let ended = Int16(truncatingIfNeeded: Lanes.ended)
-        let hints = Int32(ended) | Int32(POLLHUP) | Int32(POLLERR)
-        guard clinux_raw_poll_now(state.pointee.descriptor, ended) & hints != 0 else { return nil }
+        guard state.mayHaveEnded else { return nil }
         var failure: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         let descriptor = state.pointee.descriptor
@@ -188,7 +179,7 @@ extension Datagram {
             message.address = room.pointee.address
             message.control = room.pointee.control
             message.control_length = room.pointee.controlLength
-            let received = receive(state, message.buffers, &message, 0)
+            let received = receive(state, &message, 0)
             room.pointee.controlLength = received < 0 ? 0 : message.control_length
             room.pointee.flags = message.flags
             return received

@@ -5,17 +5,19 @@ import LaminaProvider
 
 /// What waits, and what makes it go on: the engine's watch of the descriptor, or a waiting thread that polls it.
 enum Lanes {
-    nonisolated(unsafe) static let actions: UnsafePointer<LaneActions> = LaneActions(
-        attempt: attempt,
-        arm: { $0.state.arm($0) },
-        dispose: { Connect.dispose($0) },
-        idle: { lane in
-            let state = lane.state
-            if lane == state.input { state.pointee.indicator?.goOn() }
-        },
-        renew: { $0.assumingMemoryBound(to: SocketState.self).renew() },
-        finish: { Lifetime.finish($0.assumingMemoryBound(to: SocketState.self)) }
-    ).immortal
+    nonisolated(unsafe) static let actions: UnsafePointer<LaneActions> = Immortal.copy(
+        LaneActions(
+            attempt: attempt,
+            arm: { $0.state.arm($0) },
+            dispose: { Connect.dispose($0) },
+            idle: { lane in
+                let state = lane.state
+                if lane == state.input { state.pointee.indicator?.goOn() }
+            },
+            renew: { $0.assumingMemoryBound(to: SocketState.self).renew() },
+            finish: { Lifetime.finish($0.assumingMemoryBound(to: SocketState.self)) }
+        )
+    )
 
     private static func attempt(_ operation: UnsafeMutablePointer<Operation>) -> Outcome {
         let state = operation.pointee.lane.state

@@ -116,14 +116,11 @@ extension Stream {
         _ flags: UInt32,
         _ total: Int
     ) -> Bool {
-        let descriptor = state.pointee.descriptor
-        if flags & UInt32(LAMINA_RECEIVE_WAIT_ALL | LAMINA_RECEIVE_DRAIN) == 0 { return true }
-        let ended = Int16(0x2000)  // POLLRDHUP
-        if clinux_raw_poll_now(descriptor, ended) & Int32(ended | Int16(POLLHUP) | Int16(POLLERR)) != 0 { return true }
+        if flags & UInt32(LAMINA_RECEIVE_WAIT_ALL | LAMINA_RECEIVE_DRAIN) == 0 || state.mayHaveEnded { return true }
         // Of the bytes that stand before the kernel's, as many are needed less.
         let needed = total - (state.pointee.indicator?.remaining ?? 0)
         guard total > 0, needed > 0 else { return total > 0 }
-        return take(descriptor, buffers, Int(count), needed, peek) >= needed
+        return take(state.pointee.descriptor, buffers, Int(count), needed, peek) >= needed
     }
 
     /// The first attempt, inside the lane, brought nothing: 0, or a negative errno.
@@ -179,6 +176,13 @@ extension UnsafeMutablePointer<SocketState> {
     /// all the same. Inside the input lane.
     @inline(__always)
     var expectsToWait: Bool { pointee.misses >= 4 && pointee.misses & 15 != 0 }
+
+    /// Whether nothing more will come, or an error waits: asked of the kernel, now.
+    var mayHaveEnded: Bool {
+        let ended = Int16(truncatingIfNeeded: Lanes.ended)
+        let hints = Int32(ended) | Int32(POLLHUP) | Int32(POLLERR)
+        return clinux_raw_poll_now(pointee.descriptor, ended) & hints != 0
+    }
 
     /// What a receive ends with that got `received`, 0 or a negative errno. The kernel tells an error once and a
     /// graceful end afterwards; here it stays an error.

@@ -7,15 +7,12 @@ import LaminaProvider
 enum Events {
     static func enable(_ slot: Slot, _ set: UInt32, _ clear: UInt32, _ request: Request) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        if (set | clear) & UnsafeMutablePointer<Inspector>.known != 0 {
-            // Asked for before listen, and for good.
-            guard clear & UnsafeMutablePointer<Inspector>.known == 0, state.inspect() else {
-                return lamina_complete(slot, request, -EINVAL, 0)
-            }
+        var set = set
+        guard UnsafeMutablePointer<Inspector>.take(from: &set, clear, enable: { state.inspect() }) else {
+            return lamina_complete(slot, request, -EINVAL, 0)
         }
-        let set = set & ~UnsafeMutablePointer<Inspector>.known
         if set | clear == 0 { return lamina_complete(slot, request, 0, 0) }
-        if (set | clear) & IndicationGate.ofListeners != 0 {
+        if (set | clear) & UnsafeMutablePointer<AcceptIndicator>.known != 0 {
             guard let listener = state.pointee.listener else { return later(state, set, clear, request) }
             guard let acceptance = listener.makeAcceptance() else { return lamina_complete(slot, request, -ENOMEM, 0) }
             return acceptance.change(set: set, clear: clear, request)
@@ -42,53 +39,57 @@ enum Events {
         return lamina_complete(slot, request, 0, 0)
     }
 
-    fileprivate nonisolated(unsafe) static let ofEnds: UnsafePointer<IndicatorActions> = IndicatorActions(
-        read: { owner, room in
-            owner.withEnd { link, side in
-                var buffer = lamina_buffer(base: room.pointee.bytes, length: room.pointee.capacity)
-                var wakes = false
-                let received = link.receive(side, &buffer, 1, keeps: false, &wakes)
-                if wakes { link.wakeOutput(side.other) }
-                return received
-            } ?? -Int(EAGAIN)
-        },
-        ending: { owner in
-            owner.withEnd { link, side in
-                link.lock()
-                defer { link.unlock() }
-                return link.ending(side)
-            } ?? nil
-        },
-        backlog: { owner in owner.withEnd { link, side in link.outgoing(side).pointee.capacity } ?? 0 },
-        schedule: { owner in
-            guard let indicator = owner.assumingMemoryBound(to: End.self).pointee.indicator else { return 0 }
-            let hasInput = owner.withEnd { $0.hasInput($1) } ?? false
-            return hasInput && (indicator.wantsInput || indicator.wantsEnd) ? indicator.post() : 0
-        }
-    ).immortal
-
-    fileprivate nonisolated(unsafe) static let ofMailboxes: UnsafePointer<IndicatorActions> = IndicatorActions(
-        read: { owner, room in
-            let mailbox = owner.assumingMemoryBound(to: Mailbox.self)
-            var buffer = lamina_buffer(base: room.pointee.bytes, length: room.pointee.capacity)
-            return withUnsafeMutablePointer(to: &buffer) { buffer in
-                var message = lamina_message()
-                message.buffers = UnsafePointer(buffer)
-                message.buffer_count = 1
-                message.address = room.pointee.address
-                let received = Datagram.receiveOne(mailbox, message.buffers, &message, 0)
-                room.pointee.controlLength = 0
-                room.pointee.flags = message.flags
-                return received ?? -Int(EAGAIN)
+    fileprivate nonisolated(unsafe) static let ofEnds: UnsafePointer<IndicatorActions> = Immortal.copy(
+        IndicatorActions(
+            read: { owner, room in
+                owner.withEnd { link, side in
+                    var buffer = lamina_buffer(base: room.pointee.bytes, length: room.pointee.capacity)
+                    var wakes = false
+                    let received = link.receive(side, &buffer, 1, keeps: false, &wakes)
+                    if wakes { link.wakeOutput(side.other) }
+                    return received
+                } ?? -Int(EAGAIN)
+            },
+            ending: { owner in
+                owner.withEnd { link, side in
+                    link.lock()
+                    defer { link.unlock() }
+                    return link.ending(side)
+                } ?? nil
+            },
+            backlog: { owner in owner.withEnd { link, side in link.outgoing(side).pointee.capacity } ?? 0 },
+            schedule: { owner in
+                guard let indicator = owner.assumingMemoryBound(to: End.self).pointee.indicator else { return 0 }
+                let hasInput = owner.withEnd { $0.hasInput($1) } ?? false
+                return hasInput && (indicator.wantsInput || indicator.wantsEnd) ? indicator.post() : 0
             }
-        },
-        ending: { _ in nil },
-        schedule: { owner in
-            let mailbox = owner.assumingMemoryBound(to: Mailbox.self)
-            guard let indicator = mailbox.pointee.indicator, mailbox.pointee.first != nil else { return 0 }
-            return indicator.wantsInput ? indicator.post() : 0
-        }
-    ).immortal
+        )
+    )
+
+    fileprivate nonisolated(unsafe) static let ofMailboxes: UnsafePointer<IndicatorActions> = Immortal.copy(
+        IndicatorActions(
+            read: { owner, room in
+                let mailbox = owner.assumingMemoryBound(to: Mailbox.self)
+                var buffer = lamina_buffer(base: room.pointee.bytes, length: room.pointee.capacity)
+                return withUnsafeMutablePointer(to: &buffer) { buffer in
+                    var message = lamina_message()
+                    message.buffers = UnsafePointer(buffer)
+                    message.buffer_count = 1
+                    message.address = room.pointee.address
+                    let received = withUnsafeMutablePointer(to: &message) { Datagram.receiveOne(mailbox, $0, $0, 0) }
+                    room.pointee.controlLength = 0
+                    room.pointee.flags = message.flags
+                    return received ?? -Int(EAGAIN)
+                }
+            },
+            ending: { _ in nil },
+            schedule: { owner in
+                let mailbox = owner.assumingMemoryBound(to: Mailbox.self)
+                guard let indicator = mailbox.pointee.indicator, mailbox.pointee.first != nil else { return 0 }
+                return indicator.wantsInput ? indicator.post() : 0
+            }
+        )
+    )
 }
 
 extension UnsafeMutableRawPointer {
@@ -102,42 +103,33 @@ extension UnsafeMutableRawPointer {
 }
 
 extension UnsafeMutablePointer<SocketState> {
-    /// The indicator of a datagram socket or a connection: the one that there is, or a new one. Nil: no memory.
-    fileprivate func makeIndicator(enabled: UInt32 = 0) -> UnsafeMutablePointer<Indicator>? {
+    /// Runs `body` with the place of the indicator of a datagram socket or a connection, under the locks that guard it.
+    private func withIndicator(_ body: (inout UnsafeMutablePointer<Indicator>?) -> Void) {
         if let mailbox = pointee.mailbox {
-            if let made = mailbox.pointee.indicator { return made }
-            let made = UnsafeMutablePointer<Indicator>.make(
-                Events.ofMailboxes,
-                mailbox.input,
-                pointee.slot,
-                isDatagram: true,
-                enabled: enabled
-            )
             mailbox.group.lock()
-            let first = mailbox.pointee.indicator
-            mailbox.pointee.indicator = first ?? made
+            body(&mailbox.field(\.indicator).pointee)
             mailbox.group.unlock()
-            if first != nil { made?.destroy() }
-            return first ?? made
+        } else if let link = pointee.link {
+            let end = link.end(pointee.side)
+            end.group.lock()
+            link.lock()
+            body(&end.field(\.indicator).pointee)
+            link.unlock()
+            end.group.unlock()
         }
-        guard let link = pointee.link else { return nil }
-        let end = link.end(pointee.side)
-        if let made = end.pointee.indicator { return made }
-        let made = UnsafeMutablePointer<Indicator>.make(
-            Events.ofEnds,
-            end.input,
-            pointee.slot,
-            isDatagram: false,
-            enabled: enabled
-        )
-        end.group.lock()
-        link.lock()
-        let first = end.pointee.indicator
-        end.pointee.indicator = first ?? made
-        link.unlock()
-        end.group.unlock()
-        if first != nil { made?.destroy() }
-        return first ?? made
+    }
+
+    /// The indicator that there is, or a new one. Nil: no memory.
+    fileprivate func makeIndicator(enabled: UInt32 = 0) -> UnsafeMutablePointer<Indicator>? {
+        let isDatagram = pointee.mailbox != nil
+        let actions = isDatagram ? Events.ofMailboxes : Events.ofEnds
+        guard let lane = pointee.mailbox?.input ?? pointee.link?.end(pointee.side).input else { return nil }
+        var indicator: UnsafeMutablePointer<Indicator>?
+        withIndicator { place in
+            place = place ?? .make(actions, lane, pointee.slot, isDatagram: isDatagram, enabled: enabled)
+            indicator = place
+        }
+        return indicator
     }
 
     /// The connection stands: what was wanted before can be indicated.
@@ -148,21 +140,8 @@ extension UnsafeMutablePointer<SocketState> {
 
     /// Frees the indicator, of a socket that nobody uses any more.
     func dropIndicator() {
-        if let mailbox = pointee.mailbox {
-            mailbox.group.lock()
-            let indicator = mailbox.pointee.indicator
-            mailbox.pointee.indicator = nil
-            mailbox.group.unlock()
-            indicator?.destroy()
-        }
-        guard let link = pointee.link else { return }
-        let end = link.end(pointee.side)
-        end.group.lock()
-        link.lock()
-        let indicator = end.pointee.indicator
-        end.pointee.indicator = nil
-        link.unlock()
-        end.group.unlock()
+        var indicator: UnsafeMutablePointer<Indicator>?
+        withIndicator { swap(&$0, &indicator) }
         indicator?.destroy()
     }
 }
@@ -170,18 +149,13 @@ extension UnsafeMutablePointer<SocketState> {
 extension UnsafeMutablePointer<Listener> {
     /// The one that there is, or a new one. Nil: no memory.
     func makeAcceptance(enabled: UInt32 = 0) -> UnsafeMutablePointer<AcceptIndicator>? {
-        if let made = pointee.acceptance { return made }
-        let made = UnsafeMutablePointer<AcceptIndicator>.make(
-            group,
-            pointee.state.pointee.slot,
-            { Accept.accept($0, $1, $2, $3) },
-            enabled: enabled
-        )
         group.lock()
         let first = pointee.acceptance
-        pointee.acceptance = first ?? made
+        let slot = pointee.state.pointee.slot
+        let made = first ?? .make(group, slot, { Accept.accept($0, $1, $2, $3) }, enabled: enabled)
+        pointee.acceptance = made
         group.unlock()
-        if first != nil { made?.destroy() } else { made?.listen() }
-        return first ?? made
+        if first == nil { made?.listen() }
+        return made
     }
 }

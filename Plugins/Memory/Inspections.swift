@@ -18,34 +18,36 @@ enum Inspections {
         return inspector.complete(id.pointee, action, request)
     }
 
-    fileprivate nonisolated(unsafe) static let actions: UnsafePointer<InspectorActions> = InspectorActions(
-        take: { $0.assumingMemoryBound(to: Listener.self).takeUninspected() },
-        names: { connection, local, remote in
-            guard let link = UnsafeMutablePointer<Link>(bitPattern: connection) else { return }
-            link.pointee.serverName.write(local, for: link.pointee.serverName.family)
-            link.pointee.clientName.write(remote, for: link.pointee.clientName.family)
-        },
-        reset: { Accept.discard($0) },
-        watch: { item in
-            guard let link = UnsafeMutablePointer<Link>(bitPattern: item.pointee.connection) else { return }
-            link.lock()
-            link.pointee.inspector = item.pointee.inspector
-            // It may have been reset while it was inspected; the news comes when it has been listed.
-            if link.end(.server).pointee.failure != 0 { link.tellInspector() }
-            link.unlock()
-        },
-        unwatch: { item in
-            guard let link = UnsafeMutablePointer<Link>(bitPattern: item.pointee.connection) else { return }
-            link.lock()
-            link.pointee.inspector = nil
-            link.unlock()
-        },
-        schedule: { owner in
-            let listener = owner.assumingMemoryBound(to: Listener.self)
-            guard let inspector = listener.pointee.inspector, listener.pointee.first != nil else { return 0 }
-            return inspector.post()
-        }
-    ).immortal
+    fileprivate nonisolated(unsafe) static let actions: UnsafePointer<InspectorActions> = Immortal.copy(
+        InspectorActions(
+            take: { $0.assumingMemoryBound(to: Listener.self).takeUninspected() },
+            names: { connection, local, remote in
+                guard let link = UnsafeMutablePointer<Link>(bitPattern: connection) else { return }
+                link.pointee.serverName.write(local, for: link.pointee.serverName.family)
+                link.pointee.clientName.write(remote, for: link.pointee.clientName.family)
+            },
+            reset: { Accept.discard($0) },
+            watch: { item in
+                guard let link = UnsafeMutablePointer<Link>(bitPattern: item.pointee.connection) else { return }
+                link.lock()
+                link.pointee.inspector = item.pointee.inspector
+                // It may have been reset while it was inspected; the news comes when it has been listed.
+                if link.end(.server).pointee.failure != 0 { link.tellInspector() }
+                link.unlock()
+            },
+            unwatch: { item in
+                guard let link = UnsafeMutablePointer<Link>(bitPattern: item.pointee.connection) else { return }
+                link.lock()
+                link.pointee.inspector = nil
+                link.unlock()
+            },
+            schedule: { owner in
+                let listener = owner.assumingMemoryBound(to: Listener.self)
+                guard let inspector = listener.pointee.inspector, listener.pointee.first != nil else { return 0 }
+                return inspector.post()
+            }
+        )
+    )
 }
 
 /// A connection that is gone, on its way to whoever inspects it.

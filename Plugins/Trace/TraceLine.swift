@@ -292,11 +292,6 @@ extension UnsafeMutablePointer<Trace> {
         guard write(pointee.file, base, bytes.count) != bytes.count, !pointee.lost else { return }
         pointee.lost = true
         let cause = errno
-        withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { memory in
-            var line = LineBuffer(memory)
-            line.append("lines can't be written to the file and are lost: ")
-            line.append(cString: strerror(cause))
-            line.log(slot, LAMINA_LOG_ERROR)
-        }
+        LineBuffer.log(slot, LAMINA_LOG_ERROR, "lines can't be written to the file and are lost: ", cause: cause)
     }
 }

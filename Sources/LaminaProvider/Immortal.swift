@@ -22,6 +22,14 @@ public enum Immortal {
         return UnsafePointer(values)
     }
 
+    /// A value in memory that is never freed.
+    @inlinable
+    public static func copy<Value>(_ value: Value) -> UnsafePointer<Value> {
+        let memory = UnsafeMutablePointer<Value>.allocate(capacity: 1)
+        memory.initialize(to: value)
+        return UnsafePointer(memory)
+    }
+
     /// A literal as C sees it: NUL-terminated and constant.
     public static func text(_ literal: StaticString) -> UnsafePointer<CChar> {
         UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)

@@ -45,13 +45,6 @@ public struct LaneActions {
         self.renew = renew
         self.finish = finish
     }
-
-    /// These actions in memory that is never freed.
-    public var immortal: UnsafePointer<LaneActions> {
-        let memory = UnsafeMutablePointer<LaneActions>.allocate(capacity: 1)
-        memory.initialize(to: self)
-        return UnsafePointer(memory)
-    }
 }
 
 /// What the lanes of one socket share: a lock, and how many operations, drains and others keep the socket alive.

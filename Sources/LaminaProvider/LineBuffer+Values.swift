@@ -138,4 +138,21 @@ extension LineBuffer {
         guard let text = bytes.assumingMemoryBound(to: CChar.self).baseAddress else { return }
         slot.pointee.column.pointee.upcalls.pointee.log(slot, UInt32(level), text, count)
     }
+
+    /// Logs `text`, what the errno value `cause` means, and `rest`, as one line of this level.
+    public static func log(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ level: Int,
+        _ text: StaticString,
+        cause: Int32,
+        _ rest: StaticString = ""
+    ) {
+        withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { memory in
+            var line = LineBuffer(memory)
+            line.append(text)
+            line.append(cString: strerror(cause))
+            line.append(rest)
+            line.log(slot, level)
+        }
+    }
 }

@@ -22,12 +22,14 @@ final class PendingCalls: @unchecked Sendable {
         let number: Int
         unowned let owner: PendingCalls
         let request = UnsafeMutablePointer<lamina_request>.allocate(capacity: 1)
+        let message = UnsafeMutablePointer<lamina_message>.allocate(capacity: 1)
         let room: UnsafeMutableRawBufferPointer
 
         init(_ number: Int, _ owner: PendingCalls, _ count: Int) {
             self.number = number
             self.owner = owner
             room = .allocate(byteCount: max(count, 1), alignment: 16)
+            message.initialize(to: lamina_message())
             let context = Unmanaged.passUnretained(self).toOpaque()
             lamina_request_prepare(
                 request,
@@ -46,9 +48,13 @@ final class PendingCalls: @unchecked Sendable {
 
         deinit {
             request.deallocate()
+            message.deallocate()
             room.deallocate()
         }
     }
+
+    /// When the calls that follow end at the latest, in nanoseconds of CLOCK_MONOTONIC; 0 for never.
+    var deadline: Int64 = 0
 
     init() {
         pthread_mutex_init(mutex, nil)
@@ -78,6 +84,7 @@ final class PendingCalls: @unchecked Sendable {
         let made = Call(calls.count, self, count)
         made.room.copyBytes(from: fill)
         made.request.pointee.flags = UInt32(flags)
+        made.request.pointee.deadline = deadline
         calls.append(made)
         // The descriptor need not outlive the call.
         var buffer = lamina_buffer(base: made.room.baseAddress, length: count)
@@ -102,6 +109,49 @@ final class PendingCalls: @unchecked Sendable {
         start(0, flags: 0, { lamina_socket_accept(listener.handle, nil, nil, $1) })
     }
 
+    /// Starts a connect.
+    @discardableResult
+    func connect(_ socket: Socket, to address: Address) -> lamina_status {
+        var target = address.c
+        return start(0, flags: 0, { lamina_socket_connect(socket.handle, &target, 0, $1) })
+    }
+
+    /// Starts a send to a datagram socket's fixed remote.
+    @discardableResult
+    func sendTo(_ socket: Socket, _ bytes: [UInt8]) -> lamina_status {
+        startMessage(bytes.count, { lamina_socket_send_to(socket.handle, $0, 0, $1) }, fill: bytes)
+    }
+
+    /// Starts a receive on a datagram socket.
+    @discardableResult
+    func receiveFrom(_ socket: Socket) -> lamina_status {
+        startMessage(100, { lamina_socket_receive_from(socket.handle, $0, 0, $1) })
+    }
+
+    private func startMessage(
+        _ count: Int,
+        _ call: (UnsafeMutablePointer<lamina_message>, UnsafeMutablePointer<lamina_request>) -> lamina_status,
+        fill: [UInt8] = []
+    ) -> lamina_status {
+        start(
+            count,
+            flags: 0,
+            { buffer, request in
+                let message = calls[calls.count - 1].message
+                message.pointee.buffers = UnsafePointer(buffer)
+                message.pointee.buffer_count = 1
+                return call(message, request)
+            },
+            fill: fill
+        )
+    }
+
+    /// Starts a disconnect that sends these bytes first.
+    @discardableResult
+    func disconnect(_ socket: Socket, after bytes: [UInt8]) -> lamina_status {
+        start(bytes.count, flags: 0, { lamina_socket_disconnect(socket.handle, $0, 1, 0, $1) }, fill: bytes)
+    }
+
     /// What an accept that has ended took.
     func socket(_ number: Int) throws -> lamina_socket {
         guard let slot = calls[number].request.pointee.socket else { throw TestFailure("no socket was accepted") }
@@ -114,11 +164,19 @@ final class PendingCalls: @unchecked Sendable {
         start(0, flags: 0, { lamina_socket_enable_indications(socket.handle, set, clear, $1) })
     }
 
+    /// Starts any call.
+    @discardableResult
+    func call(_ body: (UnsafeMutablePointer<lamina_request>) -> lamina_status) -> lamina_status {
+        start(0, flags: 0, { body($1) })
+    }
+
     /// Cancels a call.
     func cancel(_ number: Int) {
-        let request = calls[number].request
-        _ = request.pointee.holder?.pointee.column.pointee.upcalls.pointee.cancel(request)
+        _ = Requests.cancel(calls[number].request)
     }
+
+    /// How many calls were started.
+    var count: Int { calls.count }
 
     /// What a receive wrote.
     func bytes(_ number: Int, _ count: Int) -> [UInt8] { Array(calls[number].room[..<count]) }

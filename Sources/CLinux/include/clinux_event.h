@@ -21,6 +21,9 @@ enum {
     clinux_epoll_one_shot = EPOLLONESHOT,
 };
 
+/// EPOLLET, which no enumeration of C holds without a sign.
+static const uint32_t clinux_epoll_edge = EPOLLET;
+
 static inline int clinux_epoll_create(void) {
     return epoll_create1(EPOLL_CLOEXEC);
 }

@@ -39,8 +39,9 @@ static inline int clinux_replace_u64(uint64_t *value, uint64_t expected, uint64_
     return __atomic_compare_exchange_n(value, &expected, next, 0, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
 }
 
+/// In one order with `clinux_replace_u64` and `clinux_store_u64`, on all threads.
 static inline uint64_t clinux_load_u64(const uint64_t *value) {
-    return __atomic_load_n(value, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(value, __ATOMIC_SEQ_CST);
 }
 
 static inline void clinux_store_u64(uint64_t *value, uint64_t next) {

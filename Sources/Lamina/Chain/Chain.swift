@@ -131,7 +131,7 @@ public final class Chain: @unchecked Sendable {
         column.pointee.upcalls = Upcalls.table
         column.pointee.instances = slots
         column.pointee.origin = UnsafePointer(OriginStorage.program.pointer)
-        column.pointee.engine = Unmanaged.passUnretained(engine).toOpaque()
+        column.pointee.engine = Unmanaged.passUnretained(engine.first).toOpaque()
         column.pointee.levels = UInt32(levelCount)
         column.pointee.category = SocketCategories.all.rawValue
         for level in 0...levelCount {

@@ -19,7 +19,8 @@ enum ColumnAccepting {
                 family: family,
                 type: type,
                 proto: proto,
-                origin: parent.origin.inbound
+                origin: parent.origin.inbound,
+                loop: parent.isPart ? parent.loop : nil
             )
         else { return -ENOMEM }
         state.column.pointee.above = parent.column.pointee.above

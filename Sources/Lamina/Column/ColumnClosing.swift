@@ -64,7 +64,7 @@ final class ColumnClosing: @unchecked Sendable {
 
     private func later(_ step: @escaping (ColumnClosing) -> Void) {
         let box = Unmanaged.passRetained(Step(closing: self, run: step)).toOpaque()
-        state.engine.post(
+        state.loop.post(
             at: clinux_monotonic() + Self.interval,
             { context in
                 guard let context else { return }

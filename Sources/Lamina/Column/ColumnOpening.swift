@@ -47,7 +47,8 @@ enum ColumnOpening {
                 family: arguments.family,
                 type: arguments.type,
                 proto: arguments.protocol,
-                origin: origin
+                origin: origin,
+                loop: above.map { ColumnState.loop(of: $0) }
             )
         else { return (nil, Completion.end(request, -ENOMEM)) }
         state.column.pointee.client = client

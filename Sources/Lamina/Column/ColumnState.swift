@@ -6,7 +6,8 @@ final class ColumnState: @unchecked Sendable {
     // Changed by one thread at a time: the one that opens, then the one that binds (under `binding`), then the one
     // that closes.
     let chain: Chain
-    let engine: Engine
+    /// Where its completions, indications and deadlines run, for its whole life.
+    let loop: EngineLoop
     /// How many of the chain's levels stand above this column.
     let start: Int
     let column: Column
@@ -32,7 +33,8 @@ final class ColumnState: @unchecked Sendable {
         family: Int32,
         type: Int32,
         proto: Int32,
-        origin: OriginStorage
+        origin: OriginStorage,
+        loop: EngineLoop? = nil
     ) {
         self.chain = chain
         self.start = start
@@ -41,10 +43,15 @@ final class ColumnState: @unchecked Sendable {
         self.type = type
         self.proto = proto
         self.origin = origin
-        engine = chain.engine
         levelCount = chain.levelCount(from: start)
         guard let column = ColumnPool.take(slotCount: levelCount + 1) else { return nil }
         self.column = column
+        if let loop {
+            loop.addSocket()
+            self.loop = loop
+        } else {
+            self.loop = chain.engine.addSocket()
+        }
         column.pointee.upcalls = Upcalls.table
         column.pointee.instances = chain.slots + start
         column.pointee.origin = UnsafePointer(origin.pointer)
@@ -52,13 +59,17 @@ final class ColumnState: @unchecked Sendable {
         column.pointee.category = category
         column.pointee.serial = ColumnPool.nextSerial()
         column.pointee.chain = Unmanaged.passUnretained(chain).toOpaque()
-        column.pointee.engine = Unmanaged.passUnretained(engine).toOpaque()
+        column.pointee.engine = Unmanaged.passUnretained(self.loop).toOpaque()
         column.pointee.framework.0 = Unmanaged.passRetained(self).toOpaque()
         for level in 0...levelCount {
             slots[level].column = column
             slots[level].level = UInt32(level)
         }
         ColumnPool.add(column)
+    }
+
+    deinit {
+        loop.removeSocket()
     }
 
     /// Whether the process has forked since, and the chain can't be shared: every call answers ESTALE, and close only
@@ -84,6 +95,9 @@ final class ColumnState: @unchecked Sendable {
         chain.links(LinkShape(start: start, category: category, active: active, waits: waits)).rewrite(slots)
     }
 
+    /// Whether a terminating level stands above or at its end: the columns of one socket run on one loop.
+    var isPart: Bool { column.pointee.above != nil || start + levelCount < chain.instanceCount }
+
     /// Gives the memory back. The generation is even by now.
     func free() {
         let retained = column.pointee.framework.0
@@ -104,8 +118,8 @@ final class ColumnState: @unchecked Sendable {
             .takeUnretainedValue()
     }
 
-    static func engine(of slot: UnsafePointer<lamina_slot>) -> Engine {
-        Unmanaged<Engine>.fromOpaque(slot.pointee.column.pointee.engine.unsafelyUnwrapped).takeUnretainedValue()
+    static func loop(of slot: UnsafePointer<lamina_slot>) -> EngineLoop {
+        Unmanaged<EngineLoop>.fromOpaque(slot.pointee.column.pointee.engine.unsafelyUnwrapped).takeUnretainedValue()
     }
 
     /// The label of a slot's level, which lives for good.

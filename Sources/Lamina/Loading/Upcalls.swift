@@ -22,12 +22,12 @@ enum Upcalls {
             refuse_accepted: ColumnAccepting.refuse,
             open_below: ColumnAccepting.openBelow,
             close_below: ColumnAccepting.closeBelow,
-            watch: { slot, watch, events in ColumnState.engine(of: slot).add(watch, events) },
-            rearm: { slot, watch, events in ColumnState.engine(of: slot).rearm(watch, events) },
-            unwatch: { slot, watch in ColumnState.engine(of: slot).remove(watch) },
-            post: { slot, function, context in ColumnState.engine(of: slot).post(function, context) },
+            watch: { slot, watch, events in ColumnState.loop(of: slot).add(watch, events) },
+            rearm: { slot, watch, events in ColumnState.loop(of: slot).rearm(watch, events) },
+            unwatch: { slot, watch in ColumnState.loop(of: slot).remove(watch) },
+            post: { slot, function, context in ColumnState.loop(of: slot).post(function, context) },
             post_at: { slot, when, function, context in
-                ColumnState.engine(of: slot).post(at: when, function, context)
+                ColumnState.loop(of: slot).post(at: when, function, context)
                 return 0
             },
             log: { slot, level, text, length in

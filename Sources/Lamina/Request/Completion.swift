@@ -33,13 +33,13 @@ enum Completion {
         markPending(slot, request)
         _ = clinux_add_u32(&column.pointee.deferred, 1)
         request.pointee.framework.2 = UnsafeMutableRawPointer(column)
-        let status = ColumnState.engine(of: slot).post(unwindLater, UnsafeMutableRawPointer(request))
+        let status = ColumnState.loop(of: slot).post(unwindLater, UnsafeMutableRawPointer(request))
         guard status < 0 else { return true }
         _ = clinux_add_u32(&column.pointee.deferred, -1)
         return false
     }
 
-    private static let unwindLater: Engine.PostFunction = { context in
+    private static let unwindLater: EngineLoop.PostFunction = { context in
         guard let request = context?.assumingMemoryBound(to: lamina_request.self),
             let column = request.pointee.framework.2?.assumingMemoryBound(to: lamina_column.self)
         else { return }
@@ -118,8 +118,8 @@ enum Completion {
     @inline(never)
     private static func forget(_ request: Request) {
         let state = clinux_load_u32(&request.pointee.state)
-        if state & UInt32(LAMINA_STATE_TIMED) != 0, let engine = request.pointee.framework.1 {
-            Unmanaged<Engine>.fromOpaque(engine).takeUnretainedValue().forgetDeadline(of: request)
+        if state & UInt32(LAMINA_STATE_TIMED) != 0, let loop = request.pointee.framework.1 {
+            Unmanaged<EngineLoop>.fromOpaque(loop).takeUnretainedValue().forgetDeadline(of: request)
         }
         if let spill = request.pointee.spill {
             spill.deallocate()
@@ -168,10 +168,10 @@ enum Completion {
         }
         let isTimed = clinux_load_u32(&request.pointee.state) & UInt32(LAMINA_STATE_TIMED) != 0
         if request.pointee.deadline != 0, !isWaited, !isTimed {
-            let engine = ColumnState.engine(of: slot)
-            request.pointee.framework.1 = Unmanaged.passUnretained(engine).toOpaque()
+            let loop = ColumnState.loop(of: slot)
+            request.pointee.framework.1 = Unmanaged.passUnretained(loop).toOpaque()
             _ = clinux_set_bits_u32(&request.pointee.state, UInt32(LAMINA_STATE_TIMED))
-            engine.watchDeadline(of: request)
+            loop.watchDeadline(of: request)
         }
         while true {
             let state = clinux_load_u32(&request.pointee.state)

@@ -157,7 +157,10 @@ extension UnsafeMutablePointer<AcceptIndicator> {
         // Out of descriptors or memory: others may give some back.
         if isWanted { _ = start(at: clinux_monotonic() + Self.pause) }
         group.unlock()
-        if isWanted { log(status) }
+        if isWanted {
+            let rest: StaticString = "; trying again every 100 ms"
+            LineBuffer.log(slot, LAMINA_LOG_WARNING, "connections wait: ", cause: -status, rest)
+        }
         gate.end()
         return false
     }
@@ -181,15 +184,5 @@ extension UnsafeMutablePointer<AcceptIndicator> {
             upcalls.refuse_accepted(slot, accepted, generation)
         }
         gate.end()
-    }
-
-    private func log(_ status: Int32) {
-        withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { memory in
-            var line = LineBuffer(memory)
-            line.append("connections wait: ")
-            line.append(cString: strerror(-status))
-            line.append("; trying again every 100 ms")
-            line.log(slot, LAMINA_LOG_WARNING)
-        }
     }
 }

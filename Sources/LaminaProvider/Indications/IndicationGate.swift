@@ -29,11 +29,6 @@ public struct IndicationGate {
 
     /// The bit of an indication.
     public static func bit(_ indication: Int) -> UInt32 { 1 << UInt32(indication) }
-
-    /// The indications that only listeners have.
-    public static var ofListeners: UInt32 {
-        [LAMINA_INDICATION_ACCEPT, LAMINA_INDICATION_INSPECT, LAMINA_INDICATION_ABORT].reduce(0) { $0 | bit($1) }
-    }
 }
 
 extension UnsafeMutablePointer<IndicationGate> {

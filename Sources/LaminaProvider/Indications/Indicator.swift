@@ -27,13 +27,6 @@ public struct IndicatorActions {
         self.backlog = backlog
         self.schedule = schedule
     }
-
-    /// These actions in memory that is never freed.
-    public var immortal: UnsafePointer<IndicatorActions> {
-        let memory = UnsafeMutablePointer<IndicatorActions>.allocate(capacity: 1)
-        memory.initialize(to: self)
-        return UnsafePointer(memory)
-    }
 }
 
 /// Where a base reads to.
@@ -183,12 +176,7 @@ extension UnsafeMutablePointer<Indicator> {
     public func goOn() {
         let status = scheduleNext()
         guard status < 0 else { return }
-        withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { memory in
-            var line = LineBuffer(memory)
-            line.append("indications stop until a receive: ")
-            line.append(cString: strerror(-status))
-            line.log(slot, LAMINA_LOG_WARNING)
-        }
+        LineBuffer.log(slot, LAMINA_LOG_WARNING, "indications stop until a receive: ", cause: -status)
         pointee.isStopped = true
     }
 

@@ -34,13 +34,6 @@ public struct InspectorActions {
         self.unwatch = unwatch
         self.schedule = schedule
     }
-
-    /// These actions in memory that is never freed.
-    public var immortal: UnsafePointer<InspectorActions> {
-        let memory = UnsafeMutablePointer<InspectorActions>.allocate(capacity: 1)
-        memory.initialize(to: self)
-        return UnsafePointer(memory)
-    }
 }
 
 /// A connection that the level above was asked about, until an accept takes it.
@@ -77,6 +70,15 @@ extension UnsafeMutablePointer<Inspector> {
     /// Inspect and abort.
     public static var known: UInt32 {
         IndicationGate.bit(LAMINA_INDICATION_INSPECT) | IndicationGate.bit(LAMINA_INDICATION_ABORT)
+    }
+
+    /// For `enable_indications`: leaves in `set` what isn't the inspector's. Inspections are asked for before the socket
+    /// listens, and for good. `enable` makes them happen. False: that can't be had.
+    public static func take(from set: inout UInt32, _ clear: UInt32, enable: () -> Bool) -> Bool {
+        guard clear & known == 0 else { return false }
+        let isWanted = set & known != 0
+        set &= ~known
+        return !isWanted || enable()
     }
 
     private var gate: UnsafeMutablePointer<IndicationGate> { field(\.gate) }
@@ -135,12 +137,12 @@ extension UnsafeMutablePointer<Inspector> {
         if group.isClosing || !hasRoom { return }
         let status = actions.pointee.schedule(owner)
         guard status < 0 else { return }
-        withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { memory in
-            var line = LineBuffer(memory)
-            line.append("connections are not inspected until the next accept: ")
-            line.append(cString: strerror(-status))
-            line.log(slot, LAMINA_LOG_WARNING)
-        }
+        LineBuffer.log(
+            slot,
+            LAMINA_LOG_WARNING,
+            "connections are not inspected until the next accept: ",
+            cause: -status
+        )
     }
 
     /// Lets the engine call `run`. Under the lock. A negative errno if it can't.
@@ -164,7 +166,8 @@ extension UnsafeMutablePointer<Inspector> {
             let connection = actions.pointee.take(owner)
             if connection == -Int(EAGAIN) { break }
             guard connection >= 0 else {
-                log(Int32(connection))
+                let cause = -Int32(connection)
+                LineBuffer.log(slot, LAMINA_LOG_WARNING, "a connection can't be inspected: ", cause: cause)
                 break
             }
             inspect(connection)
@@ -172,15 +175,6 @@ extension UnsafeMutablePointer<Inspector> {
         group.lock()
         goOn()
         group.unlock()
-    }
-
-    private func log(_ status: Int32) {
-        withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { memory in
-            var line = LineBuffer(memory)
-            line.append("a connection can't be inspected: ")
-            line.append(cString: strerror(-status))
-            line.log(slot, LAMINA_LOG_WARNING)
-        }
     }
 
     private func inspect(_ connection: Int) {
