@@ -2,6 +2,7 @@ import CLamina
 import CLinux
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 @Suite("Many datagrams by one call", .serialized)
@@ -134,11 +135,11 @@ struct DatagramBatchTests {
 
     /// Two Unix sockets, of which the first sends to the second alone: there the kernel tells when the other is full.
     private func withUnixPair(_ body: (_ sender: Socket, _ receiver: Socket) throws -> Void) throws {
-        let directory = try SocketDirectory()
+        let directory = try TemporaryDirectory()
         let chain = try BaseProvider.kernel.chain()
-        let one = try bound(chain, Address(unix: directory.path("one")))
-        let two = try bound(chain, Address(unix: directory.path("two")))
-        try one.waiting.connect(to: Address(unix: directory.path("two")))
+        let one = try bound(chain, Address(unix: "\(directory.path)/one"))
+        let two = try bound(chain, Address(unix: "\(directory.path)/two"))
+        try one.waiting.connect(to: Address(unix: "\(directory.path)/two"))
         try body(one, two)
         for socket in [one, two] { try socket.waiting.close() }
     }

@@ -23,7 +23,7 @@ public final class TemporaryDirectory: Sendable {
         _ = try? run(["rm", "-rf", path])
     }
 
-    private static let lasting = Result {
+    private static let lasting: Result<TemporaryDirectory, any Error> = Result {
         let made = try TemporaryDirectory()
         atexit { (try? TemporaryDirectory.lasting.get())?.remove() }
         return made
