@@ -83,12 +83,12 @@ struct CheckTarget {
         var bytes = [UInt8](repeating: 0, count: size)
         bytes.removeLast(size - fread(&bytes, 1, size, file))
         guard let manifest = try? Manifest(parsing: bytes, file: path) else { return }
-        let library = manifest.library.map { $0.hasPrefix("/") ? $0 : "the library \($0) that it names" }
+        let library = manifest.library.isEmpty ? "the plug-in's shared object" : "its library, \(manifest.library)"
         throw LaminaError(
             .invalidArgument,
             path,
             "is the manifest of \(manifest.name), not its plug-in",
-            remedy: "check \(library ?? "the plug-in's shared object")"
+            remedy: "check \(library)"
         )
     }
 }

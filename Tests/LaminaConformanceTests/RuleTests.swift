@@ -1,3 +1,4 @@
+import Glibc
 import Lamina
 import LaminaConformance
 import TestSupport
@@ -126,6 +127,25 @@ struct RuleTests {
         )
         let error = #expect(throws: LaminaError.self) { try wrong.run(helper: Plugins.helper) }
         #expect(error?.description.contains("prot") == true)
+    }
+
+    @Test("The documentation's sample is what is compiled, and finds what a plug-in breaks")
+    func sample() throws {
+        let root = PackageTree.root
+        let compiled = try readAll("\(root)/Tests/LaminaConformanceTests/DocumentationSample.swift")
+        let documented = try Documentation.block(
+            "swift",
+            with: "brokenRules",
+            in: "Sources/LaminaConformance/Documentation.docc/LaminaConformance.md"
+        )
+        #expect(String(decoding: compiled, as: UTF8.self) == documented)
+        // The command is found by its name.
+        let path = getenv("PATH").map { String(cString: $0) } ?? ""
+        setenv("PATH", "\(PackageTree.products):\(path)", 1)
+        defer { setenv("PATH", path, 1) }
+        #expect(try brokenRules(of: try CPlugin.build("Fixtures/layers/nothing")) == [])
+        let broken = try CPlugin.build("LaminaConformanceTests/Fixtures/end-of-stream")
+        #expect(try brokenRules(of: broken).map { $0.hasPrefix("end-of-stream: end-of-stream: receive: ") } == [true])
     }
 
     @Test("Without a helper the check runs in the program itself")
