@@ -114,7 +114,9 @@ public struct Conformance: Sendable {
             try provider.map { name throws(LaminaError) in [try library.provider(named: name)] }
             ?? library.providers
         var known: [(String, Provider)] = []
-        for base in bases { known.append((base.name, try Library.load(base.library).provider())) }
+        if providers.contains(where: { $0.manifest.kind != .base }) {
+            for base in bases { known.append((base.name, try Library.load(base.library).provider())) }
+        }
         var results: [RuleResult] = []
         for provider in providers {
             let subject = Subject(

@@ -11,7 +11,7 @@ enum IndicationChecks {
     static func serial(_ subject: Subject) throws {
         try subject.everywhere { rig in
             let scene = try Scene(rig)
-            for index in 0..<20 { scene.raise(index) }
+            for _ in 0..<20 { scene.raise() }
             guard Patience.wait(4_000, { scene.client.bytes >= 20 * chunk }) else {
                 throw Finding(
                     "receive indication",
@@ -34,7 +34,7 @@ enum IndicationChecks {
         try subject.everywhere { rig in
             let scene = try Scene(rig)
             scene.client.stop()
-            scene.raise(0)
+            scene.raise()
             guard Patience.wait(Patience.call, { scene.client.isInside }) else {
                 scene.client.go()
                 throw NotApplicable("no indication comes \(rig.place)")
@@ -55,7 +55,7 @@ enum IndicationChecks {
             }
             _ = try clear.needEnd(rig.place)
             let before = scene.client.calls
-            scene.raise(1)
+            scene.raise()
             Patience.pass()
             guard scene.client.calls == before else {
                 throw Finding(
@@ -90,8 +90,8 @@ enum IndicationChecks {
         }
 
         /// Lets one more indication come.
-        func raise(_ index: Int) {
-            let bytes = Array(repeating: UInt8(truncatingIfNeeded: index), count: IndicationChecks.chunk)
+        func raise() {
+            let bytes = [UInt8](repeating: 0x69, count: IndicationChecks.chunk)
             if let stage = rig.stage, let slot = stage.someSlot { return stage.indicate(bytes, on: slot) }
             guard let pair else { return }
             let ask = Ask(LAMINA_ENTRY_SEND, payload: bytes)

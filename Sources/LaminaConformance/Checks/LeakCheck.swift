@@ -17,9 +17,10 @@ enum LeakCheck {
             heap = clinux_heap_in_use()
         }
 
-        /// Whether it is more of anything.
-        func exceeds(_ other: Holdings) -> Bool {
-            descriptors > other.descriptors || threads > other.threads || heap > other.heap
+        /// Whether a round of sockets has left so much that it may be one thing a socket.
+        func isMore(than other: Holdings) -> Bool {
+            descriptors - other.descriptors >= cycles / 2 || threads - other.threads >= cycles / 2
+                || heap - other.heap > cycles * tolerance
         }
 
         private static func descriptorCount() -> Int {
@@ -34,8 +35,9 @@ enum LeakCheck {
     /// Sockets in one round, and how many rounds show what grows.
     private static let cycles = 60
     private static let rounds = 4
-    /// Milliseconds in which what a socket's end leaves to the engine is done.
-    private static let settling: Int64 = 20
+    /// Milliseconds that what a socket's end leaves to the engine takes, as a rule and at the most.
+    private static let settling: Int64 = 10
+    private static let patience: Int64 = 500
     /// Bytes a socket that a round may differ by.
     private static let tolerance = 12
 
@@ -57,16 +59,16 @@ enum LeakCheck {
             for _ in 0..<cycles { try cycle() }
             _ = Patience.wait(Patience.call) { rig.stage?.openCount ?? 0 == 0 }
             var after = before
-            _ = Patience.wait(settling) {
+            _ = Patience.wait(patience) {
                 after = Holdings()
-                return !after.exceeds(before)
+                return !after.isMore(than: before)
             }
             growth = (
                 min(growth.descriptors, after.descriptors - before.descriptors),
                 min(growth.threads, after.threads - before.threads),
                 min(growth.heap, after.heap - before.heap)
             )
-            if !after.exceeds(before), rig.stage?.openCount ?? 0 == 0 { return }
+            if !after.isMore(than: before), rig.stage?.openCount ?? 0 == 0 { return }
         }
         let each = "\(rig.place): \(cycles) sockets that were opened, used and closed"
         if let open = rig.stage?.openCount, open > 0 {

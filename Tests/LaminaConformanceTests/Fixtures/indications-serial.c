@@ -5,6 +5,7 @@
 
 typedef struct half {
     lamina_slot *slot;
+    pthread_barrier_t *start;
     lamina_data node;
     lamina_receive_event event;
     unsigned char bytes[];
@@ -17,6 +18,7 @@ static void give_back(lamina_data *node, void *context) {
 
 static void *indicate(void *context) {
     half *half = context;
+    pthread_barrier_wait(half->start);
     if (ABOVE(receive, RECEIVE, half->slot, &half->event) != LAMINA_PENDING) free(half);
     return 0;
 }
@@ -41,13 +43,17 @@ static int is_alike(const lamina_data *node) {
 
 static lamina_status indicate_halves(lamina_slot *slot, lamina_receive_event *event) {
     pthread_t thread;
+    pthread_barrier_t start;
     if (!event->data || event->data->next || !is_alike(event->data)) return ABOVE(receive, RECEIVE, slot, event);
     const size_t middle = event->bytes_indicated / 2;
     half *first = make_half(slot, event->data, 0, middle);
     half *second = make_half(slot, event->data, middle, event->bytes_indicated - middle);
-    if (!first || !second || pthread_create(&thread, 0, indicate, first)) abort();
+    if (!first || !second || pthread_barrier_init(&start, 0, 2)) abort();
+    first->start = second->start = &start;
+    if (pthread_create(&thread, 0, indicate, first)) abort();
     (void)indicate(second);
     pthread_join(thread, 0);
+    pthread_barrier_destroy(&start);
     return 0;
 }
 

@@ -1,8 +1,10 @@
-/// Sends datagrams from the engine. With KEPT_WHOLE it keeps the caller's message, else copies of its parts.
+/// Sends datagrams from the engine, a while later. With KEPT_WHOLE it keeps the caller's message, else copies of its parts.
 #ifndef LATER_H
 #define LATER_H
 
 #include "broken.h"
+
+#include <time.h>
 
 typedef struct later {
     lamina_slot *slot;
@@ -39,8 +41,11 @@ static lamina_status send_later(
         later->address = *message->address;
         later->copy.address = &later->address;
     }
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const int64_t soon = now.tv_sec * 1000000000LL + now.tv_nsec + 10000000;
     upcalls_of(slot)->mark_pending(slot, request);
-    if (upcalls_of(slot)->post(slot, send_now, later) < 0) send_now(later);
+    if (upcalls_of(slot)->post_at(slot, soon, send_now, later) < 0) send_now(later);
     return LAMINA_PENDING;
 }
 
