@@ -47,6 +47,46 @@ VOID ExFreePoolWithTag(PVOID memory, ULONG tag) {
     wsk_free_pool(memory, tag, CALLER);
 }
 
+NTSTATUS RtlAnsiStringToUnicodeString(PUNICODE_STRING target, PCANSI_STRING source, BOOLEAN allocates) {
+    WSK_OWN_CODE;
+    return wsk_to_unicode(target, source, allocates, CALLER);
+}
+
+NTSTATUS RtlUnicodeStringToAnsiString(PANSI_STRING target, PCUNICODE_STRING source, BOOLEAN allocates) {
+    WSK_OWN_CODE;
+    return wsk_to_ansi(target, source, allocates, CALLER);
+}
+
+NTSTATUS RtlUpcaseUnicodeString(PUNICODE_STRING target, PCUNICODE_STRING source, BOOLEAN allocates) {
+    WSK_OWN_CODE;
+    return wsk_change_case(target, source, allocates, TRUE, CALLER);
+}
+
+NTSTATUS RtlDowncaseUnicodeString(PUNICODE_STRING target, PCUNICODE_STRING source, BOOLEAN allocates) {
+    WSK_OWN_CODE;
+    return wsk_change_case(target, source, allocates, FALSE, CALLER);
+}
+
+BOOLEAN RtlCreateUnicodeString(PUNICODE_STRING target, PCWSTR source) {
+    WSK_OWN_CODE;
+    return wsk_create_unicode(target, source, CALLER);
+}
+
+NTSTATUS RtlStringFromGUID(REFGUID guid, PUNICODE_STRING target) {
+    WSK_OWN_CODE;
+    return wsk_guid_text(guid, target, CALLER);
+}
+
+VOID RtlFreeUnicodeString(PUNICODE_STRING text) {
+    WSK_OWN_CODE;
+    wsk_free_unicode(text, CALLER);
+}
+
+VOID RtlFreeAnsiString(PANSI_STRING text) {
+    WSK_OWN_CODE;
+    wsk_free_ansi(text, CALLER);
+}
+
 PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT device) {
     WSK_OWN_CODE;
     return wsk_allocate_work_item(device, CALLER);

@@ -69,6 +69,7 @@ enum {
     WSK_MUTEX_CLIENTS,
     WSK_MUTEX_SOCKETS,
     WSK_MUTEX_DEFERRED,
+    WSK_MUTEX_ONCE,
     WSK_MUTEX_COUNT,
 };
 
@@ -78,6 +79,7 @@ enum {
     WSK_CONDITION_RUNDOWN,
     WSK_CONDITION_WORKERS,
     WSK_CONDITION_DEFERRED,
+    WSK_CONDITION_ONCE,
     WSK_CONDITION_COUNT,
 };
 
@@ -429,6 +431,14 @@ PMDL wsk_allocate_mdl(PVOID address, ULONG length, BOOLEAN is_secondary, PIRP ir
 void wsk_free_mdl(PMDL mdl, const void *caller);
 PVOID wsk_allocate_pool(SIZE_T bytes, ULONG tag, BOOLEAN is_zeroed, const void *caller);
 void wsk_free_pool(PVOID memory, ULONG tag, const void *caller);
+NTSTATUS wsk_to_unicode(PUNICODE_STRING target, PCANSI_STRING source, BOOLEAN allocates, const void *caller);
+NTSTATUS wsk_to_ansi(PANSI_STRING target, PCUNICODE_STRING source, BOOLEAN allocates, const void *caller);
+NTSTATUS wsk_change_case(
+    PUNICODE_STRING target, PCUNICODE_STRING source, BOOLEAN allocates, BOOLEAN is_up, const void *caller);
+BOOLEAN wsk_create_unicode(PUNICODE_STRING target, PCWSTR source, const void *caller);
+NTSTATUS wsk_guid_text(const GUID *guid, PUNICODE_STRING target, const void *caller);
+void wsk_free_unicode(PUNICODE_STRING text, const void *caller);
+void wsk_free_ansi(PANSI_STRING text, const void *caller);
 PIO_WORKITEM wsk_allocate_work_item(PVOID object, const void *caller);
 NTSTATUS wsk_create_thread(PHANDLE handle, PKSTART_ROUTINE start, PVOID context, const void *caller);
 NTSTATUS wsk_create_device(

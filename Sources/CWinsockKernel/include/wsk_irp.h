@@ -126,6 +126,13 @@ struct _DEVICE_OBJECT;
 struct _DRIVER_OBJECT;
 struct _FILE_OBJECT;
 
+/// Names for what a completion routine may answer.
+typedef enum _IO_COMPLETION_ROUTINE_RESULT {
+    ContinueCompletion = STATUS_SUCCESS,
+    StopCompletion = STATUS_MORE_PROCESSING_REQUIRED,
+} IO_COMPLETION_ROUTINE_RESULT, *PIO_COMPLETION_ROUTINE_RESULT;
+#define STATUS_CONTINUE_COMPLETION STATUS_SUCCESS
+
 /// Runs when the request has ended. STATUS_MORE_PROCESSING_REQUIRED gives the IRP back to whoever set the routine; it
 /// may be freed or used again inside. Called at DISPATCH_LEVEL, on any thread, also inside the call that was made.
 typedef NTSTATUS IO_COMPLETION_ROUTINE(struct _DEVICE_OBJECT *DeviceObject, struct _IRP *Irp, PVOID Context);

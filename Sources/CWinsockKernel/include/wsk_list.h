@@ -1,8 +1,8 @@
-/// Lists and interlocked operations, inline: a sanitizer sees what they order.
+/// Lists, inline: a sanitizer sees what they order.
 #ifndef WSK_LIST_H
 #define WSK_LIST_H
 
-#include "ntstatus.h"
+#include "wsk_interlocked.h"
 
 EXTERN_C_START
 
@@ -63,109 +63,6 @@ FORCEINLINE PSINGLE_LIST_ENTRY PopEntryList(PSINGLE_LIST_ENTRY ListHead) {
     return entry;
 }
 
-// Interlocked operations.
-
-FORCEINLINE LONG InterlockedIncrement(LONG volatile *Target) { return __atomic_add_fetch(Target, 1, __ATOMIC_SEQ_CST); }
-FORCEINLINE LONG InterlockedDecrement(LONG volatile *Target) { return __atomic_sub_fetch(Target, 1, __ATOMIC_SEQ_CST); }
-FORCEINLINE LONG InterlockedExchange(LONG volatile *Target, LONG Value) {
-    return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE LONG InterlockedExchangeAdd(LONG volatile *Target, LONG Value) {
-    return __atomic_fetch_add(Target, Value, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE LONG InterlockedAdd(LONG volatile *Target, LONG Value) {
-    return __atomic_add_fetch(Target, Value, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE LONG InterlockedCompareExchange(LONG volatile *Target, LONG Exchange, LONG Comparand) {
-    __atomic_compare_exchange_n(Target, &Comparand, Exchange, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    return Comparand;
-}
-FORCEINLINE LONG InterlockedAnd(LONG volatile *Target, LONG Value) {
-    return __atomic_fetch_and(Target, Value, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE LONG InterlockedOr(LONG volatile *Target, LONG Value) {
-    return __atomic_fetch_or(Target, Value, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE LONG InterlockedXor(LONG volatile *Target, LONG Value) {
-    return __atomic_fetch_xor(Target, Value, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE BOOLEAN InterlockedBitTestAndSet(LONG volatile *Base, LONG Bit) {
-    const LONG mask = (LONG)(1u << (Bit & 31));
-    return (__atomic_fetch_or(Base + (Bit >> 5), mask, __ATOMIC_SEQ_CST) & mask) != 0;
-}
-FORCEINLINE BOOLEAN InterlockedBitTestAndReset(LONG volatile *Base, LONG Bit) {
-    const LONG mask = (LONG)(1u << (Bit & 31));
-    return (__atomic_fetch_and(Base + (Bit >> 5), ~mask, __ATOMIC_SEQ_CST) & mask) != 0;
-}
-FORCEINLINE SHORT InterlockedIncrement16(SHORT volatile *Target) {
-    return __atomic_add_fetch(Target, 1, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE SHORT InterlockedDecrement16(SHORT volatile *Target) {
-    return __atomic_sub_fetch(Target, 1, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE SHORT InterlockedCompareExchange16(SHORT volatile *Target, SHORT Exchange, SHORT Comparand) {
-    __atomic_compare_exchange_n(Target, &Comparand, Exchange, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    return Comparand;
-}
-FORCEINLINE CHAR InterlockedExchange8(CHAR volatile *Target, CHAR Value) {
-    return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE LONG64 InterlockedIncrement64(LONG64 volatile *Target) {
-    return __atomic_add_fetch(Target, 1, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE LONG64 InterlockedDecrement64(LONG64 volatile *Target) {
-    return __atomic_sub_fetch(Target, 1, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE LONG64 InterlockedExchange64(LONG64 volatile *Target, LONG64 Value) {
-    return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE LONG64 InterlockedExchangeAdd64(LONG64 volatile *Target, LONG64 Value) {
-    return __atomic_fetch_add(Target, Value, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE LONG64 InterlockedAdd64(LONG64 volatile *Target, LONG64 Value) {
-    return __atomic_add_fetch(Target, Value, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE LONG64 InterlockedCompareExchange64(LONG64 volatile *Target, LONG64 Exchange, LONG64 Comparand) {
-    __atomic_compare_exchange_n(Target, &Comparand, Exchange, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    return Comparand;
-}
-FORCEINLINE PVOID InterlockedExchangePointer(PVOID volatile *Target, PVOID Value) {
-    return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
-}
-FORCEINLINE PVOID InterlockedCompareExchangePointer(PVOID volatile *Target, PVOID Exchange, PVOID Comparand) {
-    __atomic_compare_exchange_n(Target, &Comparand, Exchange, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    return Comparand;
-}
-#define InterlockedExchangeAddSizeT(target, value) __atomic_fetch_add((target), (value), __ATOMIC_SEQ_CST)
-#define InterlockedIncrementSizeT(target) __atomic_add_fetch((target), 1, __ATOMIC_SEQ_CST)
-#define InterlockedDecrementSizeT(target) __atomic_sub_fetch((target), 1, __ATOMIC_SEQ_CST)
-#define InterlockedIncrementAcquire InterlockedIncrement
-#define InterlockedIncrementNoFence InterlockedIncrement
-#define InterlockedDecrementRelease InterlockedDecrement
-#define InterlockedDecrementNoFence InterlockedDecrement
-#define InterlockedCompareExchangeAcquire InterlockedCompareExchange
-#define InterlockedCompareExchangeRelease InterlockedCompareExchange
-#define KeMemoryBarrier() __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define MemoryBarrier() KeMemoryBarrier()
-#define YieldProcessor() ((void)0)
-#define ReadAcquire(source) __atomic_load_n((source), __ATOMIC_ACQUIRE)
-#define ReadNoFence(source) __atomic_load_n((source), __ATOMIC_RELAXED)
-#define ReadRaw(source) __atomic_load_n((source), __ATOMIC_RELAXED)
-#define ReadPointerAcquire(source) __atomic_load_n((source), __ATOMIC_ACQUIRE)
-#define ReadPointerNoFence(source) __atomic_load_n((source), __ATOMIC_RELAXED)
-#define ReadBooleanNoFence(source) __atomic_load_n((source), __ATOMIC_RELAXED)
-#define ReadBooleanAcquire(source) __atomic_load_n((source), __ATOMIC_ACQUIRE)
-#define ReadULongAcquire(source) __atomic_load_n((source), __ATOMIC_ACQUIRE)
-#define ReadULong64NoFence(source) __atomic_load_n((source), __ATOMIC_RELAXED)
-#define WriteRelease(target, value) __atomic_store_n((target), (value), __ATOMIC_RELEASE)
-#define WriteNoFence(target, value) __atomic_store_n((target), (value), __ATOMIC_RELAXED)
-#define WritePointerRelease(target, value) __atomic_store_n((target), (value), __ATOMIC_RELEASE)
-#define WritePointerNoFence(target, value) __atomic_store_n((target), (value), __ATOMIC_RELAXED)
-#define WriteBooleanRelease(target, value) __atomic_store_n((target), (value), __ATOMIC_RELEASE)
-#define WriteBooleanNoFence(target, value) __atomic_store_n((target), (value), __ATOMIC_RELAXED)
-#define WriteULongRelease(target, value) __atomic_store_n((target), (value), __ATOMIC_RELEASE)
-#define WriteULongNoFence(target, value) __atomic_store_n((target), (value), __ATOMIC_RELAXED)
-
 // Singly linked lists that several threads may change at once.
 
 typedef struct DECLSPEC_ALIGN(16) _SLIST_HEADER {
@@ -197,6 +94,19 @@ FORCEINLINE PSLIST_ENTRY InterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIS
     WskUnlockSList(ListHead);
     return first;
 }
+
+/// Puts a chain of `Count` entries first and answers the one that was.
+FORCEINLINE PSLIST_ENTRY InterlockedPushListSListEx(
+    PSLIST_HEADER ListHead, PSLIST_ENTRY List, PSLIST_ENTRY ListEnd, ULONG Count) {
+    WskLockSList(ListHead);
+    PSLIST_ENTRY first = ListHead->First;
+    ListEnd->Next = first;
+    __atomic_store_n(&ListHead->First, List, __ATOMIC_RELAXED);
+    ListHead->Depth += Count;
+    WskUnlockSList(ListHead);
+    return first;
+}
+#define InterlockedPushListSList(head, list, end, count) InterlockedPushListSListEx(head, list, end, count)
 
 FORCEINLINE PSLIST_ENTRY InterlockedPopEntrySList(PSLIST_HEADER ListHead) {
     WskLockSList(ListHead);

@@ -159,7 +159,9 @@ FORCEINLINE ULONGLONG RtlUlonglongByteSwap(ULONGLONG Value) { return __builtin_b
 #define _byteswap_ushort(value) __builtin_bswap16(value)
 #define _byteswap_ulong(value) __builtin_bswap32(value)
 #define _byteswap_uint64(value) __builtin_bswap64(value)
+/// A number up to 0x7fffffff that is hard to guess.
 ULONG RtlRandomEx(PULONG Seed);
+#define RtlRandom(seed) RtlRandomEx(seed)
 
 EXTERN_C_END
 

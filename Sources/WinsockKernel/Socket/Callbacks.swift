@@ -88,15 +88,12 @@ enum Callbacks {
         guard let client = Client.of(listener.pointee.client),
             let made = Sockets.make(
                 client,
-                category: UInt32(LAMINA_CONNECTION),
+                Opening.options(ofAcceptedBy: listener),
                 context: nil,
                 dispatch: nil,
                 maker: listener.pointee.maker
             )
         else { return -EAGAIN }
-        made.pointee.family = listener.pointee.family
-        made.pointee.type = listener.pointee.type
-        made.pointee.protocol = listener.pointee.protocol
         let handle = lamina_socket(slot: event.pointee.accepted, generation: event.pointee.accepted_generation)
         made.pointee.handle = handle
         made.set(WSK_IS_BOUND | WSK_IS_CONNECTED)

@@ -207,9 +207,9 @@ private func setRemote(_ call: ControlCall, _ irp: PIRP?) -> NTSTATUS {
     guard let irp, let operation = wsk_operation_of(irp) else { return STATUS_INVALID_PARAMETER }
     let socket = call.socket
     guard socket.pointee.category == UInt32(LAMINA_DATAGRAM) else {
-        return Submission.refuse(irp, STATUS_NOT_SUPPORTED)
+        return Submission.answer(irp, STATUS_NOT_SUPPORTED)
     }
-    guard socket.has(WSK_IS_BOUND) else { return Submission.refuse(irp, STATUS_INVALID_DEVICE_STATE) }
+    guard socket.has(WSK_IS_BOUND) else { return Submission.answer(irp, STATUS_INVALID_DEVICE_STATE) }
     operation.pointee.kind = Kind.setRemote.rawValue
     operation.pointee.argument.0 = call.input.isEmpty ? 0 : 1
     if call.input.isEmpty {
@@ -217,7 +217,7 @@ private func setRemote(_ call: ControlCall, _ irp: PIRP?) -> NTSTATUS {
         operation.pointee.first.form = UInt16(LAMINA_ADDRESS_SOCKET)
         operation.pointee.first.length = UInt32(MemoryLayout<sockaddr>.size)
     } else if !Control.read(call.input, operation.place(\.first)) {
-        return Submission.refuse(irp, STATUS_INVALID_PARAMETER)
+        return Submission.answer(irp, STATUS_INVALID_PARAMETER)
     }
     return Submission.run(irp) {
         lamina_socket_connect(socket.pointee.handle, operation.place(\.first), 0, $0)

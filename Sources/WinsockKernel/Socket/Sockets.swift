@@ -2,6 +2,7 @@ import CLamina
 import CLinux
 import CWinsockKernel
 import Glibc
+import Lamina
 
 typealias KernelSocket = UnsafeMutablePointer<wsk_socket>
 typealias KernelOperation = UnsafeMutablePointer<wsk_operation>
@@ -24,7 +25,7 @@ enum Sockets {
     /// A socket for `client`, counted as open. Nil: no memory.
     static func make(
         _ client: Client,
-        category: UInt32,
+        _ options: SocketOptions,
         context: UnsafeMutableRawPointer?,
         dispatch: UnsafeRawPointer?,
         maker: UnsafeRawPointer?
@@ -36,8 +37,12 @@ enum Sockets {
         let head = MemoryLayout<wsk_socket>.offset(of: \.category) ?? 0
         memset(memory + head, 0, MemoryLayout<wsk_socket>.size - head)
         socket.pointee.send_to = keptSendTo
+        let category = options.category.rawValue
         socket.pointee.wsk.Dispatch = wsk_dispatch_of(category)
         socket.pointee.category = category
+        socket.pointee.family = options.family
+        socket.pointee.type = options.type
+        socket.pointee.protocol = options.proto
         socket.pointee.client = client.pointer
         socket.pointee.context = context
         socket.pointee.dispatch = dispatch
