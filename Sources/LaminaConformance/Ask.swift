@@ -109,7 +109,8 @@ final class Ask {
         case Int(LAMINA_ENTRY_RECEIVE): return lamina_socket_receive(socket, buffers, count, 0, request)
         case Int(LAMINA_ENTRY_SEND_TO): return lamina_socket_send_to(socket, messages, flags, request)
         case Int(LAMINA_ENTRY_RECEIVE_FROM): return lamina_socket_receive_from(socket, messages, flags, request)
-        case Int(LAMINA_ENTRY_SEND_MESSAGES): return lamina_socket_send_messages(socket, messages, count, flags, request)
+        case Int(LAMINA_ENTRY_SEND_MESSAGES):
+            return lamina_socket_send_messages(socket, messages, count, flags, request)
         case Int(LAMINA_ENTRY_RECEIVE_MESSAGES):
             return lamina_socket_receive_messages(socket, messages, count, flags, request)
         case Int(LAMINA_ENTRY_DISCONNECT): return lamina_socket_disconnect(socket, buffers, count, 0, request)

@@ -19,7 +19,7 @@ enum HandoffChecks {
             guard filled.contains("export_state") || filled.contains("adopt_state") else {
                 throw NotApplicable("it exports and adopts no state, as its descriptor says")
             }
-            let category: SocketCategories = subject.has(.connection) ? .connection : subject.has(.datagram) ? .datagram : .listen
+            let category = [SocketCategories.connection, .datagram].first { subject.has($0) } ?? .listen
             let socket = try rig.open(category)
             let exported = try export(socket, rig)
             switch word {
