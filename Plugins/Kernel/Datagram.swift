@@ -80,7 +80,16 @@ enum Datagram {
             flags: 0,
             isSend: true
         )
+        guard let made, !mustRetry(made) else { return made }
         return Lanes.drive(made, state, POLLOUT)
+    }
+
+    /// Whether only a further attempt shows that the operation can go on: the kernel doesn't tell when a Unix socket is
+    /// no longer full that the sender isn't connected to.
+    static func mustRetry(_ operation: UnsafeMutablePointer<Operation>) -> Bool {
+        guard operation.pointee.lane.state.pointee.family == AF_UNIX else { return false }
+        let (done, count) = (operation.pointee.messagesDone, operation.pointee.messageCount)
+        return done < count && operation.pointee.messages?[done].address != nil
     }
 
     private static func run(
