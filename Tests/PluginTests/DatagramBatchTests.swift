@@ -170,13 +170,13 @@ struct DatagramBatchTests {
 
     @Test("A send to a full Unix socket without being connected to it goes on, and doesn't keep the engine busy")
     func fullStranger() throws {
-        let directory = try SocketDirectory()
+        let directory = try TemporaryDirectory()
         let engine = try Engine()
         let chain = try BaseProvider.kernel.chain(engine: engine)
-        let one = try bound(chain, Address(unix: directory.path("one")))
-        let two = try bound(chain, Address(unix: directory.path("two")))
+        let one = try bound(chain, Address(unix: "\(directory.path)/one"))
+        let two = try bound(chain, Address(unix: "\(directory.path)/two"))
         let sent = (0..<40).map { [UInt8($0)] }
-        let batch = MessageBatch(sent, to: Address(unix: directory.path("two")))
+        let batch = MessageBatch(sent, to: Address(unix: "\(directory.path)/two"))
         let calls = PendingCalls()
         #expect(calls.call { batch.send(one, $0) } == LAMINA_PENDING)
         let turns = (0..<1000).count { _ in engine.run() > 0 }

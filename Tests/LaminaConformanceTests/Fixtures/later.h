@@ -43,7 +43,7 @@ static lamina_status send_later(
     }
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    const int64_t soon = now.tv_sec * 1000000000LL + now.tv_nsec + 100000000;
+    const int64_t soon = now.tv_sec * 1000000000LL + now.tv_nsec + 50000000;
     upcalls_of(slot)->mark_pending(slot, request);
     if (upcalls_of(slot)->post_at(slot, soon, send_now, later) < 0) send_now(later);
     return LAMINA_PENDING;
