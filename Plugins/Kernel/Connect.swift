@@ -26,8 +26,11 @@ enum Connect {
         _ request: Request
     ) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
+        if flags != 0 || address.pointee.form == UInt16(LAMINA_ADDRESS_NONE) {
+            return lamina_complete(slot, request, Destination.change(state, address, flags), 0)
+        }
         let isName = address.pointee.form == UInt16(LAMINA_ADDRESS_NAME)
-        guard flags == 0, isName || address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else {
+        guard isName || address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else {
             return lamina_complete(slot, request, -EINVAL, 0)
         }
         // A connection attempt over IP can't end at once and can't be taken back.

@@ -149,6 +149,11 @@ VOID WskDeregister(PWSK_REGISTRATION registration) {
     wsk_deregister(registration, CALLER);
 }
 
+NTSTATUS WskDeregisterWithin(PWSK_REGISTRATION registration, ULONG milliseconds, BOOLEAN force) {
+    WSK_OWN_CODE;
+    return wsk_deregister_within(registration, milliseconds, force, CALLER);
+}
+
 NTSTATUS WskCaptureProviderNPI(PWSK_REGISTRATION registration, ULONG milliseconds, PWSK_PROVIDER_NPI npi) {
     WSK_OWN_CODE;
     return wsk_capture(registration, milliseconds, npi, CALLER);

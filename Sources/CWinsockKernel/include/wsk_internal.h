@@ -135,6 +135,15 @@ enum {
     WSK_HAS_REMOTE = 16,
     WSK_HAS_SEND_TO = 32,
     WSK_IS_CONDITIONAL = 64,
+    /// SO_REUSEADDR and SO_EXCLUSIVEADDRUSE.
+    WSK_IS_SHARED = 128,
+    WSK_IS_EXCLUSIVE = 256,
+    /// What the client wants to know of datagrams that come: IP_ECN, IP_RECVTOS, IPV6_ECN, IPV6_RECVTCLASS, IP_HOPLIMIT.
+    WSK_WANTS_ECN = 512,
+    WSK_WANTS_TOS = 1024,
+    WSK_WANTS_ECN6 = 2048,
+    WSK_WANTS_TCLASS = 4096,
+    WSK_WANTS_HOPS = 8192,
 };
 
 /// A socket as the client holds it. The memory stays a socket for good.
@@ -162,7 +171,9 @@ typedef struct wsk_socket {
     int32_t protocol;
     /// How often the client has enabled an event, changed by atomic operations.
     uint32_t enables;
-    lamina_address *send_to;
+    /// The traffic class that datagrams have by an option: IPv4's in the lowest byte, then IPv6's.
+    uint32_t traffic;
+    uint32_t reserved;
     struct wsk_socket *next;
     struct wsk_socket *previous;
 } wsk_socket;
@@ -448,6 +459,8 @@ NTSTATUS wsk_wait(ULONG count, PVOID *objects, WAIT_TYPE type, PLARGE_INTEGER ti
 NTSTATUS wsk_delay(PLARGE_INTEGER interval, const void *caller);
 NTSTATUS wsk_register(PWSK_CLIENT_NPI npi, PWSK_REGISTRATION registration, const void *caller);
 void wsk_deregister(PWSK_REGISTRATION registration, const void *caller);
+NTSTATUS wsk_deregister_within(
+    PWSK_REGISTRATION registration, ULONG milliseconds, BOOLEAN force, const void *caller);
 NTSTATUS wsk_capture(
     PWSK_REGISTRATION registration, ULONG milliseconds, PWSK_PROVIDER_NPI npi, const void *caller);
 

@@ -199,16 +199,10 @@ public func wsk_accept(
 public func wsk_close_socket(_ socket: PWSK_SOCKET?, _ irp: PIRP?) -> NTSTATUS {
     let closing = Sockets.open(socket)
     guard let irp, let operation = Submission.begin(irp, .close) else { return STATUS_INVALID_PARAMETER }
-    guard let closing,
-        clinux_replace_u32(&closing.pointee.state, UInt32(WSK_SOCKET_OPEN), UInt32(WSK_SOCKET_CLOSING)) != 0
-    else {
+    guard let closing, Sockets.beginClose(closing) else {
         operation.pointee.kind = Kind.control.rawValue
         return Submission.answer(irp, STATUS_FILE_FORCED_CLOSED)
     }
     operation.pointee.socket = closing
-    if closing.has(WSK_IS_CONNECTED), !closing.has(WSK_HAS_ENDED_SENDING) {
-        var reset = linger(l_onoff: 1, l_linger: 0)
-        Opening.set(closing, SOL_SOCKET, SO_LINGER, &reset, MemoryLayout<linger>.size)
-    }
     return Submission.run(irp) { Socket.close(closing.pointee.handle, $0) }
 }

@@ -130,7 +130,7 @@ enum Submission {
         Deferred.queue(irp)
     }
 
-    private static func client(of operation: KernelOperation) -> Client? {
+    static func client(of operation: KernelOperation) -> Client? {
         if let socket = operation.pointee.socket { return Client.of(socket.pointee.client) }
         let kind = Kind(rawValue: operation.pointee.kind)
         if kind == .controlClient { return Client.of(operation.pointee.output.0) }

@@ -248,13 +248,16 @@ public func wsk_send_to(
             return Submission.answer(irp, STATUS_INVALID_PARAMETER)
         }
         if let refusal = destination(socket, address, operation) { return Submission.answer(irp, refusal) }
+        let information = ControlInformation(socket, control, controlLength)
+        defer { information.free() }
+        if let refusal = information.refusal { return Submission.answer(irp, refusal) }
         return Submission.run(irp, over: buffer.pointee) { pieces, count, request in
             var message = lamina_message()
             message.buffers = pieces
             message.buffer_count = count
-            message.address = target(socket, address, operation)
-            message.control = controlLength > 0 ? UnsafeMutableRawPointer(control) : nil
-            message.control_length = Int(controlLength)
+            message.address = target(address, operation)
+            message.control = information.bytes
+            message.control_length = information.length
             return lamina_socket_send_to(socket.pointee.handle, &message, 0, request)
         }
     }
@@ -269,17 +272,9 @@ private func destination(_ socket: KernelSocket, _ address: PSOCKADDR?, _ operat
     return isKnown ? nil : STATUS_INVALID_DEVICE_STATE
 }
 
-/// Where a datagram goes: the address given, the fixed destination, or, nil, the fixed remote.
-private func target(
-    _ socket: KernelSocket,
-    _ address: PSOCKADDR?,
-    _ operation: KernelOperation
-) -> UnsafeMutablePointer<lamina_address>? {
-    if address == nil {
-        guard socket.has(WSK_HAS_SEND_TO), let fixed = socket.pointee.send_to else { return nil }
-        operation.pointee.first = fixed.pointee
-    }
-    return operation.place(\.first)
+/// Where a datagram goes: the address given, or, nil, where the socket's datagrams go.
+private func target(_ address: PSOCKADDR?, _ operation: KernelOperation) -> UnsafeMutablePointer<lamina_address>? {
+    address == nil ? nil : operation.place(\.first)
 }
 
 /// WskSendMessages: one datagram for each buffer of the list, all to one destination.
@@ -312,7 +307,10 @@ public func wsk_send_messages(
         // The pieces are copied by the call; the messages live until completion.
         var pieces: [UnsafeMutablePointer<lamina_buffer>] = []
         defer { for piece in pieces { free(piece) } }
-        let to = target(socket, address, operation)
+        let information = ControlInformation(socket, control, controlLength)
+        defer { information.free() }
+        if let refusal = information.refusal { return Submission.answer(irp, refusal) }
+        let to = target(address, operation)
         for (index, node) in nodes.enumerated() {
             guard let (buffers, count) = Buffers.copy(node.pointee.Buffer) else {
                 return Submission.answer(irp, STATUS_INVALID_PARAMETER)
@@ -321,8 +319,8 @@ public func wsk_send_messages(
             messages[index].buffers = UnsafePointer(buffers)
             messages[index].buffer_count = UInt32(count)
             messages[index].address = to
-            messages[index].control = controlLength > 0 ? UnsafeMutableRawPointer(control) : nil
-            messages[index].control_length = Int(controlLength)
+            messages[index].control = information.bytes
+            messages[index].control_length = information.length
         }
         return Submission.run(irp) {
             lamina_socket_send_messages(socket.pointee.handle, messages, UInt32(nodes.count), 0, $0)
@@ -357,6 +355,7 @@ public func wsk_receive_from(
             if let control, let controlLength {
                 operation.pointee.message.control = UnsafeMutableRawPointer(control)
                 operation.pointee.message.control_length = Int(controlLength.pointee)
+                operation.pointee.argument.1 = UInt64(controlLength.pointee)
             }
             return lamina_socket_receive_from(socket.pointee.handle, operation.place(\.message), 0, request)
         }
