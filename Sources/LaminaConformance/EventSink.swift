@@ -124,13 +124,18 @@ final class EventSink: @unchecked Sendable {
         }
     }
 
+    /// Stays until another one comes in, at the first time for long.
+    private func dwell() {
+        _ = Patience.wait(calls == 1 ? 50 : 5) { self.state.withLock { $0.inside > 1 } }
+    }
+
     private func receive(_ event: UnsafeMutablePointer<lamina_receive_event>) -> lamina_status {
         guard let list = event.pointee.data else {
             state.withLock { $0.deaths += 1 }
             return 0
         }
         let taking = enter()
-        if dwells { Patience.pass(1) }
+        if dwells { dwell() }
         _ = Patience.wait(5_000) { !self.state.withLock { $0.isStopped } }
         let nodes = Self.split(list)
         let content = nodes.flatMap { Self.bytes(of: $0) }

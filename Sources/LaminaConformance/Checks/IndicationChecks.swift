@@ -7,15 +7,16 @@ import Lamina
 enum IndicationChecks {
     private static let mask = UInt32(1 << LAMINA_INDICATION_RECEIVE)
     private static let chunk = 50
+    private static let count = 10
 
     static func serial(_ subject: Subject) throws {
         try subject.everywhere { rig in
             let scene = try Scene(rig)
-            for _ in 0..<20 { scene.raise() }
-            guard Patience.wait(4_000, { scene.client.bytes >= 20 * chunk }) else {
+            for _ in 0..<count { scene.raise() }
+            guard Patience.wait(4_000, { scene.client.bytes >= count * chunk }) else {
                 throw Finding(
                     "receive indication",
-                    "\(rig.place): of \(20 * chunk) bytes \(scene.client.bytes) were indicated",
+                    "\(rig.place): of \(count * chunk) bytes \(scene.client.bytes) were indicated",
                     "pass indications on, or leave them empty"
                 )
             }
