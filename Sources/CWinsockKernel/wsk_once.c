@@ -65,20 +65,19 @@ NTSTATUS RtlRunOnceComplete(PRTL_RUN_ONCE once, ULONG flags, PVOID context) {
 
 NTSTATUS RtlRunOnceExecuteOnce(PRTL_RUN_ONCE once, PRTL_RUN_ONCE_INIT_FN routine, PVOID parameter, PVOID *context) {
     WSK_OWN_CODE;
-    PVOID made = NULL;
-    const NTSTATUS status = begin(once, 0, &made, CALLER);
-    if (status == STATUS_PENDING) {
-        const wsk_client_call call = wsk_begin_call_as_it_is();
-        const int has_succeeded = routine(once, parameter, &made) != 0;
-        wsk_end_call(call);
-        const NTSTATUS end =
-            complete(once, has_succeeded ? 0 : RTL_RUN_ONCE_INIT_FAILED, has_succeeded ? made : NULL, CALLER);
-        if (!has_succeeded || end) {
-            return has_succeeded ? end : STATUS_UNSUCCESSFUL;
-        }
-    }
     if (context) {
-        *context = made;
+        *context = NULL;
     }
-    return STATUS_SUCCESS;
+    const NTSTATUS status = begin(once, 0, context, CALLER);
+    if (status != STATUS_PENDING) {
+        return status;
+    }
+    const wsk_client_call call = wsk_begin_call_as_it_is();
+    const int has_succeeded = routine(once, parameter, context) != 0;
+    wsk_end_call(call);
+    if (!has_succeeded) {
+        complete(once, RTL_RUN_ONCE_INIT_FAILED, NULL, CALLER);
+        return STATUS_UNSUCCESSFUL;
+    }
+    return complete(once, 0, context ? *context : NULL, CALLER);
 }

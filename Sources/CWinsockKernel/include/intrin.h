@@ -7,25 +7,25 @@
 EXTERN_C_START
 
 /// The number of the lowest, or highest, bit that is set. FALSE: there is none.
-FORCEINLINE UCHAR BitScanForward(ULONG *Index, ULONG Mask) {
+WSK_INLINE UCHAR BitScanForward(ULONG *Index, ULONG Mask) {
     if (Mask) {
         *Index = (ULONG)__builtin_ctz(Mask);
     }
     return Mask != 0;
 }
-FORCEINLINE UCHAR BitScanReverse(ULONG *Index, ULONG Mask) {
+WSK_INLINE UCHAR BitScanReverse(ULONG *Index, ULONG Mask) {
     if (Mask) {
         *Index = 31u - (ULONG)__builtin_clz(Mask);
     }
     return Mask != 0;
 }
-FORCEINLINE UCHAR BitScanForward64(ULONG *Index, ULONG64 Mask) {
+WSK_INLINE UCHAR BitScanForward64(ULONG *Index, ULONG64 Mask) {
     if (Mask) {
         *Index = (ULONG)__builtin_ctzll(Mask);
     }
     return Mask != 0;
 }
-FORCEINLINE UCHAR BitScanReverse64(ULONG *Index, ULONG64 Mask) {
+WSK_INLINE UCHAR BitScanReverse64(ULONG *Index, ULONG64 Mask) {
     if (Mask) {
         *Index = 63u - (ULONG)__builtin_clzll(Mask);
     }
@@ -36,8 +36,8 @@ FORCEINLINE UCHAR BitScanReverse64(ULONG *Index, ULONG64 Mask) {
 #define _BitScanForward64(index, mask) BitScanForward64((ULONG *)(index), mask)
 #define _BitScanReverse64(index, mask) BitScanReverse64((ULONG *)(index), mask)
 
-FORCEINLINE UCHAR BitTest(const LONG *Base, LONG Bit) { return (UCHAR)((Base[Bit >> 5] >> (Bit & 31)) & 1); }
-FORCEINLINE UCHAR BitTest64(const LONG64 *Base, LONG64 Bit) { return (UCHAR)((Base[Bit >> 6] >> (Bit & 63)) & 1); }
+WSK_INLINE UCHAR BitTest(const LONG *Base, LONG Bit) { return (UCHAR)((Base[Bit >> 5] >> (Bit & 31)) & 1); }
+WSK_INLINE UCHAR BitTest64(const LONG64 *Base, LONG64 Bit) { return (UCHAR)((Base[Bit >> 6] >> (Bit & 63)) & 1); }
 #define _bittest(base, bit) BitTest((const LONG *)(base), bit)
 #define _bittest64(base, bit) BitTest64((const LONG64 *)(base), bit)
 
@@ -71,6 +71,8 @@ FORCEINLINE UCHAR BitTest64(const LONG64 *Base, LONG64 Bit) { return (UCHAR)((Ba
 #endif
 #define __rdtsc() __builtin_ia32_rdtsc()
 #endif
+/// Nothing, with arguments and without.
+enum { __noop = 0 };
 #define __noop(...) ((void)0)
 #define __nop() ((void)0)
 #define __fastfail(code) __builtin_trap()

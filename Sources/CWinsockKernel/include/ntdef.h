@@ -45,10 +45,12 @@ typedef __UINTPTR_TYPE__ uintptr_t;
 #define DECLSPEC_SELECTANY __attribute__((weak))
 #define MEMORY_ALLOCATION_ALIGNMENT 16
 #define SYSTEM_CACHE_ALIGNMENT_SIZE 64
-#define CFORCEINLINE FORCEINLINE
+// What the headers use themselves, whatever a source makes of the other.
+#define WSK_INLINE static inline __attribute__((always_inline, unused))
 #ifndef FORCEINLINE
-#define FORCEINLINE static inline __attribute__((always_inline, unused))
+#define FORCEINLINE WSK_INLINE
 #endif
+#define CFORCEINLINE FORCEINLINE
 #ifndef __forceinline
 #define __forceinline inline __attribute__((always_inline))
 #endif

@@ -8,7 +8,7 @@
 EXTERN_C_START
 
 #define WSK_SAFE(name, type, operation)                                                                                \
-    FORCEINLINE NTSTATUS name(type Left, type Right, type *Result) {                                                   \
+    WSK_INLINE NTSTATUS name(type Left, type Right, type *Result) {                                                   \
         if (!__builtin_##operation##_overflow(Left, Right, Result)) {                                                  \
             return STATUS_SUCCESS;                                                                                     \
         }                                                                                                              \
@@ -20,7 +20,7 @@ EXTERN_C_START
     WSK_SAFE(Rtl##name##Sub, type, sub)                                                                                \
     WSK_SAFE(Rtl##name##Mult, type, mul)
 #define WSK_SAFE_CONVERSION(from, from_type, to, to_type)                                                              \
-    FORCEINLINE NTSTATUS Rtl##from##To##to(from_type Operand, to_type *Result) {                                       \
+    WSK_INLINE NTSTATUS Rtl##from##To##to(from_type Operand, to_type *Result) {                                       \
         if (!__builtin_add_overflow(Operand, (from_type)0, Result)) {                                                  \
             return STATUS_SUCCESS;                                                                                     \
         }                                                                                                              \

@@ -108,19 +108,19 @@ NTSTATUS IoCreateDevice(PDRIVER_OBJECT DriverObject, ULONG DeviceExtensionSize, 
 VOID IoDeleteDevice(PDEVICE_OBJECT DeviceObject);
 
 /// Names of devices: kept nowhere, since there is nobody to open them.
-FORCEINLINE NTSTATUS IoCreateSymbolicLink(PUNICODE_STRING SymbolicLinkName, PUNICODE_STRING DeviceName) {
+WSK_INLINE NTSTATUS IoCreateSymbolicLink(PUNICODE_STRING SymbolicLinkName, PUNICODE_STRING DeviceName) {
     (void)SymbolicLinkName;
     (void)DeviceName;
     return STATUS_SUCCESS;
 }
 
-FORCEINLINE NTSTATUS IoDeleteSymbolicLink(PUNICODE_STRING SymbolicLinkName) {
+WSK_INLINE NTSTATUS IoDeleteSymbolicLink(PUNICODE_STRING SymbolicLinkName) {
     (void)SymbolicLinkName;
     return STATUS_SUCCESS;
 }
 
 /// Other drivers' devices: there are none.
-FORCEINLINE NTSTATUS IoGetDeviceObjectPointer(
+WSK_INLINE NTSTATUS IoGetDeviceObjectPointer(
     PUNICODE_STRING ObjectName, ACCESS_MASK DesiredAccess, PFILE_OBJECT *FileObject, PDEVICE_OBJECT *DeviceObject) {
     (void)ObjectName;
     (void)DesiredAccess;
@@ -130,11 +130,11 @@ FORCEINLINE NTSTATUS IoGetDeviceObjectPointer(
 }
 
 /// Accepted: a program that ends unloads its drivers.
-FORCEINLINE NTSTATUS IoRegisterShutdownNotification(PDEVICE_OBJECT DeviceObject) {
+WSK_INLINE NTSTATUS IoRegisterShutdownNotification(PDEVICE_OBJECT DeviceObject) {
     (void)DeviceObject;
     return STATUS_SUCCESS;
 }
-FORCEINLINE VOID IoUnregisterShutdownNotification(PDEVICE_OBJECT DeviceObject) { (void)DeviceObject; }
+WSK_INLINE VOID IoUnregisterShutdownNotification(PDEVICE_OBJECT DeviceObject) { (void)DeviceObject; }
 
 // The system's version, as the newest one that the interface follows.
 
@@ -163,7 +163,7 @@ typedef struct _OSVERSIONINFOEXW {
 #define VER_NT_DOMAIN_CONTROLLER 2
 #define VER_NT_SERVER 3
 
-FORCEINLINE NTSTATUS RtlGetVersion(POSVERSIONINFOW VersionInformation) {
+WSK_INLINE NTSTATUS RtlGetVersion(POSVERSIONINFOW VersionInformation) {
     VersionInformation->dwMajorVersion = 10;
     VersionInformation->dwMinorVersion = 0;
     VersionInformation->dwBuildNumber = 22000;
@@ -177,7 +177,7 @@ FORCEINLINE NTSTATUS RtlGetVersion(POSVERSIONINFOW VersionInformation) {
     }
     return STATUS_SUCCESS;
 }
-FORCEINLINE BOOLEAN RtlIsNtDdiVersionAvailable(ULONG Version) { return Version <= NTDDI_VERSION; }
+WSK_INLINE BOOLEAN RtlIsNtDdiVersionAvailable(ULONG Version) { return Version <= NTDDI_VERSION; }
 
 // Remove locks: users hold the object, its owner waits until the last one has let go.
 
@@ -186,15 +186,15 @@ typedef struct _IO_REMOVE_LOCK {
 } IO_REMOVE_LOCK, *PIO_REMOVE_LOCK;
 
 #define IoInitializeRemoveLock(lock, tag, minutes, most) ExInitializeRundownProtection(&(lock)->Users)
-FORCEINLINE NTSTATUS IoAcquireRemoveLock(PIO_REMOVE_LOCK RemoveLock, PVOID Tag) {
+WSK_INLINE NTSTATUS IoAcquireRemoveLock(PIO_REMOVE_LOCK RemoveLock, PVOID Tag) {
     (void)Tag;
     return ExAcquireRundownProtection(&RemoveLock->Users) ? STATUS_SUCCESS : STATUS_DELETE_PENDING;
 }
-FORCEINLINE VOID IoReleaseRemoveLock(PIO_REMOVE_LOCK RemoveLock, PVOID Tag) {
+WSK_INLINE VOID IoReleaseRemoveLock(PIO_REMOVE_LOCK RemoveLock, PVOID Tag) {
     (void)Tag;
     ExReleaseRundownProtection(&RemoveLock->Users);
 }
-FORCEINLINE VOID IoReleaseRemoveLockAndWait(PIO_REMOVE_LOCK RemoveLock, PVOID Tag) {
+WSK_INLINE VOID IoReleaseRemoveLockAndWait(PIO_REMOVE_LOCK RemoveLock, PVOID Tag) {
     IoReleaseRemoveLock(RemoveLock, Tag);
     ExWaitForRundownProtectionRelease(&RemoveLock->Users);
 }

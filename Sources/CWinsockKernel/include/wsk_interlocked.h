@@ -9,32 +9,32 @@ EXTERN_C_START
 
 // For each width: the new value of Increment, Decrement and Add, the old one of the others.
 #define WSK_INTERLOCKED(type, suffix)                                                                                  \
-    FORCEINLINE type InterlockedIncrement##suffix(type volatile *Target) {                                             \
+    WSK_INLINE type InterlockedIncrement##suffix(type volatile *Target) {                                             \
         return __atomic_add_fetch(Target, 1, __ATOMIC_SEQ_CST);                                                        \
     }                                                                                                                  \
-    FORCEINLINE type InterlockedDecrement##suffix(type volatile *Target) {                                             \
+    WSK_INLINE type InterlockedDecrement##suffix(type volatile *Target) {                                             \
         return __atomic_sub_fetch(Target, 1, __ATOMIC_SEQ_CST);                                                        \
     }                                                                                                                  \
-    FORCEINLINE type InterlockedAdd##suffix(type volatile *Target, type Value) {                                       \
+    WSK_INLINE type InterlockedAdd##suffix(type volatile *Target, type Value) {                                       \
         return __atomic_add_fetch(Target, Value, __ATOMIC_SEQ_CST);                                                    \
     }                                                                                                                  \
-    FORCEINLINE type InterlockedExchangeAdd##suffix(type volatile *Target, type Value) {                               \
+    WSK_INLINE type InterlockedExchangeAdd##suffix(type volatile *Target, type Value) {                               \
         return __atomic_fetch_add(Target, Value, __ATOMIC_SEQ_CST);                                                    \
     }                                                                                                                  \
-    FORCEINLINE type InterlockedExchange##suffix(type volatile *Target, type Value) {                                  \
+    WSK_INLINE type InterlockedExchange##suffix(type volatile *Target, type Value) {                                  \
         return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);                                                   \
     }                                                                                                                  \
-    FORCEINLINE type InterlockedCompareExchange##suffix(type volatile *Target, type Exchange, type Comparand) {        \
+    WSK_INLINE type InterlockedCompareExchange##suffix(type volatile *Target, type Exchange, type Comparand) {        \
         __atomic_compare_exchange_n(Target, &Comparand, Exchange, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);              \
         return Comparand;                                                                                              \
     }                                                                                                                  \
-    FORCEINLINE type InterlockedAnd##suffix(type volatile *Target, type Value) {                                       \
+    WSK_INLINE type InterlockedAnd##suffix(type volatile *Target, type Value) {                                       \
         return __atomic_fetch_and(Target, Value, __ATOMIC_SEQ_CST);                                                    \
     }                                                                                                                  \
-    FORCEINLINE type InterlockedOr##suffix(type volatile *Target, type Value) {                                        \
+    WSK_INLINE type InterlockedOr##suffix(type volatile *Target, type Value) {                                        \
         return __atomic_fetch_or(Target, Value, __ATOMIC_SEQ_CST);                                                     \
     }                                                                                                                  \
-    FORCEINLINE type InterlockedXor##suffix(type volatile *Target, type Value) {                                       \
+    WSK_INLINE type InterlockedXor##suffix(type volatile *Target, type Value) {                                       \
         return __atomic_fetch_xor(Target, Value, __ATOMIC_SEQ_CST);                                                    \
     }
 WSK_INTERLOCKED(CHAR, 8)
@@ -43,31 +43,31 @@ WSK_INTERLOCKED(LONG, )
 WSK_INTERLOCKED(LONG64, 64)
 
 /// A bit's state before it was changed. Bits are numbered from `Base` on.
-FORCEINLINE BOOLEAN InterlockedBitTestAndSet(LONG volatile *Base, LONG Bit) {
+WSK_INLINE BOOLEAN InterlockedBitTestAndSet(LONG volatile *Base, LONG Bit) {
     const LONG mask = (LONG)(1u << (Bit & 31));
     return (InterlockedOr(Base + (Bit >> 5), mask) & mask) != 0;
 }
-FORCEINLINE BOOLEAN InterlockedBitTestAndReset(LONG volatile *Base, LONG Bit) {
+WSK_INLINE BOOLEAN InterlockedBitTestAndReset(LONG volatile *Base, LONG Bit) {
     const LONG mask = (LONG)(1u << (Bit & 31));
     return (InterlockedAnd(Base + (Bit >> 5), ~mask) & mask) != 0;
 }
-FORCEINLINE BOOLEAN InterlockedBitTestAndComplement(LONG volatile *Base, LONG Bit) {
+WSK_INLINE BOOLEAN InterlockedBitTestAndComplement(LONG volatile *Base, LONG Bit) {
     const LONG mask = (LONG)(1u << (Bit & 31));
     return (InterlockedXor(Base + (Bit >> 5), mask) & mask) != 0;
 }
-FORCEINLINE BOOLEAN InterlockedBitTestAndSet64(LONG64 volatile *Base, LONG64 Bit) {
+WSK_INLINE BOOLEAN InterlockedBitTestAndSet64(LONG64 volatile *Base, LONG64 Bit) {
     const LONG64 mask = (LONG64)(1ull << (Bit & 63));
     return (InterlockedOr64(Base + (Bit >> 6), mask) & mask) != 0;
 }
-FORCEINLINE BOOLEAN InterlockedBitTestAndReset64(LONG64 volatile *Base, LONG64 Bit) {
+WSK_INLINE BOOLEAN InterlockedBitTestAndReset64(LONG64 volatile *Base, LONG64 Bit) {
     const LONG64 mask = (LONG64)(1ull << (Bit & 63));
     return (InterlockedAnd64(Base + (Bit >> 6), ~mask) & mask) != 0;
 }
 
-FORCEINLINE PVOID InterlockedExchangePointer(PVOID volatile *Target, PVOID Value) {
+WSK_INLINE PVOID InterlockedExchangePointer(PVOID volatile *Target, PVOID Value) {
     return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
 }
-FORCEINLINE PVOID InterlockedCompareExchangePointer(PVOID volatile *Target, PVOID Exchange, PVOID Comparand) {
+WSK_INLINE PVOID InterlockedCompareExchangePointer(PVOID volatile *Target, PVOID Exchange, PVOID Comparand) {
     __atomic_compare_exchange_n(Target, &Comparand, Exchange, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return Comparand;
 }
@@ -77,9 +77,9 @@ EXTERN_C_END
 // Sources written where `long` has 32 bits pass it for LONG; here it has 64, and all of them are changed.
 #ifdef __cplusplus
 #define WSK_INTERLOCKED_LONG(type, name)                                                                               \
-    FORCEINLINE type name(type volatile *Target) { return (type)name##64((LONG64 volatile *)Target); }
+    WSK_INLINE type name(type volatile *Target) { return (type)name##64((LONG64 volatile *)Target); }
 #define WSK_INTERLOCKED_LONG_VALUE(type, name)                                                                         \
-    FORCEINLINE type name(type volatile *Target, type Value) {                                                         \
+    WSK_INLINE type name(type volatile *Target, type Value) {                                                         \
         return (type)name##64((LONG64 volatile *)Target, (LONG64)Value);                                               \
     }
 #define WSK_INTERLOCKED_LONGS(type)                                                                                    \
@@ -91,7 +91,7 @@ EXTERN_C_END
     WSK_INTERLOCKED_LONG_VALUE(type, InterlockedAnd)                                                                   \
     WSK_INTERLOCKED_LONG_VALUE(type, InterlockedOr)                                                                    \
     WSK_INTERLOCKED_LONG_VALUE(type, InterlockedXor)                                                                   \
-    FORCEINLINE type InterlockedCompareExchange(type volatile *Target, type Exchange, type Comparand) {                \
+    WSK_INLINE type InterlockedCompareExchange(type volatile *Target, type Exchange, type Comparand) {                \
         return (type)InterlockedCompareExchange64((LONG64 volatile *)Target, (LONG64)Exchange, (LONG64)Comparand);     \
     }
 extern "C++" {

@@ -8,31 +8,31 @@ EXTERN_C_START
 
 // Doubly linked lists.
 
-FORCEINLINE VOID InitializeListHead(PLIST_ENTRY ListHead) { ListHead->Flink = ListHead->Blink = ListHead; }
+WSK_INLINE VOID InitializeListHead(PLIST_ENTRY ListHead) { ListHead->Flink = ListHead->Blink = ListHead; }
 
-FORCEINLINE BOOLEAN IsListEmpty(const LIST_ENTRY *ListHead) { return ListHead->Flink == ListHead; }
+WSK_INLINE BOOLEAN IsListEmpty(const LIST_ENTRY *ListHead) { return ListHead->Flink == ListHead; }
 
 /// Takes the entry out. TRUE: the list is empty now.
-FORCEINLINE BOOLEAN RemoveEntryList(PLIST_ENTRY Entry) {
+WSK_INLINE BOOLEAN RemoveEntryList(PLIST_ENTRY Entry) {
     PLIST_ENTRY next = Entry->Flink, before = Entry->Blink;
     before->Flink = next;
     next->Blink = before;
     return next == before;
 }
 
-FORCEINLINE PLIST_ENTRY RemoveHeadList(PLIST_ENTRY ListHead) {
+WSK_INLINE PLIST_ENTRY RemoveHeadList(PLIST_ENTRY ListHead) {
     PLIST_ENTRY entry = ListHead->Flink;
     RemoveEntryList(entry);
     return entry;
 }
 
-FORCEINLINE PLIST_ENTRY RemoveTailList(PLIST_ENTRY ListHead) {
+WSK_INLINE PLIST_ENTRY RemoveTailList(PLIST_ENTRY ListHead) {
     PLIST_ENTRY entry = ListHead->Blink;
     RemoveEntryList(entry);
     return entry;
 }
 
-FORCEINLINE VOID InsertTailList(PLIST_ENTRY ListHead, PLIST_ENTRY Entry) {
+WSK_INLINE VOID InsertTailList(PLIST_ENTRY ListHead, PLIST_ENTRY Entry) {
     PLIST_ENTRY last = ListHead->Blink;
     Entry->Flink = ListHead;
     Entry->Blink = last;
@@ -40,9 +40,9 @@ FORCEINLINE VOID InsertTailList(PLIST_ENTRY ListHead, PLIST_ENTRY Entry) {
     ListHead->Blink = Entry;
 }
 
-FORCEINLINE VOID InsertHeadList(PLIST_ENTRY ListHead, PLIST_ENTRY Entry) { InsertTailList(ListHead->Flink, Entry); }
+WSK_INLINE VOID InsertHeadList(PLIST_ENTRY ListHead, PLIST_ENTRY Entry) { InsertTailList(ListHead->Flink, Entry); }
 
-FORCEINLINE VOID AppendTailList(PLIST_ENTRY ListHead, PLIST_ENTRY ListToAppend) {
+WSK_INLINE VOID AppendTailList(PLIST_ENTRY ListHead, PLIST_ENTRY ListToAppend) {
     PLIST_ENTRY end = ListHead->Blink;
     ListHead->Blink->Flink = ListToAppend;
     ListHead->Blink = ListToAppend->Blink;
@@ -50,12 +50,12 @@ FORCEINLINE VOID AppendTailList(PLIST_ENTRY ListHead, PLIST_ENTRY ListToAppend) 
     ListToAppend->Blink = end;
 }
 
-FORCEINLINE VOID PushEntryList(PSINGLE_LIST_ENTRY ListHead, PSINGLE_LIST_ENTRY Entry) {
+WSK_INLINE VOID PushEntryList(PSINGLE_LIST_ENTRY ListHead, PSINGLE_LIST_ENTRY Entry) {
     Entry->Next = ListHead->Next;
     ListHead->Next = Entry;
 }
 
-FORCEINLINE PSINGLE_LIST_ENTRY PopEntryList(PSINGLE_LIST_ENTRY ListHead) {
+WSK_INLINE PSINGLE_LIST_ENTRY PopEntryList(PSINGLE_LIST_ENTRY ListHead) {
     PSINGLE_LIST_ENTRY entry = ListHead->Next;
     if (entry) {
         ListHead->Next = entry->Next;
@@ -71,21 +71,21 @@ typedef struct DECLSPEC_ALIGN(16) _SLIST_HEADER {
     ULONG Lock;
 } SLIST_HEADER, *PSLIST_HEADER;
 
-FORCEINLINE VOID InitializeSListHead(PSLIST_HEADER ListHead) {
+WSK_INLINE VOID InitializeSListHead(PSLIST_HEADER ListHead) {
     ListHead->First = NULL;
     ListHead->Depth = 0;
     __atomic_store_n(&ListHead->Lock, 0, __ATOMIC_RELEASE);
 }
 
-FORCEINLINE VOID WskLockSList(PSLIST_HEADER ListHead) {
+WSK_INLINE VOID WskLockSList(PSLIST_HEADER ListHead) {
     while (__atomic_exchange_n(&ListHead->Lock, 1, __ATOMIC_ACQUIRE)) {
     }
 }
 
-FORCEINLINE VOID WskUnlockSList(PSLIST_HEADER ListHead) { __atomic_store_n(&ListHead->Lock, 0, __ATOMIC_RELEASE); }
+WSK_INLINE VOID WskUnlockSList(PSLIST_HEADER ListHead) { __atomic_store_n(&ListHead->Lock, 0, __ATOMIC_RELEASE); }
 
 /// Puts the entry first and answers the one that was.
-FORCEINLINE PSLIST_ENTRY InterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIST_ENTRY Entry) {
+WSK_INLINE PSLIST_ENTRY InterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIST_ENTRY Entry) {
     WskLockSList(ListHead);
     PSLIST_ENTRY first = ListHead->First;
     Entry->Next = first;
@@ -96,7 +96,7 @@ FORCEINLINE PSLIST_ENTRY InterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIS
 }
 
 /// Puts a chain of `Count` entries first and answers the one that was.
-FORCEINLINE PSLIST_ENTRY InterlockedPushListSListEx(
+WSK_INLINE PSLIST_ENTRY InterlockedPushListSListEx(
     PSLIST_HEADER ListHead, PSLIST_ENTRY List, PSLIST_ENTRY ListEnd, ULONG Count) {
     WskLockSList(ListHead);
     PSLIST_ENTRY first = ListHead->First;
@@ -108,7 +108,7 @@ FORCEINLINE PSLIST_ENTRY InterlockedPushListSListEx(
 }
 #define InterlockedPushListSList(head, list, end, count) InterlockedPushListSListEx(head, list, end, count)
 
-FORCEINLINE PSLIST_ENTRY InterlockedPopEntrySList(PSLIST_HEADER ListHead) {
+WSK_INLINE PSLIST_ENTRY InterlockedPopEntrySList(PSLIST_HEADER ListHead) {
     WskLockSList(ListHead);
     PSLIST_ENTRY first = ListHead->First;
     if (first) {
@@ -120,7 +120,7 @@ FORCEINLINE PSLIST_ENTRY InterlockedPopEntrySList(PSLIST_HEADER ListHead) {
 }
 
 /// Takes all entries, in a chain.
-FORCEINLINE PSLIST_ENTRY InterlockedFlushSList(PSLIST_HEADER ListHead) {
+WSK_INLINE PSLIST_ENTRY InterlockedFlushSList(PSLIST_HEADER ListHead) {
     WskLockSList(ListHead);
     PSLIST_ENTRY first = ListHead->First;
     __atomic_store_n(&ListHead->First, (PSLIST_ENTRY)NULL, __ATOMIC_RELAXED);
@@ -129,11 +129,11 @@ FORCEINLINE PSLIST_ENTRY InterlockedFlushSList(PSLIST_HEADER ListHead) {
     return first;
 }
 
-FORCEINLINE PSLIST_ENTRY FirstEntrySList(const SLIST_HEADER *ListHead) {
+WSK_INLINE PSLIST_ENTRY FirstEntrySList(const SLIST_HEADER *ListHead) {
     return __atomic_load_n(&ListHead->First, __ATOMIC_ACQUIRE);
 }
 
-FORCEINLINE USHORT QueryDepthSList(PSLIST_HEADER ListHead) {
+WSK_INLINE USHORT QueryDepthSList(PSLIST_HEADER ListHead) {
     WskLockSList(ListHead);
     const USHORT depth = (USHORT)ListHead->Depth;
     WskUnlockSList(ListHead);

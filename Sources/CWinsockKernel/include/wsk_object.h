@@ -220,10 +220,10 @@ VOID ExReleaseResourceLite(PERESOURCE Resource);
 #define ExReleasePushLockExclusive(lock) ExReleaseResourceLite(lock)
 #define ExReleasePushLockShared(lock) ExReleaseResourceLite(lock)
 
-FORCEINLINE VOID KeEnterCriticalRegion(VOID) {}
-FORCEINLINE VOID KeLeaveCriticalRegion(VOID) {}
-FORCEINLINE VOID KeEnterGuardedRegion(VOID) {}
-FORCEINLINE VOID KeLeaveGuardedRegion(VOID) {}
+WSK_INLINE VOID KeEnterCriticalRegion(VOID) {}
+WSK_INLINE VOID KeLeaveCriticalRegion(VOID) {}
+WSK_INLINE VOID KeEnterGuardedRegion(VOID) {}
+WSK_INLINE VOID KeLeaveGuardedRegion(VOID) {}
 #define FsRtlEnterFileSystem() KeEnterCriticalRegion()
 #define FsRtlExitFileSystem() KeLeaveCriticalRegion()
 
@@ -257,11 +257,11 @@ typedef union _RTL_RUN_ONCE {
 /// How many low bits of the context must be 0.
 #define RTL_RUN_ONCE_CTX_RESERVED_BITS 2
 
-/// Answers whether it succeeded; `*Context` is what later callers get.
+/// Answers whether it succeeded. `*Context`, where the caller wants to know it, is what later callers get.
 typedef ULONG RTL_RUN_ONCE_INIT_FN(PRTL_RUN_ONCE RunOnce, PVOID Parameter, PVOID *Context);
 typedef RTL_RUN_ONCE_INIT_FN *PRTL_RUN_ONCE_INIT_FN;
 
-FORCEINLINE VOID RtlRunOnceInitialize(PRTL_RUN_ONCE RunOnce) { RunOnce->Ptr = NULL; }
+WSK_INLINE VOID RtlRunOnceInitialize(PRTL_RUN_ONCE RunOnce) { RunOnce->Ptr = NULL; }
 
 /// Calls the routine unless that has succeeded before. STATUS_UNSUCCESSFUL: it failed, and the next caller tries again.
 NTSTATUS RtlRunOnceExecuteOnce(
@@ -353,19 +353,19 @@ HANDLE PsGetCurrentProcessId(VOID);
 #define IoGetCurrentProcess() PsGetCurrentProcess()
 /// Priorities are kept nowhere: the system's scheduler decides.
 KPRIORITY KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority);
-FORCEINLINE LONG KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment) {
+WSK_INLINE LONG KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment) {
     (void)Thread;
     (void)Increment;
     return 0;
 }
-FORCEINLINE KPRIORITY KeQueryPriorityThread(PKTHREAD Thread) {
+WSK_INLINE KPRIORITY KeQueryPriorityThread(PKTHREAD Thread) {
     (void)Thread;
     return 8;
 }
 #define LOW_PRIORITY 0
 #define LOW_REALTIME_PRIORITY 16
 #define HIGH_PRIORITY 31
-FORCEINLINE KPROCESSOR_MODE ExGetPreviousMode(VOID) { return KernelMode; }
+WSK_INLINE KPROCESSOR_MODE ExGetPreviousMode(VOID) { return KernelMode; }
 
 ULONG KeGetCurrentProcessorNumberEx(PVOID ProcessorNumber);
 ULONG KeQueryActiveProcessorCountEx(USHORT GroupNumber);
@@ -377,7 +377,7 @@ ULONG KeQueryActiveProcessorCountEx(USHORT GroupNumber);
 #define ALL_PROCESSOR_GROUPS 0xffff
 
 /// The processor with a number, all being in group 0.
-FORCEINLINE NTSTATUS KeGetProcessorNumberFromIndex(ULONG Index, PPROCESSOR_NUMBER Number) {
+WSK_INLINE NTSTATUS KeGetProcessorNumberFromIndex(ULONG Index, PPROCESSOR_NUMBER Number) {
     if (Index >= KeQueryActiveProcessorCountEx(ALL_PROCESSOR_GROUPS)) {
         return STATUS_INVALID_PARAMETER;
     }
@@ -386,21 +386,21 @@ FORCEINLINE NTSTATUS KeGetProcessorNumberFromIndex(ULONG Index, PPROCESSOR_NUMBE
     Number->Reserved = 0;
     return STATUS_SUCCESS;
 }
-FORCEINLINE ULONG KeGetProcessorIndexFromNumber(PPROCESSOR_NUMBER Number) { return Number->Number; }
+WSK_INLINE ULONG KeGetProcessorIndexFromNumber(PPROCESSOR_NUMBER Number) { return Number->Number; }
 
 /// Affinities are kept nowhere: a thread runs where the system's scheduler puts it.
-FORCEINLINE KAFFINITY KeSetSystemAffinityThreadEx(KAFFINITY Affinity) {
+WSK_INLINE KAFFINITY KeSetSystemAffinityThreadEx(KAFFINITY Affinity) {
     (void)Affinity;
     return 0;
 }
-FORCEINLINE VOID KeRevertToUserAffinityThreadEx(KAFFINITY Affinity) { (void)Affinity; }
-FORCEINLINE VOID KeSetSystemGroupAffinityThread(PGROUP_AFFINITY Affinity, PGROUP_AFFINITY Previous) {
+WSK_INLINE VOID KeRevertToUserAffinityThreadEx(KAFFINITY Affinity) { (void)Affinity; }
+WSK_INLINE VOID KeSetSystemGroupAffinityThread(PGROUP_AFFINITY Affinity, PGROUP_AFFINITY Previous) {
     (void)Affinity;
     if (Previous) {
         memset(Previous, 0, sizeof *Previous);
     }
 }
-FORCEINLINE VOID KeRevertToUserGroupAffinityThread(PGROUP_AFFINITY Previous) { (void)Previous; }
+WSK_INLINE VOID KeRevertToUserGroupAffinityThread(PGROUP_AFFINITY Previous) { (void)Previous; }
 
 /// System time: units of 100 nanoseconds since 1601.
 VOID KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime);
@@ -425,12 +425,12 @@ VOID ExLocalTimeToSystemTime(PLARGE_INTEGER LocalTime, PLARGE_INTEGER SystemTime
 /// FALSE: the number has more than 32 bits.
 BOOLEAN RtlTimeToSecondsSince1970(PLARGE_INTEGER Time, PULONG ElapsedSeconds);
 VOID RtlSecondsSince1970ToTime(ULONG ElapsedSeconds, PLARGE_INTEGER Time);
-FORCEINLINE LARGE_INTEGER RtlConvertLongToLargeInteger(LONG Value) {
+WSK_INLINE LARGE_INTEGER RtlConvertLongToLargeInteger(LONG Value) {
     LARGE_INTEGER result;
     result.QuadPart = Value;
     return result;
 }
-FORCEINLINE LARGE_INTEGER RtlConvertUlongToLargeInteger(ULONG Value) {
+WSK_INLINE LARGE_INTEGER RtlConvertUlongToLargeInteger(ULONG Value) {
     LARGE_INTEGER result;
     result.QuadPart = Value;
     return result;
@@ -441,10 +441,10 @@ ULONGLONG KeQueryInterruptTimePrecise(PULONG64 QpcTimeStamp);
 LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency);
 ULONG KeQueryTimeIncrement(VOID);
 /// How exact timers are: to a nanosecond, as far as the system lets them. A wish is answered, and changes nothing.
-FORCEINLINE VOID ExQueryTimerResolution(PULONG Maximum, PULONG Minimum, PULONG Current) {
+WSK_INLINE VOID ExQueryTimerResolution(PULONG Maximum, PULONG Minimum, PULONG Current) {
     *Maximum = *Minimum = *Current = 1;
 }
-FORCEINLINE ULONG ExSetTimerResolution(ULONG DesiredTime, BOOLEAN SetResolution) {
+WSK_INLINE ULONG ExSetTimerResolution(ULONG DesiredTime, BOOLEAN SetResolution) {
     (void)DesiredTime;
     (void)SetResolution;
     return 1;

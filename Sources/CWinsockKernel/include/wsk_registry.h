@@ -21,6 +21,8 @@ EXTERN_C_START
 #define REG_EXPAND_SZ 2u
 #define REG_BINARY 3u
 #define REG_DWORD 4u
+#define REG_DWORD_LITTLE_ENDIAN 4u
+#define REG_DWORD_BIG_ENDIAN 5u
 #define REG_MULTI_SZ 7u
 #define REG_QWORD 11u
 #define REG_OPTION_NON_VOLATILE 0u
@@ -115,7 +117,7 @@ typedef IO_APC_ROUTINE *PIO_APC_ROUTINE;
 
 // Each of them answers that it can't, in a status block where there is one.
 
-FORCEINLINE NTSTATUS WskNoFile(PIO_STATUS_BLOCK IoStatusBlock) {
+WSK_INLINE NTSTATUS WskNoFile(PIO_STATUS_BLOCK IoStatusBlock) {
     if (IoStatusBlock) {
         IoStatusBlock->Status = STATUS_NOT_SUPPORTED;
         IoStatusBlock->Information = 0;
@@ -123,62 +125,62 @@ FORCEINLINE NTSTATUS WskNoFile(PIO_STATUS_BLOCK IoStatusBlock) {
     return STATUS_NOT_SUPPORTED;
 }
 
-FORCEINLINE NTSTATUS ZwOpenKey(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes) {
+WSK_INLINE NTSTATUS ZwOpenKey(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes) {
     (void)Access, (void)Attributes;
     *Handle = NULL;
     return STATUS_NOT_SUPPORTED;
 }
-FORCEINLINE NTSTATUS ZwCreateKey(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes, ULONG TitleIndex,
+WSK_INLINE NTSTATUS ZwCreateKey(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes, ULONG TitleIndex,
     PUNICODE_STRING Class, ULONG Options, PULONG Disposition) {
     (void)Access, (void)Attributes, (void)TitleIndex, (void)Class, (void)Options, (void)Disposition;
     *Handle = NULL;
     return STATUS_NOT_SUPPORTED;
 }
-FORCEINLINE NTSTATUS ZwQueryValueKey(HANDLE Handle, PUNICODE_STRING Name, KEY_VALUE_INFORMATION_CLASS Class,
+WSK_INLINE NTSTATUS ZwQueryValueKey(HANDLE Handle, PUNICODE_STRING Name, KEY_VALUE_INFORMATION_CLASS Class,
     PVOID Information, ULONG Length, PULONG ResultLength) {
     (void)Handle, (void)Name, (void)Class, (void)Information, (void)Length;
     *ResultLength = 0;
     return STATUS_NOT_SUPPORTED;
 }
-FORCEINLINE NTSTATUS ZwSetValueKey(
+WSK_INLINE NTSTATUS ZwSetValueKey(
     HANDLE Handle, PUNICODE_STRING Name, ULONG TitleIndex, ULONG Type, PVOID Data, ULONG Length) {
     (void)Handle, (void)Name, (void)TitleIndex, (void)Type, (void)Data, (void)Length;
     return STATUS_NOT_SUPPORTED;
 }
-FORCEINLINE NTSTATUS ZwDeleteKey(HANDLE Handle) {
+WSK_INLINE NTSTATUS ZwDeleteKey(HANDLE Handle) {
     (void)Handle;
     return STATUS_NOT_SUPPORTED;
 }
-FORCEINLINE NTSTATUS ZwDeleteValueKey(HANDLE Handle, PUNICODE_STRING Name) {
+WSK_INLINE NTSTATUS ZwDeleteValueKey(HANDLE Handle, PUNICODE_STRING Name) {
     (void)Handle, (void)Name;
     return STATUS_NOT_SUPPORTED;
 }
-FORCEINLINE NTSTATUS ZwEnumerateKey(HANDLE Handle, ULONG Index, KEY_INFORMATION_CLASS Class, PVOID Information,
+WSK_INLINE NTSTATUS ZwEnumerateKey(HANDLE Handle, ULONG Index, KEY_INFORMATION_CLASS Class, PVOID Information,
     ULONG Length, PULONG ResultLength) {
     (void)Handle, (void)Index, (void)Class, (void)Information, (void)Length;
     *ResultLength = 0;
     return STATUS_NOT_SUPPORTED;
 }
-FORCEINLINE NTSTATUS ZwFlushKey(HANDLE Handle) {
+WSK_INLINE NTSTATUS ZwFlushKey(HANDLE Handle) {
     (void)Handle;
     return STATUS_NOT_SUPPORTED;
 }
-FORCEINLINE NTSTATUS RtlQueryRegistryValues(
+WSK_INLINE NTSTATUS RtlQueryRegistryValues(
     ULONG RelativeTo, PCWSTR Path, PRTL_QUERY_REGISTRY_TABLE Table, PVOID Context, PVOID Environment) {
     (void)RelativeTo, (void)Path, (void)Table, (void)Context, (void)Environment;
     return STATUS_NOT_SUPPORTED;
 }
-FORCEINLINE NTSTATUS RtlWriteRegistryValue(
+WSK_INLINE NTSTATUS RtlWriteRegistryValue(
     ULONG RelativeTo, PCWSTR Path, PCWSTR ValueName, ULONG ValueType, PVOID ValueData, ULONG ValueLength) {
     (void)RelativeTo, (void)Path, (void)ValueName, (void)ValueType, (void)ValueData, (void)ValueLength;
     return STATUS_NOT_SUPPORTED;
 }
-FORCEINLINE NTSTATUS RtlCheckRegistryKey(ULONG RelativeTo, PWSTR Path) {
+WSK_INLINE NTSTATUS RtlCheckRegistryKey(ULONG RelativeTo, PWSTR Path) {
     (void)RelativeTo, (void)Path;
     return STATUS_NOT_SUPPORTED;
 }
 
-FORCEINLINE NTSTATUS ZwCreateFile(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes,
+WSK_INLINE NTSTATUS ZwCreateFile(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes,
     PIO_STATUS_BLOCK IoStatusBlock, PLARGE_INTEGER AllocationSize, ULONG FileAttributes, ULONG ShareAccess,
     ULONG Disposition, ULONG Options, PVOID EaBuffer, ULONG EaLength) {
     (void)Access, (void)Attributes, (void)AllocationSize, (void)FileAttributes, (void)ShareAccess, (void)Disposition;
@@ -186,29 +188,29 @@ FORCEINLINE NTSTATUS ZwCreateFile(PHANDLE Handle, ACCESS_MASK Access, POBJECT_AT
     *Handle = NULL;
     return WskNoFile(IoStatusBlock);
 }
-FORCEINLINE NTSTATUS ZwOpenFile(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes,
+WSK_INLINE NTSTATUS ZwOpenFile(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes,
     PIO_STATUS_BLOCK IoStatusBlock, ULONG ShareAccess, ULONG Options) {
     (void)Access, (void)Attributes, (void)ShareAccess, (void)Options;
     *Handle = NULL;
     return WskNoFile(IoStatusBlock);
 }
-FORCEINLINE NTSTATUS ZwReadFile(HANDLE Handle, HANDLE Event, PIO_APC_ROUTINE Routine, PVOID Context,
+WSK_INLINE NTSTATUS ZwReadFile(HANDLE Handle, HANDLE Event, PIO_APC_ROUTINE Routine, PVOID Context,
     PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER Offset, PULONG Key) {
     (void)Handle, (void)Event, (void)Routine, (void)Context, (void)Buffer, (void)Length, (void)Offset, (void)Key;
     return WskNoFile(IoStatusBlock);
 }
 #define ZwWriteFile ZwReadFile
-FORCEINLINE NTSTATUS ZwQueryInformationFile(HANDLE Handle, PIO_STATUS_BLOCK IoStatusBlock, PVOID Information,
+WSK_INLINE NTSTATUS ZwQueryInformationFile(HANDLE Handle, PIO_STATUS_BLOCK IoStatusBlock, PVOID Information,
     ULONG Length, FILE_INFORMATION_CLASS Class) {
     (void)Handle, (void)Information, (void)Length, (void)Class;
     return WskNoFile(IoStatusBlock);
 }
 #define ZwSetInformationFile ZwQueryInformationFile
-FORCEINLINE NTSTATUS ZwDeleteFile(POBJECT_ATTRIBUTES Attributes) {
+WSK_INLINE NTSTATUS ZwDeleteFile(POBJECT_ATTRIBUTES Attributes) {
     (void)Attributes;
     return STATUS_NOT_SUPPORTED;
 }
-FORCEINLINE NTSTATUS ZwDeviceIoControlFile(HANDLE Handle, HANDLE Event, PIO_APC_ROUTINE Routine, PVOID Context,
+WSK_INLINE NTSTATUS ZwDeviceIoControlFile(HANDLE Handle, HANDLE Event, PIO_APC_ROUTINE Routine, PVOID Context,
     PIO_STATUS_BLOCK IoStatusBlock, ULONG Code, PVOID Input, ULONG InputLength, PVOID Output, ULONG OutputLength) {
     (void)Handle, (void)Event, (void)Routine, (void)Context, (void)Code, (void)Input, (void)InputLength;
     (void)Output, (void)OutputLength;

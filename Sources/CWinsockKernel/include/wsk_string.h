@@ -9,11 +9,11 @@ EXTERN_C_START
 VOID RtlInitUnicodeString(PUNICODE_STRING Destination, PCWSTR Source);
 VOID RtlInitAnsiString(PANSI_STRING Destination, PCSZ Source);
 /// The same, with an answer: what is too long is refused.
-FORCEINLINE NTSTATUS RtlInitUnicodeStringEx(PUNICODE_STRING Destination, PCWSTR Source) {
+WSK_INLINE NTSTATUS RtlInitUnicodeStringEx(PUNICODE_STRING Destination, PCWSTR Source) {
     RtlInitUnicodeString(Destination, Source);
     return Source && Source[Destination->Length / sizeof(WCHAR)] ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
 }
-FORCEINLINE NTSTATUS RtlInitAnsiStringEx(PANSI_STRING Destination, PCSZ Source) {
+WSK_INLINE NTSTATUS RtlInitAnsiStringEx(PANSI_STRING Destination, PCSZ Source) {
     RtlInitAnsiString(Destination, Source);
     return Source && Source[Destination->Length] ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
 }
@@ -70,7 +70,7 @@ BOOLEAN RtlPrefixUnicodeString(PCUNICODE_STRING Prefix, PCUNICODE_STRING Text, B
 NTSTATUS RtlStringFromGUID(REFGUID Guid, PUNICODE_STRING Text);
 NTSTATUS RtlGUIDFromString(PCUNICODE_STRING Text, GUID *Guid);
 
-FORCEINLINE LONG RtlCompareString(const STRING *First, const STRING *Second, BOOLEAN CaseInSensitive) {
+WSK_INLINE LONG RtlCompareString(const STRING *First, const STRING *Second, BOOLEAN CaseInSensitive) {
     const USHORT shorter = First->Length < Second->Length ? First->Length : Second->Length;
     for (USHORT index = 0; index < shorter; index++) {
         const CHAR left = CaseInSensitive ? RtlUpperChar(First->Buffer[index]) : First->Buffer[index];
@@ -82,24 +82,24 @@ FORCEINLINE LONG RtlCompareString(const STRING *First, const STRING *Second, BOO
     return (LONG)First->Length - (LONG)Second->Length;
 }
 
-FORCEINLINE BOOLEAN RtlEqualString(const STRING *First, const STRING *Second, BOOLEAN CaseInSensitive) {
+WSK_INLINE BOOLEAN RtlEqualString(const STRING *First, const STRING *Second, BOOLEAN CaseInSensitive) {
     return RtlCompareString(First, Second, CaseInSensitive) == 0;
 }
 
 /// Copies as much as the destination has room for.
-FORCEINLINE VOID RtlCopyString(PSTRING Destination, const STRING *Source) {
+WSK_INLINE VOID RtlCopyString(PSTRING Destination, const STRING *Source) {
     const USHORT most = Destination->MaximumLength;
     Destination->Length = Source->Length < most ? Source->Length : most;
     memcpy(Destination->Buffer, Source->Buffer, Destination->Length);
 }
 
 /// As RtlUnicodeToUTF8N and back; what doesn't fit is cut.
-FORCEINLINE NTSTATUS RtlUnicodeToMultiByteN(
+WSK_INLINE NTSTATUS RtlUnicodeToMultiByteN(
     PCHAR Destination, ULONG DestinationBytes, PULONG ActualBytes, PCWSTR Source, ULONG SourceBytes) {
     RtlUnicodeToUTF8N(Destination, DestinationBytes, ActualBytes, Source, SourceBytes);
     return STATUS_SUCCESS;
 }
-FORCEINLINE NTSTATUS RtlMultiByteToUnicodeN(
+WSK_INLINE NTSTATUS RtlMultiByteToUnicodeN(
     PWSTR Destination, ULONG DestinationBytes, PULONG ActualBytes, PCSTR Source, ULONG SourceBytes) {
     RtlUTF8ToUnicodeN(Destination, DestinationBytes, ActualBytes, Source, SourceBytes);
     return STATUS_SUCCESS;

@@ -85,8 +85,8 @@ PVOID RtlEnumerateGenericTableWithoutSplayingAvl(PRTL_AVL_TABLE Table, PVOID *Re
 /// The element with the number `Index` in the table's order, NULL beyond the last. Walks from the first.
 PVOID RtlGetElementGenericTableAvl(PRTL_AVL_TABLE Table, ULONG Index);
 
-FORCEINLINE ULONG RtlNumberGenericTableElementsAvl(PRTL_AVL_TABLE Table) { return Table->NumberGenericTableElements; }
-FORCEINLINE BOOLEAN RtlIsGenericTableEmptyAvl(PRTL_AVL_TABLE Table) { return Table->NumberGenericTableElements == 0; }
+WSK_INLINE ULONG RtlNumberGenericTableElementsAvl(PRTL_AVL_TABLE Table) { return Table->NumberGenericTableElements; }
+WSK_INLINE BOOLEAN RtlIsGenericTableEmptyAvl(PRTL_AVL_TABLE Table) { return Table->NumberGenericTableElements == 0; }
 
 // The older kind, which also remembers the order of insertion. A source that defines RTL_USE_AVL_TABLES gets the kind
 // above under these names.
@@ -135,8 +135,8 @@ PVOID RtlEnumerateGenericTableWithoutSplaying(PRTL_GENERIC_TABLE Table, PVOID *R
 /// The element with the number `Index` in the order of insertion, NULL beyond the last.
 PVOID RtlGetElementGenericTable(PRTL_GENERIC_TABLE Table, ULONG Index);
 
-FORCEINLINE ULONG RtlNumberGenericTableElements(PRTL_GENERIC_TABLE Table) { return Table->NumberGenericTableElements; }
-FORCEINLINE BOOLEAN RtlIsGenericTableEmpty(PRTL_GENERIC_TABLE Table) {
+WSK_INLINE ULONG RtlNumberGenericTableElements(PRTL_GENERIC_TABLE Table) { return Table->NumberGenericTableElements; }
+WSK_INLINE BOOLEAN RtlIsGenericTableEmpty(PRTL_GENERIC_TABLE Table) {
     return Table->NumberGenericTableElements == 0;
 }
 #endif

@@ -76,6 +76,8 @@ enum ColumnOpening {
         if request.pointee.status < 0 {
             ColumnClosing.discard(ColumnState.of(slot))
         } else {
+            let state = ColumnState.of(slot)
+            if slot.pointee.column.pointee.above == nil { clinux_store_u32(&state.isGivenOut, 1) }
             request.pointee.socket = slot
             request.pointee.socket_generation = slot.pointee.column.pointee.generation
         }

@@ -76,7 +76,8 @@ public func ExLocalTimeToSystemTime(_ local: PLARGE_INTEGER?, _ system: PLARGE_I
 /// Seconds of Unix time; answers whether there are as many in 32 bits.
 @c @implementation
 public func RtlTimeToSecondsSince1970(_ time: PLARGE_INTEGER?, _ seconds: UnsafeMutablePointer<UInt32>?) -> UInt8 {
-    guard let time, let exact = UInt32(exactly: time.pointee.QuadPart / Calendar.unit - Calendar.epoch) else { return 0 }
+    guard let time, let exact = UInt32(exactly: time.pointee.QuadPart / Calendar.unit - Calendar.epoch)
+    else { return 0 }
     seconds?.pointee = exact
     return 1
 }
