@@ -68,7 +68,7 @@ enum ColumnAccepting {
             guard start < state.chain.instanceCount else { return lamina_complete(slot, request, -ENODEV, 0) }
             var arguments = arguments.pointee
             arguments.flags = 0
-            let (opened, status) = ColumnOpening.open(
+            return ColumnOpening.open(
                 state.chain,
                 start: start,
                 arguments: arguments,
@@ -76,10 +76,9 @@ enum ColumnAccepting {
                 client: indications,
                 context: context,
                 above: slot,
+                lower: lower,
                 request: request
-            )
-            lower.pointee = opened
-            return status
+            ).status
         }
 
     /// `close_below`.
