@@ -117,6 +117,8 @@ extension UnsafeMutablePointer<AddressWatch> {
     }
 
     fileprivate func ready() {
+        // What nobody waits for stays for whoever comes next.
+        guard !pointee.waiting.isEmpty else { return }
         let status = clinux_addresses_changed(pointee.descriptor)
         if status != 0 {
             pointee.waiting.end(min(status, 0))
