@@ -221,10 +221,13 @@ enum Datagram {
         header.msg_control = message.pointee.control
         header.msg_controllen = message.pointee.control == nil ? 0 : message.pointee.control_length
         let messageFlags = flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 ? Stream.peek : 0
-        var received: Int
-        repeat {
-            received = clinux_raw_receive_message(state.pointee.descriptor, &header, messageFlags)
-        } while received == -Int(EINTR)
+        func take() -> Int {
+            while true {
+                let received = clinux_raw_receive_message(state.pointee.descriptor, &header, messageFlags)
+                if received != -Int(EINTR) { return received }
+            }
+        }
+        let received = messageFlags == 0 ? state.reading(nil, take) : take()
         guard received >= 0 else { return received }
         message.pointee.address?.finish(header.msg_namelen)
         message.pointee.control_length = header.msg_controllen

@@ -76,8 +76,13 @@ extension UnsafeMutablePointer<LaneGroup> {
 
     /// Takes the lock.
     public func lock() {
-        if field(\.epoch).pointee != ForkEpoch.current { renew() }
+        renewIfForked()
         pthread_mutex_lock(field(\.mutex))
+    }
+
+    /// In a child process, forgets what is the parent's. Where it isn't one, two loads.
+    public func renewIfForked() {
+        if field(\.epoch).pointee != ForkEpoch.current { renew() }
     }
 
     /// In a child process the lock may be held by a thread that is gone, and what waits is the parent's.
@@ -359,15 +364,30 @@ extension UnsafeMutablePointer<Lane> {
     /// Tries again what waits: the descriptor is ready, or the peer did something. Completes on this thread.
     public func wake() {
         group.lock()
-        if isBlocked {
-            clinux_store_u32(field(\.state), Lane.contended)
-            group.pointee.busy += 1
-            group.unlock()
-            drain()
-        } else {
+        let mustDrain = take()
+        group.unlock()
+        if mustDrain { drain() }
+    }
+
+    /// The first half of `wake`, under the lock, for the engine: an operation that a waiting thread polls for is left
+    /// to that thread. True: the caller gives the lock back, and calls `endWake`.
+    public func beginWake() -> Bool {
+        if let first = pointee.first, first.pointee.isDriven, isBlocked { return false }
+        return take()
+    }
+
+    /// The other half.
+    public func endWake() { drain() }
+
+    /// Takes the lane where something waits in it; else whoever is inside tries again. Under the lock.
+    private func take() -> Bool {
+        guard isBlocked else {
             pointee.isAwaken = clinux_load_u32(field(\.state)) != Lane.free
-            group.unlock()
+            return false
         }
+        clinux_store_u32(field(\.state), Lane.contended)
+        group.pointee.busy += 1
+        return true
     }
 
     /// Fails everything that waits now.
