@@ -3,32 +3,14 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "check.h"
+#include "pairs.h"
 
-enum { CHILDREN = 40, PATIENCE = 10000 };
+enum { CHILDREN = 40 };
 
 // Seen by every process.
 static struct { uint32_t in_parent, in_child; } *completions;
 static pid_t parent;
 static uint32_t is_over;
-
-typedef struct pair { lamina_socket listener, client, server; } pair;
-
-static pair connect_pair(lamina_chain *chain) {
-    pair made;
-    made.listener = open_listener(chain);
-    const lamina_address address = loopback(port_of(made.listener));
-    made.client = open_socket(chain, SOCK_STREAM, LAMINA_CONNECTION);
-    CHECK_STATUS(lamina_wait_connect(made.client, &address, lamina_deadline_after_ms(PATIENCE), &error), 0);
-    CHECK_STATUS(lamina_wait_accept(made.listener, &made.server, 0, lamina_deadline_after_ms(PATIENCE), &error), 0);
-    return made;
-}
-
-static void close_pair(pair open) {
-    CHECK_STATUS(lamina_wait_close(open.client, &error), 0);
-    CHECK_STATUS(lamina_wait_close(open.server, &error), 0);
-    CHECK_STATUS(lamina_wait_close(open.listener, &error), 0);
-}
 
 static void echo(pair open) {
     char bytes[4];
@@ -42,13 +24,6 @@ static lamina_status completed(lamina_slot *slot, lamina_request *request, void 
     (void)slot, (void)request, (void)context;
     __atomic_add_fetch(getpid() == parent ? &completions->in_parent : &completions->in_child, 1, __ATOMIC_SEQ_CST);
     return 0;
-}
-
-static void await(uint32_t *counter, uint32_t count) {
-    for (int rounds = 0; __atomic_load_n(counter, __ATOMIC_SEQ_CST) < count; rounds++) {
-        CHECK(rounds < PATIENCE);
-        usleep(1000);
-    }
 }
 
 static void finish(pid_t child) {
