@@ -160,7 +160,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Benchmarks",
-            exclude: ["Fixtures"],
+            exclude: ["Fixtures", "SwiftNIO"],
             swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]
         ),

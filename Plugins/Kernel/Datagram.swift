@@ -3,12 +3,9 @@ import CLinux
 import Glibc
 import LaminaProvider
 
-/// Sends and receives datagrams, one or many by one system call. A datagram leaves and comes whole, so a call needs no
-/// turn in the lane while nothing waits there.
+/// Sends and receives datagrams, one or many by one system call. A datagram leaves whole, so a send of one needs no turn
+/// in the lane while nothing waits there.
 enum Datagram {
-    /// The most datagrams of one system call.
-    private static let batch = 32
-
     @inline(__always)
     static func sendTo(
         _ slot: Slot,
@@ -35,8 +32,18 @@ enum Datagram {
     ) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
         guard flags == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
-        guard count > 0 else { return lamina_complete(slot, request, 0, 0) }
-        return wait(slot, state, messages, messages, Int(count), request)
+        let lane = state.output
+        guard lane.enter() else { return wait(slot, state, messages, messages, Int(count), request) }
+        var batch = DatagramBatch(state, messages, messages, count: Int(count), flags: Stream.noSignal)
+        let status = batch.send()
+        guard status == -EAGAIN else { return lane.leave(slot, request, status, batch.bytes) }
+        if request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0 {
+            return lane.leave(slot, request, batch.done > 0 ? 0 : -EAGAIN, batch.bytes)
+        }
+        let operation = makeSend(slot, state, messages, messages, Int(count), request)
+        operation?.pointee.messagesDone = batch.done
+        operation?.pointee.moved = batch.bytes
+        return lane.submit(operation, slot, request, isInside: true)
     }
 
     /// Sends through an operation.
@@ -49,10 +56,22 @@ enum Datagram {
         _ count: Int,
         _ request: Request
     ) -> lamina_status {
-        let lane = state.output
+        run(makeSend(slot, state, messages, results, count, request), state.output, slot, request) {
+            attemptSend($0, state)
+        }
+    }
+
+    private static func makeSend(
+        _ slot: Slot,
+        _ state: UnsafeMutablePointer<SocketState>,
+        _ messages: UnsafePointer<lamina_message>,
+        _ results: UnsafeMutablePointer<lamina_message>?,
+        _ count: Int,
+        _ request: Request
+    ) -> UnsafeMutablePointer<Operation>? {
         let made = UnsafeMutablePointer<Operation>.make(
             LAMINA_ENTRY_SEND_MESSAGES,
-            lane,
+            state.output,
             slot,
             request,
             messages: messages,
@@ -61,7 +80,7 @@ enum Datagram {
             flags: 0,
             isSend: true
         )
-        return run(Lanes.drive(made, state, POLLOUT), lane, slot, request) { attemptSend($0, state) }
+        return Lanes.drive(made, state, POLLOUT)
     }
 
     private static func run(
@@ -95,14 +114,18 @@ enum Datagram {
 
     /// Fills in what to send. Not nil: the message can't be sent.
     @inline(__always)
-    private static func fill(_ header: inout msghdr, _ message: UnsafePointer<lamina_message>) -> Int32? {
+    static func fill(_ header: inout msghdr, _ message: UnsafePointer<lamina_message>) -> Int32? {
         header = Stream.header(message.pointee.buffers, Int(message.pointee.buffer_count))
         guard Int(message.pointee.buffer_count) <= Stream.longestVector else { return -EMSGSIZE }
         if let address = message.pointee.address {
+            switch Int(address.pointee.form) {
+            case LAMINA_ADDRESS_SOCKET:
+                header.msg_name = address.bytes
+                header.msg_namelen = address.pointee.length
+            case LAMINA_ADDRESS_NONE: break
             // Names are resolved by whoever opens a conversation, not for each datagram.
-            guard address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else { return -EAFNOSUPPORT }
-            header.msg_name = address.bytes
-            header.msg_namelen = address.pointee.length
+            default: return -EAFNOSUPPORT
+            }
         }
         header.msg_control = message.pointee.control
         header.msg_controllen = message.pointee.control_length
@@ -114,35 +137,20 @@ enum Datagram {
         _ state: UnsafeMutablePointer<SocketState>
     ) -> Outcome {
         guard let messages = operation.pointee.messages else { return .ended }
-        return withUnsafeTemporaryAllocation(of: clinux_message.self, capacity: batch) { headers in
-            while operation.pointee.messagesDone < operation.pointee.messageCount {
-                let done = operation.pointee.messagesDone
-                var count = 0
-                while count < batch, done + count < operation.pointee.messageCount {
-                    headers[count] = clinux_message()
-                    if let status = fill(&headers[count].header, messages + done + count) {
-                        if count > 0 { break }
-                        operation.pointee.status = status
-                        return .ended
-                    }
-                    count += 1
-                }
-                guard let first = headers.baseAddress else { return .ended }
-                let sent = clinux_raw_send_messages(state.pointee.descriptor, first, UInt32(count), Stream.noSignal)
-                if sent == -EINTR { continue }
-                if sent == -EAGAIN { return .blocked }
-                guard sent > 0 else {
-                    operation.pointee.status = sent
-                    return .ended
-                }
-                for index in 0..<Int(sent) {
-                    operation.pointee.moved += UInt64(headers[index].length)
-                    operation.pointee.results?[done + index].bytes = UInt64(headers[index].length)
-                }
-                operation.pointee.messagesDone += Int(sent)
-            }
-            return .ended
-        }
+        var batch = DatagramBatch(
+            state,
+            messages,
+            operation.pointee.results,
+            count: operation.pointee.messageCount,
+            done: operation.pointee.messagesDone,
+            flags: Stream.noSignal
+        )
+        let status = batch.send()
+        operation.pointee.messagesDone = batch.done
+        operation.pointee.moved += batch.bytes
+        if status == -EAGAIN { return .blocked }
+        operation.pointee.status = status
+        return .ended
     }
 
     @inline(__always)
@@ -154,15 +162,17 @@ enum Datagram {
     ) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
         guard flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
-        if state.input.isFree {
-            let received = receive(state, message.pointee.buffers, message, flags)
-            if received >= 0 {
-                state.pointee.indicator?.resume()
-                return lamina_complete(slot, request, 0, UInt64(received))
-            }
-            if received != -Int(EAGAIN) { return lamina_complete(slot, request, Int32(received), 0) }
+        let lane = state.input
+        guard lane.enter() else { return wait(slot, state, message, 1, LAMINA_ENTRY_RECEIVE_FROM, flags, request) }
+        let received = receive(state, message, flags)
+        if received >= 0 {
+            state.pointee.indicator?.resume()
+            return lane.leave(slot, request, 0, UInt64(received))
         }
-        return wait(slot, state, message, 1, LAMINA_ENTRY_RECEIVE_FROM, flags, request)
+        let isTry = request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0
+        guard received == -Int(EAGAIN), !isTry else { return lane.leave(slot, request, Int32(received), 0) }
+        let operation = makeReceive(slot, state, message, 1, LAMINA_ENTRY_RECEIVE_FROM, flags, request)
+        return lane.submit(operation, slot, request, isInside: true)
     }
 
     static func receiveMessages(
@@ -176,7 +186,17 @@ enum Datagram {
         guard flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0, count > 0 else {
             return lamina_complete(slot, request, -EINVAL, 0)
         }
-        return wait(slot, state, messages, Int(count), LAMINA_ENTRY_RECEIVE_MESSAGES, flags, request)
+        let lane = state.input
+        guard lane.enter() else {
+            return wait(slot, state, messages, Int(count), LAMINA_ENTRY_RECEIVE_MESSAGES, flags, request)
+        }
+        var batch = DatagramBatch(state, messages, messages, count: Int(count), flags: callFlags(flags))
+        let status = batch.receive()
+        if status == 0 { state.pointee.indicator?.resume() }
+        let isTry = request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0
+        guard status == -EAGAIN, !isTry else { return lane.leave(slot, request, status, UInt64(batch.done)) }
+        let operation = makeReceive(slot, state, messages, Int(count), LAMINA_ENTRY_RECEIVE_MESSAGES, flags, request)
+        return lane.submit(operation, slot, request, isInside: true)
     }
 
     /// Receives through an operation.
@@ -190,10 +210,23 @@ enum Datagram {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        let lane = state.input
+        run(makeReceive(slot, state, messages, count, kind, flags, request), state.input, slot, request) {
+            attemptReceive($0, state)
+        }
+    }
+
+    private static func makeReceive(
+        _ slot: Slot,
+        _ state: UnsafeMutablePointer<SocketState>,
+        _ messages: UnsafeMutablePointer<lamina_message>,
+        _ count: Int,
+        _ kind: Int,
+        _ flags: UInt32,
+        _ request: Request
+    ) -> UnsafeMutablePointer<Operation>? {
         let made = UnsafeMutablePointer<Operation>.make(
             kind,
-            lane,
+            state.input,
             slot,
             request,
             messages: messages,
@@ -202,41 +235,58 @@ enum Datagram {
             flags: flags,
             isSend: false
         )
-        return run(Lanes.drive(made, state, POLLIN), lane, slot, request) { attemptReceive($0, state) }
+        return Lanes.drive(made, state, POLLIN)
     }
 
     /// One datagram into `message`: the bytes received, or a negative errno.
     @inline(__always)
     static func receive(
         _ state: UnsafeMutablePointer<SocketState>,
-        _ buffers: UnsafePointer<lamina_buffer>?,
         _ message: UnsafeMutablePointer<lamina_message>,
         _ flags: UInt32
     ) -> Int {
-        var header = Stream.header(buffers, Int(message.pointee.buffer_count))
+        var header = room(message)
+        let callFlags = callFlags(flags)
+        func take() -> Int {
+            while true {
+                let received = clinux_raw_receive_message(state.pointee.descriptor, &header, callFlags)
+                if received != -Int(EINTR) { return received }
+            }
+        }
+        // What is only looked at stays.
+        let received = callFlags == 0 ? state.reading(nil, take) : take()
+        if received >= 0 { finish(message, header, received) }
+        return received
+    }
+
+    @inline(__always)
+    private static func callFlags(_ flags: UInt32) -> Int32 {
+        flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 ? Stream.peek : 0
+    }
+
+    /// Where a datagram that comes is to go.
+    @inline(__always)
+    static func room(_ message: UnsafePointer<lamina_message>) -> msghdr {
+        var header = Stream.header(message.pointee.buffers, Int(message.pointee.buffer_count))
         if let address = message.pointee.address {
             header.msg_name = address.bytes
             header.msg_namelen = UnsafeMutablePointer<lamina_address>.capacity
         }
         header.msg_control = message.pointee.control
         header.msg_controllen = message.pointee.control == nil ? 0 : message.pointee.control_length
-        let messageFlags = flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 ? Stream.peek : 0
-        func take() -> Int {
-            while true {
-                let received = clinux_raw_receive_message(state.pointee.descriptor, &header, messageFlags)
-                if received != -Int(EINTR) { return received }
-            }
-        }
-        let received = messageFlags == 0 ? state.reading(nil, take) : take()
-        guard received >= 0 else { return received }
+        return header
+    }
+
+    /// Writes what came with a datagram of `length` bytes.
+    @inline(__always)
+    static func finish(_ message: UnsafeMutablePointer<lamina_message>, _ header: msghdr, _ length: Int) {
         message.pointee.address?.finish(header.msg_namelen)
         message.pointee.control_length = header.msg_controllen
         var marks: UInt32 = 0
         if header.msg_flags & Int32(MSG_TRUNC) != 0 { marks |= UInt32(LAMINA_MESSAGE_TRUNCATED) }
         if header.msg_flags & Int32(MSG_CTRUNC) != 0 { marks |= UInt32(LAMINA_MESSAGE_CONTROL_TRUNCATED) }
         message.pointee.flags = marks
-        message.pointee.bytes = UInt64(received)
-        return received
+        message.pointee.bytes = UInt64(length)
     }
 
     /// Receives what is there, up to the operation's messages: at least one.
@@ -245,21 +295,20 @@ enum Datagram {
         _ state: UnsafeMutablePointer<SocketState>
     ) -> Outcome {
         guard let messages = operation.pointee.messages, let results = operation.pointee.results else { return .ended }
-        defer { if operation.pointee.messagesDone > 0 { state.pointee.indicator?.resume() } }
+        var batch = DatagramBatch(
+            state,
+            messages,
+            results,
+            count: operation.pointee.messageCount,
+            flags: callFlags(operation.pointee.flags)
+        )
+        let status = batch.receive()
+        if status == -EAGAIN { return .blocked }
+        if status == 0 { state.pointee.indicator?.resume() }
+        operation.pointee.status = status
+        operation.pointee.messagesDone = batch.done
         let isOne = operation.pointee.kind == UInt32(LAMINA_ENTRY_RECEIVE_FROM)
-        let isPeek = operation.pointee.flags & UInt32(LAMINA_RECEIVE_PEEK) != 0
-        while operation.pointee.messagesDone < operation.pointee.messageCount {
-            let done = operation.pointee.messagesDone
-            let received = receive(state, messages[done].buffers, results + done, operation.pointee.flags)
-            if received == -Int(EAGAIN) { return done > 0 ? .ended : .blocked }
-            guard received >= 0 else {
-                if done == 0 { operation.pointee.status = Int32(received) }
-                return .ended
-            }
-            operation.pointee.messagesDone += 1
-            operation.pointee.moved += isOne ? UInt64(received) : 1
-            if isPeek { break }
-        }
+        operation.pointee.moved = isOne ? batch.bytes : UInt64(batch.done)
         return .ended
     }
 }

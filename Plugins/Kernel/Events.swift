@@ -180,7 +180,7 @@ extension Datagram {
             message.address = room.pointee.address
             message.control = room.pointee.control
             message.control_length = room.pointee.controlLength
-            let received = receive(state, message.buffers, &message, 0)
+            let received = receive(state, &message, 0)
             room.pointee.controlLength = received < 0 ? 0 : message.control_length
             room.pointee.flags = message.flags
             return received

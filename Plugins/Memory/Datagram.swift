@@ -43,6 +43,7 @@ enum Datagram {
         guard length <= longest else { return -Int(EMSGSIZE) }
         var target = mailbox.remote
         if let address = message.pointee.address, address.pointee.form != UInt16(LAMINA_ADDRESS_NONE) {
+            guard address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else { return -Int(EAFNOSUPPORT) }
             guard let endpoint = Endpoint(address) else { return -Int(EINVAL) }
             target = endpoint.reached
         }
@@ -104,26 +105,20 @@ enum Datagram {
         }
         guard flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
         let lane = mailbox.input
-        if kind == LAMINA_ENTRY_RECEIVE_FROM, lane.enter() {
-            if let received = receiveOne(mailbox, messages.pointee.buffers, messages, flags) {
-                mailbox.pointee.indicator?.resume()
-                return lane.leave(slot, request, 0, UInt64(received))
-            }
+        guard lane.enter() else {
             return lane.submit(
                 make(lane, slot, messages, count, kind, flags, request),
                 slot,
                 request,
-                isInside: true
+                isInside: false
             )
         }
-        guard let operation = make(lane, slot, messages, count, kind, flags, request) else {
-            return lamina_complete(slot, request, -ENOMEM, 0)
+        let came = receive(mailbox, messages, messages, count, flags)
+        if came.count > 0 {
+            return lane.leave(slot, request, 0, kind == LAMINA_ENTRY_RECEIVE_FROM ? came.bytes : UInt64(came.count))
         }
-        guard lane.enter() else { return lane.submit(operation, slot, request, isInside: false) }
-        guard attempt(operation) == .ended else { return lane.submit(operation, slot, request, isInside: true) }
-        let (status, moved) = (operation.pointee.status, operation.pointee.moved)
-        operation.discard()
-        return lane.leave(slot, request, status, moved)
+        if request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0 { return lane.leave(slot, request, -EAGAIN, 0) }
+        return lane.submit(make(lane, slot, messages, count, kind, flags, request), slot, request, isInside: true)
     }
 
     private static func make(
@@ -153,31 +148,45 @@ enum Datagram {
         guard let state = operation.pointee.slot.state, let mailbox = state.pointee.mailbox,
             let messages = operation.pointee.messages, let results = operation.pointee.results
         else { return .ended }
-        defer { if operation.pointee.messagesDone > 0 { mailbox.pointee.indicator?.resume() } }
+        let came = receive(mailbox, messages, results, operation.pointee.messageCount, operation.pointee.flags)
+        guard came.count > 0 else { return .blocked }
         let isOne = operation.pointee.kind == UInt32(LAMINA_ENTRY_RECEIVE_FROM)
-        let isPeek = operation.pointee.flags & UInt32(LAMINA_RECEIVE_PEEK) != 0
-        while operation.pointee.messagesDone < operation.pointee.messageCount {
-            let done = operation.pointee.messagesDone
-            let received = receiveOne(mailbox, messages[done].buffers, results + done, operation.pointee.flags)
-            guard let received else { return done > 0 ? .ended : .blocked }
-            operation.pointee.messagesDone += 1
-            operation.pointee.moved += isOne ? UInt64(received) : 1
-            if isPeek { break }
-        }
+        operation.pointee.messagesDone = came.count
+        operation.pointee.moved = isOne ? came.bytes : UInt64(came.count)
         return .ended
     }
 
-    /// One datagram into `message`, with buffers of the operation's own: the bytes, or nil if none is there.
+    /// Receives what is there, up to `count` datagrams, and tells how many there were and their bytes.
+    private static func receive(
+        _ mailbox: UnsafeMutablePointer<Mailbox>,
+        _ messages: UnsafePointer<lamina_message>,
+        _ results: UnsafeMutablePointer<lamina_message>,
+        _ count: Int,
+        _ flags: UInt32
+    ) -> (count: Int, bytes: UInt64) {
+        // What is only looked at stays, and would come again.
+        let most = flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 ? 1 : count
+        var done = 0
+        var bytes: UInt64 = 0
+        while done < most, let received = receiveOne(mailbox, messages + done, results + done, flags) {
+            bytes += UInt64(received)
+            done += 1
+        }
+        if done > 0 { mailbox.pointee.indicator?.resume() }
+        return (done, bytes)
+    }
+
+    /// One datagram where `message` says; what came with it is written to `result`. The bytes, or nil if none is there.
     static func receiveOne(
         _ mailbox: UnsafeMutablePointer<Mailbox>,
-        _ buffers: UnsafePointer<lamina_buffer>?,
-        _ message: UnsafeMutablePointer<lamina_message>,
+        _ message: UnsafePointer<lamina_message>,
+        _ result: UnsafeMutablePointer<lamina_message>,
         _ flags: UInt32
     ) -> Int? {
         guard let letter = mailbox.take() else { return nil }
         var moved = 0
         for index in 0..<Int(message.pointee.buffer_count) {
-            guard let buffer = buffers?[index], let base = buffer.base else { continue }
+            guard let buffer = message.pointee.buffers?[index], let base = buffer.base else { continue }
             let chunk = min(buffer.length, letter.pointee.length - moved)
             memcpy(base, letter.bytes + moved, chunk)
             moved += chunk
@@ -185,9 +194,9 @@ enum Datagram {
         if let address = message.pointee.address {
             letter.pointee.sender.write(address, for: mailbox.pointee.state.pointee.family)
         }
-        message.pointee.control_length = 0
-        message.pointee.flags = moved < letter.pointee.length ? UInt32(LAMINA_MESSAGE_TRUNCATED) : 0
-        message.pointee.bytes = UInt64(moved)
+        result.pointee.control_length = 0
+        result.pointee.flags = moved < letter.pointee.length ? UInt32(LAMINA_MESSAGE_TRUNCATED) : 0
+        result.pointee.bytes = UInt64(moved)
         if flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 { mailbox.putBack(letter) } else { letter.discard() }
         return moved
     }

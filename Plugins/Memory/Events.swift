@@ -76,7 +76,7 @@ enum Events {
                     message.buffers = UnsafePointer(buffer)
                     message.buffer_count = 1
                     message.address = room.pointee.address
-                    let received = Datagram.receiveOne(mailbox, message.buffers, &message, 0)
+                    let received = withUnsafeMutablePointer(to: &message) { Datagram.receiveOne(mailbox, $0, $0, 0) }
                     room.pointee.controlLength = 0
                     room.pointee.flags = message.flags
                     return received ?? -Int(EAGAIN)

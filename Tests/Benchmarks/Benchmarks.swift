@@ -11,8 +11,9 @@ struct Benchmarks: ParsableCommand {
             of one run are to be compared. Build in release mode: swift run -c release Benchmarks
 
             The data path needs the kernel provider (swift build -c release --product LaminaKernel), start-up an \
-            installed tree (./install.sh --prefix .build/lamina, or where LAMINA_PREFIX says); what is missing is \
-            left out with a note.
+            installed tree (./install.sh --prefix .build/lamina, or where LAMINA_PREFIX says), and the comparison with \
+            SwiftNIO a program from a package of its own (\(NIOServer.buildCommand)); what is missing is left out \
+            with a note.
             """
     )
 
@@ -44,6 +45,8 @@ enum Benchmark: String, CaseIterable, ExpressibleByArgument {
     case callPath = "call-path"
     case loopback
     case connections
+    case transfers
+    case datagrams
     case idle
     case startUp = "start-up"
 
@@ -53,7 +56,9 @@ enum Benchmark: String, CaseIterable, ExpressibleByArgument {
         switch self {
         case .callPath: try CallPath(settings).run()
         case .loopback: try Loopback(settings).run()
-        case .connections: try Connections(settings).run()
+        case .connections: try Servers(settings).connections()
+        case .transfers: try Servers(settings).transfers()
+        case .datagrams: try Servers(settings).datagrams()
         case .idle: try Idle(settings).run()
         case .startUp: try StartUp(settings).run()
         }

@@ -24,7 +24,7 @@ struct Idle {
         for (base, file, count) in [
             ("kernel", "libLaminaKernel.so", 15_000 / divisor), ("memory", "libLaminaMemory.so", 100_000 / divisor),
         ] {
-            if base == "kernel" { try Self.raiseDescriptorLimit(to: count + 200) }
+            if base == "kernel" { try Descriptors.raiseLimit(to: count + 200) }
             let (bytes, time) = try measure(try PackageTree.plugin(file), count, &sockets)
             table.add("base \(base)", [Double(count), bytes, time])
             table.goals.append(
@@ -59,16 +59,6 @@ struct Idle {
         let bytes = try Self.residentBytes() - before - pairs * 2 * MemoryLayout<Socket>.stride
         sockets += handles + [listener]
         return (Double(bytes) / Double(pairs * 2), time / Double(pairs * 2))
-    }
-
-    private static func raiseDescriptorLimit(to count: Int) throws {
-        var limit = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        guard limit.rlim_cur < count else { return }
-        limit.rlim_cur = min(limit.rlim_max, rlim_t(count))
-        guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur >= count else {
-            throw BenchmarkError("\(count) descriptors are needed, and \(limit.rlim_max) allowed: raise ulimit -n")
-        }
     }
 
     /// Of memory that the process has in use.

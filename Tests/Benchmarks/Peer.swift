@@ -14,8 +14,7 @@ struct Peer {
 
     /// Starts the thread. It ends when the connection does.
     static func start<Far: Link>(_ far: @escaping @Sendable () throws -> Far) throws {
-        let body = Body {
-            Processors.pin(to: 0)
+        _ = try PinnedThread(on: 0) {
             do {
                 let link = try far()
                 defer { link.close() }
@@ -23,27 +22,6 @@ struct Peer {
             } catch {
                 // The near end sees the connection end, and says so.
             }
-        }
-        var thread = pthread_t()
-        let failure = pthread_create(
-            &thread,
-            nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            },
-            Unmanaged.passRetained(body).toOpaque()
-        )
-        guard failure == 0 else { throw BenchmarkError("no thread: \(String(cString: strerror(failure)))") }
-        pthread_detach(thread)
-    }
-
-    private final class Body: Sendable {
-        let run: @Sendable () -> Void
-
-        init(_ run: @escaping @Sendable () -> Void) {
-            self.run = run
         }
     }
 

@@ -13,25 +13,38 @@ struct Samples {
     }
 
     /// The middle one.
-    var median: Double {
+    var median: Double { quantile(0.5) }
+
+    /// The value that this part of the others is below.
+    func quantile(_ part: Double) -> Double {
         let sorted = values.sorted()
-        return sorted.isEmpty ? .nan : sorted[sorted.count / 2]
+        return sorted.isEmpty ? .nan : sorted[min(Int(Double(sorted.count) * part), sorted.count - 1)]
+    }
+
+    /// Each of these in proportion to the one that was measured in the same round.
+    func ratios(to base: Samples) -> Samples {
+        Samples(zip(values, base.values).map { $0 / $1 })
     }
 }
 
 extension Samples {
     /// Runs each of these `rounds` times, taking turns, so that what disturbs the machine disturbs all of them alike.
-    /// Answers the median of what each answered.
-    static func medians(of runs: [() throws -> Double], rounds: Int) throws -> [Double] {
+    /// Answers what each answered, round by round.
+    static func rounds(of runs: [() throws -> Double], count: Int) throws -> [Samples] {
         var samples = [Samples](repeating: Samples(), count: runs.count)
-        for round in 0..<rounds {
+        for round in 0..<count {
             // Each round begins elsewhere: nothing is always measured behind the same neighbour.
             for offset in 0..<runs.count {
                 let index = (offset + round) % runs.count
                 samples[index].add(try runs[index]())
             }
         }
-        return samples.map(\.median)
+        return samples
+    }
+
+    /// The median of what each of these answered, `rounds` times.
+    static func medians(of runs: [() throws -> Double], rounds count: Int) throws -> [Double] {
+        try rounds(of: runs, count: count).map(\.median)
     }
 }
 

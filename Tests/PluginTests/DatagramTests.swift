@@ -69,55 +69,6 @@ struct DatagramTests {
         for socket in [one, two] { try await socket.closed() }
     }
 
-    @Test("Many datagrams travel by one call", arguments: BaseProvider.allCases)
-    func many(base: BaseProvider) throws {
-        let chain = try base.chain()
-        let (one, two) = (try bound(chain), try bound(chain))
-        var target = try two.waiting.localAddress().c
-        var bytes: [UInt8] = Array(0..<40)
-        var request = lamina_request()
-        let sent = bytes.withUnsafeMutableBytes { bytes -> lamina_status in
-            var buffers = (0..<40).map { lamina_buffer(base: bytes.baseAddress, length: $0) }
-            return buffers.withUnsafeMutableBufferPointer { buffers in
-                withUnsafeMutablePointer(to: &target) { target in
-                    var messages = (0..<40).map { index in
-                        var message = lamina_message()
-                        message.buffers = buffers.baseAddress.map { UnsafePointer($0 + index) }
-                        message.buffer_count = 1
-                        message.address = target
-                        return message
-                    }
-                    lamina_request_prepare(&request, nil, nil)
-                    request.flags = UInt32(LAMINA_REQUEST_TRY)
-                    let status = lamina_socket_send_messages(one.handle, &messages, 40, 0, &request)
-                    #expect(messages.map(\.bytes) == (0..<40).map { UInt64($0) })
-                    return status
-                }
-            }
-        }
-        #expect(sent == 0 && request.bytes == (0..<40).reduce(0, +))
-        var room = [UInt8](repeating: 0, count: 64 * 64)
-        room.withUnsafeMutableBytes { room in
-            var buffers = (0..<64).map { index in
-                lamina_buffer(base: room.baseAddress.map { $0 + 64 * index }, length: 64)
-            }
-            buffers.withUnsafeMutableBufferPointer { buffers in
-                var messages = (0..<64).map { index in
-                    var message = lamina_message()
-                    message.buffers = buffers.baseAddress.map { UnsafePointer($0 + index) }
-                    message.buffer_count = 1
-                    return message
-                }
-                lamina_request_prepare(&request, nil, nil)
-                request.flags = UInt32(LAMINA_REQUEST_TRY)
-                #expect(lamina_socket_receive_messages(two.handle, &messages, 64, 0, &request) == 0)
-                #expect(request.bytes == 40)
-                #expect(messages.prefix(40).map(\.bytes) == (0..<40).map { UInt64($0) })
-            }
-        }
-        for socket in [one, two] { try socket.waiting.close() }
-    }
-
     @Test("Unix datagram sockets reach each other by name", arguments: BaseProvider.allCases)
     func unix(base: BaseProvider) throws {
         let directory = try SocketDirectory()

@@ -164,6 +164,12 @@ final class PendingCalls: @unchecked Sendable {
         start(0, flags: 0, { lamina_socket_enable_indications(socket.handle, set, clear, $1) })
     }
 
+    /// Starts any call.
+    @discardableResult
+    func call(_ body: (UnsafeMutablePointer<lamina_request>) -> lamina_status) -> lamina_status {
+        start(0, flags: 0, { body($1) })
+    }
+
     /// Cancels a call.
     func cancel(_ number: Int) {
         _ = Requests.cancel(calls[number].request)

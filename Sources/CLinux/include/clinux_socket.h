@@ -119,6 +119,16 @@ typedef struct clinux_message {
     unsigned int length;
 } clinux_message;
 
+/// The most messages of one system call that `clinux_with_messages` has room for.
+enum { clinux_most_messages = 64 };
+
+/// Calls `body` with room for `clinux_most_messages` on the stack, uninitialised, and answers what it answers.
+static inline int clinux_with_messages(
+    int (*body)(clinux_message *messages, void *context), void *context) {
+    clinux_message messages[clinux_most_messages];
+    return body(messages, context);
+}
+
 /// sendmmsg: how many messages were sent.
 static inline int clinux_raw_send_messages(int descriptor, clinux_message *messages, unsigned count, int flags) {
     return (int)clinux_raw_call(SYS_sendmmsg, descriptor, (long)messages, (long)count, flags, 0, 0);

@@ -36,14 +36,14 @@ enum Adapters {
         ColumnState.of(slot).instance(at: slot)?.table?.pointee
     }
 
-    /// send-messages as send-to, one by one; as with sendmmsg, what was sent before an error counts.
+    /// send-messages as send-to, one by one. Whoever only tries is content with a part.
     private static let sendMessages: lamina_send_messages_function = { slot, messages, count, flags, request in
         guard let sendTo = table(slot)?.send_to else { return lamina_complete(slot, request, -EOPNOTSUPP, 0) }
         var index = 0
         var total: UInt64 = 0
         return Relay(slot, request).run { status, bytes in
             if let status {
-                guard status >= 0 else { return index > 0 ? .end(0, total) : .end(status, 0) }
+                guard status >= 0 else { return .end(status == -EAGAIN && index > 0 ? 0 : status, total) }
                 messages[index].bytes = bytes
                 total += bytes
                 index += 1
@@ -56,7 +56,7 @@ enum Adapters {
     /// receive-messages as one receive-from.
     private static let receiveMessages: lamina_receive_messages_function = { slot, messages, count, flags, request in
         guard let receiveFrom = table(slot)?.receive_from, count > 0 else {
-            return lamina_complete(slot, request, count == 0 ? 0 : -EOPNOTSUPP, 0)
+            return lamina_complete(slot, request, count == 0 ? -EINVAL : -EOPNOTSUPP, 0)
         }
         return Relay(slot, request).run { status, bytes in
             guard let status else { return .issue { receiveFrom(slot, messages, flags, $0) } }
