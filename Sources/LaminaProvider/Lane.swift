@@ -123,7 +123,10 @@ extension UnsafeMutablePointer<LaneGroup> {
     }
 
     /// Undoes `pinLocked` while the caller has another reason to stay; under the lock.
-    public func unpinLocked() { pointee.busy -= 1 }
+    public func unpinLocked() {
+        // A child process that returns from what its parent began isn't counted any more.
+        if pointee.busy > 0 { pointee.busy -= 1 }
+    }
 
     /// Undoes `pin`; without the lock.
     public func release() {
@@ -135,7 +138,7 @@ extension UnsafeMutablePointer<LaneGroup> {
 
     /// One user less; under the lock. True: the caller must call `finish` once it has given the lock back.
     func drop() -> Bool {
-        pointee.busy -= 1
+        unpinLocked()
         guard pointee.isClosing, pointee.busy == 0, !pointee.isFinished else { return false }
         pointee.isFinished = true
         return true
@@ -466,7 +469,7 @@ extension UnsafeMutablePointer<Lane> {
     private func conclude(_ operation: UnsafeMutablePointer<Operation>) {
         complete(operation)
         group.lock()
-        group.pointee.busy -= 1
+        group.unpinLocked()
         group.unlock()
     }
 
