@@ -131,6 +131,11 @@ extension UnsafeMutablePointer<LaneGroup> {
     /// Undoes `pin`; without the lock.
     public func release() {
         lock()
+        releaseLocked()
+    }
+
+    /// The same for a caller that has the lock, which is given back.
+    func releaseLocked() {
         let isLast = drop()
         unlock()
         if isLast { pointee.actions.pointee.finish(pointee.owner) }
@@ -304,11 +309,15 @@ extension UnsafeMutablePointer<Lane> {
         }
         group.pointee.busy += 1
         if isInside { pushFront(operation) } else { append(operation) }
-        let mustDrain = isInside ? !block() : !hand()
-        if mustDrain { group.pointee.busy += 1 }
-        group.unlock()
-        if mustDrain { drain() }
+        leaveOperation(isInside ? block() : hand())
         return LAMINA_PENDING
+    }
+
+    /// Gives the lock back, and works off the list unless somebody else will.
+    private func leaveOperation(_ isLeft: Bool) {
+        guard !isLeft else { return group.unlock() }
+        group.pointee.busy += 1
+        drainLocked()
     }
 
     private func refuse(
@@ -367,9 +376,7 @@ extension UnsafeMutablePointer<Lane> {
     /// Tries again what waits: the descriptor is ready, or the peer did something. Completes on this thread.
     public func wake() {
         group.lock()
-        let mustDrain = take()
-        group.unlock()
-        if mustDrain { drain() }
+        if take() { drainLocked() } else { group.unlock() }
     }
 
     /// The first half of `wake`, under the lock, for the engine: an operation that a waiting thread polls for is left
@@ -411,36 +418,38 @@ extension UnsafeMutablePointer<Lane> {
 
     /// Works off the list. The caller is inside, and counted as busy until this returns.
     private func drain() {
-        while true {
-            group.lock()
-            guard let operation = pointee.first else {
-                pointee.isAwaken = false
-                if !group.pointee.isClosing {
-                    pointee.failure = 0
-                    group.pointee.actions.pointee.idle(self)
-                }
-                clinux_store_u32(field(\.state), Lane.free)
-                return dropAndFinish()
-            }
+        group.lock()
+        drainLocked()
+    }
+
+    /// The same for a caller that has the lock, which is given back.
+    private func drainLocked() {
+        while let operation = pointee.first {
             unlink(operation)
             let failure = pointee.failure
-            let isOurs = lamina_request_claim(operation.pointee.request) != 0
-            group.unlock()
             // A cancel that came first ends the operation itself.
-            guard isOurs else { continue }
+            guard lamina_request_claim(operation.pointee.request) != 0 else { continue }
+            group.unlock()
             operation.pointee.status = failure
             switch failure == 0 ? group.pointee.actions.pointee.attempt(operation) : .ended {
             case .ended: conclude(operation)
-            case .taken: break
+            case .taken: group.lock()
             case .blocked:
-                if wait(operation) { return }
+                group.lock()
+                if wait(operation) { return group.releaseLocked() }
             }
         }
+        pointee.isAwaken = false
+        if !group.pointee.isClosing {
+            pointee.failure = 0
+            group.pointee.actions.pointee.idle(self)
+        }
+        clinux_store_u32(field(\.state), Lane.free)
+        group.releaseLocked()
     }
 
-    /// Puts a tried operation back. True: the caller has left the lane.
+    /// Puts a tried operation back. True: the caller has left the lane. Under the lock.
     private func wait(_ operation: UnsafeMutablePointer<Operation>) -> Bool {
-        group.lock()
         let held = hold(operation)
         guard held == 0 else {
             group.unlock()
@@ -449,28 +458,14 @@ extension UnsafeMutablePointer<Lane> {
             return false
         }
         pushFront(operation)
-        guard block() else {
-            group.unlock()
-            return false
-        }
-        dropAndFinish()
-        return true
+        return block()
     }
 
-    /// Ends the caller's drain; gives back the lock, which it holds.
-    private func dropAndFinish() {
-        let group = group
-        let isLast = group.drop()
-        group.unlock()
-        if isLast { group.pointee.actions.pointee.finish(group.pointee.owner) }
-    }
-
-    /// Completes an operation; the caller is counted as busy besides.
+    /// Completes an operation, and takes the lock; the caller is counted as busy besides.
     private func conclude(_ operation: UnsafeMutablePointer<Operation>) {
         complete(operation)
         group.lock()
         group.unpinLocked()
-        group.unlock()
     }
 
     @discardableResult
@@ -501,10 +496,7 @@ extension UnsafeMutablePointer<Lane> {
             return end(operation)
         }
         append(operation)
-        let mustDrain = !hand()
-        if mustDrain { group.pointee.busy += 1 }
-        group.unlock()
-        if mustDrain { drain() }
+        leaveOperation(hand())
         return LAMINA_PENDING
     }
 
