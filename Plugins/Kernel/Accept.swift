@@ -55,7 +55,15 @@ enum Accept: Acceptor {
         return (state.pointee.family, state.pointee.type, state.pointee.transport)
     }
 
-    static func prepare(_ connection: Int, _ listener: Slot) -> UnsafeMutableRawPointer? {
+    static func inspection(_ lane: UnsafeMutablePointer<Lane>) -> lamina_inspect_id {
+        lane.state.pointee.inspector?.lastTaken ?? lamina_inspect_id()
+    }
+
+    static func prepare(
+        _ connection: Int,
+        _ listener: Slot,
+        _ inspection: lamina_inspect_id
+    ) -> UnsafeMutableRawPointer? {
         let (family, type, transport) = shape(listener)
         let state = UnsafeMutablePointer<SocketState>.make(
             listener,
@@ -67,6 +75,7 @@ enum Accept: Acceptor {
         guard let state else { return nil }
         state.pointee.isBound = true
         state.pointee.isConnected = true
+        state.pointee.inspected = inspection
         state.applySettings()
         return UnsafeMutableRawPointer(state)
     }

@@ -26,8 +26,11 @@ enum Connect {
         _ request: Request
     ) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
+        if flags != 0 || address.pointee.form == UInt16(LAMINA_ADDRESS_NONE) {
+            return lamina_complete(slot, request, Destination.change(state, address, flags), 0)
+        }
         let isName = address.pointee.form == UInt16(LAMINA_ADDRESS_NAME)
-        guard flags == 0, isName || address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else {
+        guard isName || address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else {
             return lamina_complete(slot, request, -EINVAL, 0)
         }
         // A connection attempt over IP can't end at once and can't be taken back.
@@ -154,17 +157,23 @@ enum Connect {
 
     /// Whether the front of `lane` waits for something else than the descriptor.
     static func isWaitingOtherwise(_ lane: UnsafeMutablePointer<Lane>) -> Bool {
-        guard let first = lane.first, first.pointee.kind == UInt32(LAMINA_ENTRY_CONNECT), let plan = first.plan else {
+        guard let first = lane.first else { return false }
+        switch Int(first.pointee.kind) {
+        case LAMINA_ENTRY_CONNECT:
+            guard let plan = first.plan else { return false }
+            return plan.pointee.isRetrying || plan.pointee.addresses == nil
+        case LAMINA_ENTRY_SEND_MESSAGES:
+            return Datagram.mustRetry(first)
+        default:
             return false
         }
-        return plan.pointee.isRetrying || plan.pointee.addresses == nil
     }
 
     /// Where the front of `lane` waits for something else than the descriptor, sees to that it is woken: 0 or a
     /// negative errno. Under the lock.
     static func armOtherwise(_ lane: UnsafeMutablePointer<Lane>) -> Int32? {
         guard isWaitingOtherwise(lane) else { return nil }
-        guard let first = lane.first, let plan = first.plan, plan.pointee.isRetrying else { return 0 }
+        guard let first = lane.first, first.plan.map(\.pointee.isRetrying) ?? true else { return 0 }
         guard lane.pointee.group.pinLocked() else { return -ECANCELED }
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)

@@ -80,7 +80,16 @@ enum Datagram {
             flags: 0,
             isSend: true
         )
+        guard let made, !mustRetry(made) else { return made }
         return Lanes.drive(made, state, POLLOUT)
+    }
+
+    /// Whether only a further attempt shows that the operation can go on: the kernel doesn't tell when a Unix socket is
+    /// no longer full that the sender isn't connected to.
+    static func mustRetry(_ operation: UnsafeMutablePointer<Operation>) -> Bool {
+        guard operation.pointee.lane.state.pointee.family == AF_UNIX else { return false }
+        let (done, count) = (operation.pointee.messagesDone, operation.pointee.messageCount)
+        return done < count && operation.pointee.messages?[done].address != nil
     }
 
     private static func run(
@@ -103,26 +112,32 @@ enum Datagram {
     private static func send(_ state: UnsafeMutablePointer<SocketState>, _ message: UnsafePointer<lamina_message>)
         -> Int
     {
-        var header = msghdr()
-        if let status = fill(&header, message) { return Int(status) }
-        var sent: Int
-        repeat {
-            sent = clinux_raw_send_message(state.pointee.descriptor, &header, Stream.noSignal)
-        } while sent == -Int(EINTR)
-        return sent
+        state.withSendTo { destination in
+            var header = msghdr()
+            if let status = fill(&header, message, destination) { return Int(status) }
+            var sent: Int
+            repeat {
+                sent = clinux_raw_send_message(state.pointee.descriptor, &header, Stream.noSignal)
+            } while sent == -Int(EINTR)
+            return sent
+        }
     }
 
-    /// Fills in what to send. Not nil: the message can't be sent.
+    /// Fills in what to send, to `destination` where the message names none. Not nil: the message can't be sent.
     @inline(__always)
-    static func fill(_ header: inout msghdr, _ message: UnsafePointer<lamina_message>) -> Int32? {
+    static func fill(
+        _ header: inout msghdr,
+        _ message: UnsafePointer<lamina_message>,
+        _ destination: UnsafeMutablePointer<lamina_address>?
+    ) -> Int32? {
         header = Stream.header(message.pointee.buffers, Int(message.pointee.buffer_count))
         guard Int(message.pointee.buffer_count) <= Stream.longestVector else { return -EMSGSIZE }
-        if let address = message.pointee.address {
+        let named = message.pointee.address
+        if let address = named == nil || named?.pointee.form == UInt16(LAMINA_ADDRESS_NONE) ? destination : named {
             switch Int(address.pointee.form) {
             case LAMINA_ADDRESS_SOCKET:
                 header.msg_name = address.bytes
                 header.msg_namelen = address.pointee.length
-            case LAMINA_ADDRESS_NONE: break
             // Names are resolved by whoever opens a conversation, not for each datagram.
             default: return -EAFNOSUPPORT
             }
@@ -148,7 +163,10 @@ enum Datagram {
         let status = batch.send()
         operation.pointee.messagesDone = batch.done
         operation.pointee.moved += batch.bytes
-        if status == -EAGAIN { return .blocked }
+        if status == -EAGAIN {
+            Reports.collect(state)
+            return .blocked
+        }
         operation.pointee.status = status
         return .ended
     }
@@ -161,16 +179,21 @@ enum Datagram {
         _ request: Request
     ) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        guard flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        guard flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0 else {
+            guard flags == UInt32(LAMINA_RECEIVE_REPORTS) else { return lamina_complete(slot, request, -EINVAL, 0) }
+            let received = Reports.receive(state, message)
+            return lamina_complete(slot, request, Int32(min(received, 0)), UInt64(max(received, 0)))
+        }
         let lane = state.input
         guard lane.enter() else { return wait(slot, state, message, 1, LAMINA_ENTRY_RECEIVE_FROM, flags, request) }
-        let received = receive(state, message, flags)
+        let received = receive(state, message, callFlags(flags))
         if received >= 0 {
             state.pointee.indicator?.resume()
             return lane.leave(slot, request, 0, UInt64(received))
         }
         let isTry = request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0
         guard received == -Int(EAGAIN), !isTry else { return lane.leave(slot, request, Int32(received), 0) }
+        Reports.collect(state)
         let operation = makeReceive(slot, state, message, 1, LAMINA_ENTRY_RECEIVE_FROM, flags, request)
         return lane.submit(operation, slot, request, isInside: true)
     }
@@ -238,23 +261,22 @@ enum Datagram {
         return Lanes.drive(made, state, POLLIN)
     }
 
-    /// One datagram into `message`: the bytes received, or a negative errno.
+    /// One datagram into `message`: the bytes received, or a negative errno. `flags` are the system call's.
     @inline(__always)
     static func receive(
         _ state: UnsafeMutablePointer<SocketState>,
         _ message: UnsafeMutablePointer<lamina_message>,
-        _ flags: UInt32
+        _ flags: Int32
     ) -> Int {
         var header = room(message)
-        let callFlags = callFlags(flags)
         func take() -> Int {
             while true {
-                let received = clinux_raw_receive_message(state.pointee.descriptor, &header, callFlags)
+                let received = clinux_raw_receive_message(state.pointee.descriptor, &header, flags)
                 if received != -Int(EINTR) { return received }
             }
         }
-        // What is only looked at stays.
-        let received = callFlags == 0 ? state.reading(nil, take) : take()
+        // What is only looked at stays, and reports stand elsewhere.
+        let received = flags == 0 ? state.reading(nil, take) : take()
         if received >= 0 { finish(message, header, received) }
         return received
     }
@@ -285,6 +307,9 @@ enum Datagram {
         var marks: UInt32 = 0
         if header.msg_flags & Int32(MSG_TRUNC) != 0 { marks |= UInt32(LAMINA_MESSAGE_TRUNCATED) }
         if header.msg_flags & Int32(MSG_CTRUNC) != 0 { marks |= UInt32(LAMINA_MESSAGE_CONTROL_TRUNCATED) }
+        if header.msg_controllen > 0 {
+            marks |= PacketInfo.marks(message.pointee.control, message.pointee.control_length)
+        }
         message.pointee.flags = marks
         message.pointee.bytes = UInt64(length)
     }
@@ -303,7 +328,10 @@ enum Datagram {
             flags: callFlags(operation.pointee.flags)
         )
         let status = batch.receive()
-        if status == -EAGAIN { return .blocked }
+        if status == -EAGAIN {
+            Reports.collect(state)
+            return .blocked
+        }
         if status == 0 { state.pointee.indicator?.resume() }
         operation.pointee.status = status
         operation.pointee.messagesDone = batch.done

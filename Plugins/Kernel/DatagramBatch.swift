@@ -12,6 +12,8 @@ struct DatagramBatch {
     private let results: UnsafeMutablePointer<lamina_message>?
     private let count: Int
     private let flags: Int32
+    /// Where messages go that name no destination, while they are sent.
+    private var destination: UnsafeMutablePointer<lamina_address>?
     /// How many of them are done.
     private(set) var done: Int
     /// Bytes of those that this batch did.
@@ -36,7 +38,10 @@ struct DatagramBatch {
 
     /// Sends in order until all are sent, the socket is full (-EAGAIN), or one can't be sent (its errno).
     mutating func send() -> Int32 {
-        withUnsafeMutablePointer(to: &self) { clinux_with_messages(Self.sendInto, $0) }
+        state.withSendTo { destination in
+            self.destination = destination
+            return withUnsafeMutablePointer(to: &self) { clinux_with_messages(Self.sendInto, $0) }
+        }
     }
 
     /// Receives what is there, at least one; -EAGAIN: nothing is, or another errno where the first failed.
@@ -59,7 +64,7 @@ struct DatagramBatch {
         let most = min(count - done, clinux_most_messages)
         var filled = 0
         while filled < most {
-            guard let status = Datagram.fill(&room[filled].header, messages + done + filled) else {
+            guard let status = Datagram.fill(&room[filled].header, messages + done + filled, destination) else {
                 filled += 1
                 continue
             }
@@ -97,7 +102,7 @@ struct DatagramBatch {
             room[index].header = Datagram.room(messages + done + index)
         }
         func take() -> Int { Int(clinux_raw_receive_messages(state.pointee.descriptor, room, UInt32(most), flags)) }
-        let received = Int32(flags & Stream.peek == 0 ? state.reading(nil, take) : take())
+        let received = Int32(flags == 0 ? state.reading(nil, take) : take())
         guard received >= 0 else { return received }
         for index in 0..<Int(received) {
             if let result = results.map({ $0 + done + index }) {

@@ -141,7 +141,7 @@ extension Stream {
     }
 
     /// What TCP's congestion window holds, or else half of the send buffer.
-    fileprivate static func idealBacklog(_ state: UnsafeMutablePointer<SocketState>) -> Int {
+    static func idealBacklog(_ state: UnsafeMutablePointer<SocketState>) -> Int {
         let descriptor = state.pointee.descriptor
         var information = tcp_info()
         var length = socklen_t(MemoryLayout<tcp_info>.size)
@@ -181,6 +181,7 @@ extension Datagram {
             message.control = room.pointee.control
             message.control_length = room.pointee.controlLength
             let received = receive(state, &message, 0)
+            if received == -Int(EAGAIN) { Reports.collect(state) }
             room.pointee.controlLength = received < 0 ? 0 : message.control_length
             room.pointee.flags = message.flags
             return received

@@ -38,6 +38,7 @@ enum Lifetime {
     static func close(_ slot: Slot, _ request: Request) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, 0, 0) }
         state.pointee.closeRequest = request
+        state.takeAddressWatch()?.close()
         state.group.close(state.input, state.output)
         // The last user has gone already, or it completes the request when it goes.
         let isPending = !state.field(\.closing).hasArrived
@@ -59,6 +60,7 @@ enum Lifetime {
         state.pointee.acceptance = nil
         state.pointee.inspector?.destroy()
         state.pointee.inspector = nil
+        Reports.drop(state)
         if state.pointee.descriptor >= 0 { _ = clinux_raw_close(state.pointee.descriptor) }
         state.pointee.descriptor = -1
         slot.pointee.context = nil

@@ -38,6 +38,18 @@ struct SocketState {
     var indicator: UnsafeMutablePointer<Indicator>?
     var acceptance: UnsafeMutablePointer<AcceptIndicator>?
     var inspector: UnsafeMutablePointer<Inspector>?
+    /// Which inspection an accepted socket came from; serial 0 for none.
+    var inspected = lamina_inspect_id()
+    /// Where datagrams go that name no destination; under the group's lock. Nil until it is first set.
+    var sendTo: UnsafeMutablePointer<lamina_address>?
+    /// Whether `sendTo` holds one; changed by atomic operations.
+    var hasSendTo: UInt32 = 0
+    /// Made when somebody first waits for a change of the machine's addresses; under the group's lock.
+    var addressWatch: UnsafeMutablePointer<AddressWatch>?
+    /// Reports about datagrams that were sent; under the group's lock.
+    var reports: UnsafeMutablePointer<Reports.Report>?
+    /// Whether the kernel makes reports; changed by atomic operations.
+    var hasReports: UInt32 = 0
     var group: LaneGroup
     /// Receives and accepts.
     var input: Lane
@@ -92,6 +104,8 @@ extension UnsafeMutablePointer<SocketState> {
         pointee.closing = Handshake()
         pointee.closeRequest = nil
         pointee.nextFree = nil
+        pointee.inspected = lamina_inspect_id()
+        pointee.hasSendTo = 0
         pointee.input.restart()
         pointee.output.restart()
         group.restart()
@@ -105,6 +119,8 @@ extension UnsafeMutablePointer<SocketState> {
         pointee.indicator = nil
         pointee.acceptance = nil
         pointee.inspector = nil
+        if let descriptor = pointee.addressWatch?.pointee.descriptor { _ = clinux_raw_close(descriptor) }
+        pointee.addressWatch = nil
         pointee.input.renew()
         pointee.output.renew()
         clinux_store_u32(&pointee.slot.pointee.enabled, 0)

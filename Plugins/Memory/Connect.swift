@@ -11,7 +11,9 @@ enum Connect {
         _ request: Request
     ) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        guard flags == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        if flags != 0 || address.pointee.form == UInt16(LAMINA_ADDRESS_NONE) {
+            return lamina_complete(slot, request, setDestination(state, address, flags), 0)
+        }
         guard address.pointee.form == UInt16(LAMINA_ADDRESS_NAME) else {
             guard let endpoint = Endpoint(address) else { return lamina_complete(slot, request, -EINVAL, 0) }
             return lamina_complete(slot, request, connect(state, endpoint), 0)
@@ -31,11 +33,43 @@ enum Connect {
         return lamina_complete(slot, request, status, 0)
     }
 
-    private static func connect(_ state: UnsafeMutablePointer<SocketState>, _ endpoint: Endpoint) -> Int32 {
+    /// `LAMINA_CONNECT_SEND_ONLY`, or no address: of a datagram socket alone.
+    private static func setDestination(
+        _ state: UnsafeMutablePointer<SocketState>,
+        _ address: UnsafePointer<lamina_address>,
+        _ flags: UInt32
+    ) -> Int32 {
+        guard let mailbox = state.pointee.mailbox, flags & ~UInt32(LAMINA_CONNECT_SEND_ONLY) == 0 else {
+            return -EINVAL
+        }
+        let nobody = Endpoint(family: 0)
+        if flags == 0 {
+            mailbox.setRemote(nobody)
+            return 0
+        }
+        switch Int(address.pointee.form) {
+        case LAMINA_ADDRESS_NONE:
+            mailbox.setSendTo(nobody)
+            return 0
+        case LAMINA_ADDRESS_SOCKET:
+            guard let endpoint = Endpoint(address) else { return -EINVAL }
+            guard fits(state, endpoint) else { return -EAFNOSUPPORT }
+            mailbox.setSendTo(endpoint.reached)
+            return 0
+        default:
+            // Names are resolved by whoever fixes a conversation's remote address.
+            return -EAFNOSUPPORT
+        }
+    }
+
+    private static func fits(_ state: UnsafeMutablePointer<SocketState>, _ endpoint: Endpoint) -> Bool {
         let family = state.pointee.family
-        let fits =
-            family == endpoint.family || state.pointee.isAnyFamily || (family == AF_INET6 && endpoint.family == AF_INET)
-        guard fits else { return -EAFNOSUPPORT }
+        return family == endpoint.family || state.pointee.isAnyFamily
+            || (family == AF_INET6 && endpoint.family == AF_INET)
+    }
+
+    private static func connect(_ state: UnsafeMutablePointer<SocketState>, _ endpoint: Endpoint) -> Int32 {
+        guard fits(state, endpoint) else { return -EAFNOSUPPORT }
         let target = endpoint.reached
         if let mailbox = state.pointee.mailbox { return mailbox.connect(to: target) }
         guard state.pointee.listener == nil else { return -EINVAL }

@@ -41,7 +41,8 @@ enum Datagram {
         guard let state = slot.state, let mailbox = state.pointee.mailbox else { return -Int(EBADF) }
         let length = byteCount(message.pointee.buffers, message.pointee.buffer_count)
         guard length <= longest else { return -Int(EMSGSIZE) }
-        var target = mailbox.remote
+        var target = mailbox.sendTo
+        if target.family == 0 { target = mailbox.remote }
         if let address = message.pointee.address, address.pointee.form != UInt16(LAMINA_ADDRESS_NONE) {
             guard address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else { return -Int(EAFNOSUPPORT) }
             guard let endpoint = Endpoint(address) else { return -Int(EINVAL) }
@@ -56,6 +57,17 @@ enum Datagram {
             sender = target.source
             sender.port = port
         }
+        let defaults = state.field(\.packets).defaults(target.family)
+        var envelope = Envelope(
+            sender: sender,
+            destination: target,
+            traffic: defaults.traffic,
+            hops: defaults.hops
+        )
+        if message.pointee.control_length > 0 {
+            let status = envelope.read(message.pointee.control, message.pointee.control_length)
+            guard status == 0 else { return Int(status) }
+        }
         let receiver: UnsafeMutablePointer<Mailbox>? = state.network.reach(target, isDatagram: true) { occupant in
             guard case .mailbox(let mailbox) = occupant else { return nil }
             mailbox.retain()
@@ -63,11 +75,12 @@ enum Datagram {
         }
         guard let receiver else {
             // The kernel hears of it later, and tells only a connected socket; here it is known at once.
-            let isTold = target.family == AF_UNIX || message.pointee.address == nil
+            let isConnected = message.pointee.address == nil && target == mailbox.remote
+            let isTold = target.family == AF_UNIX || isConnected
             return isTold ? -Int(ECONNREFUSED) : length
         }
         defer { receiver.release() }
-        guard let letter = UnsafeMutablePointer<Letter>.make(message, length, from: sender) else { return -Int(ENOMEM) }
+        guard let letter = UnsafeMutablePointer<Letter>.make(message, length, envelope) else { return -Int(ENOMEM) }
         receiver.put(letter)
         return length
     }
@@ -78,7 +91,9 @@ enum Datagram {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        receive(slot, message, 1, LAMINA_ENTRY_RECEIVE_FROM, flags, request)
+        // Nothing is ever reported.
+        if flags == UInt32(LAMINA_RECEIVE_REPORTS) { return lamina_complete(slot, request, -EAGAIN, 0) }
+        return receive(slot, message, 1, LAMINA_ENTRY_RECEIVE_FROM, flags, request)
     }
 
     static func receiveMessages(
@@ -192,10 +207,16 @@ enum Datagram {
             moved += chunk
         }
         if let address = message.pointee.address {
-            letter.pointee.sender.write(address, for: mailbox.pointee.state.pointee.family)
+            letter.pointee.envelope.sender.write(address, for: mailbox.pointee.state.pointee.family)
         }
-        result.pointee.control_length = 0
+        let (wanted, family) = (mailbox.pointee.state.field(\.packets).wanted, mailbox.pointee.state.pointee.family)
+        let room = UnsafeMutableRawBufferPointer(
+            start: message.pointee.control,
+            count: message.pointee.control == nil ? 0 : message.pointee.control_length
+        )
+        let isWhole = letter.pointee.envelope.write(wanted, family, into: room, &result.pointee.control_length)
         result.pointee.flags = moved < letter.pointee.length ? UInt32(LAMINA_MESSAGE_TRUNCATED) : 0
+        if !isWhole { result.pointee.flags |= UInt32(LAMINA_MESSAGE_CONTROL_TRUNCATED) }
         result.pointee.bytes = UInt64(moved)
         if flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 { mailbox.putBack(letter) } else { letter.discard() }
         return moved

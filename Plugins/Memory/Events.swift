@@ -76,8 +76,10 @@ enum Events {
                     message.buffers = UnsafePointer(buffer)
                     message.buffer_count = 1
                     message.address = room.pointee.address
+                    message.control = room.pointee.control
+                    message.control_length = room.pointee.controlLength
                     let received = withUnsafeMutablePointer(to: &message) { Datagram.receiveOne(mailbox, $0, $0, 0) }
-                    room.pointee.controlLength = 0
+                    room.pointee.controlLength = received == nil ? 0 : message.control_length
                     room.pointee.flags = message.flags
                     return received ?? -Int(EAGAIN)
                 }

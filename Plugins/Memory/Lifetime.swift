@@ -36,6 +36,7 @@ enum Lifetime {
     static func close(_ slot: Slot, _ request: Request) -> lamina_status {
         guard let state = slot.state else { return lamina_complete(slot, request, 0, 0) }
         state.pointee.closeRequest = request
+        state.takeAddressChanges()?.close()
         state.unbind()
         if let link = state.pointee.link {
             let end = link.end(state.pointee.side)

@@ -145,7 +145,16 @@ enum Accept: Acceptor {
         UnsafeMutablePointer(bitPattern: connection)
     }
 
-    static func prepare(_ connection: Int, _ listener: Slot) -> UnsafeMutableRawPointer? {
+    static func inspection(_ lane: UnsafeMutablePointer<Lane>) -> lamina_inspect_id {
+        let listener = lane.pointee.group.pointee.owner.assumingMemoryBound(to: Listener.self)
+        return listener.pointee.inspector?.lastTaken ?? lamina_inspect_id()
+    }
+
+    static func prepare(
+        _ connection: Int,
+        _ listener: Slot,
+        _ inspection: lamina_inspect_id
+    ) -> UnsafeMutableRawPointer? {
         guard let link = link(connection), let listening = listener.state else { return nil }
         let made = UnsafeMutablePointer<SocketState>.make(
             listener,
@@ -154,6 +163,9 @@ enum Accept: Acceptor {
         )
         guard let state = made else { return nil }
         state.pointee.local = link.pointee.serverName
+        state.pointee.inspected = inspection
+        state.pointee.receiveRoom = listening.pointee.receiveRoom
+        state.pointee.switches = listening.pointee.switches.intersection(.inherited)
         state.pointee.side = .server
         state.pointee.link = link
         link.end(.server).pointee.state = state

@@ -7,14 +7,14 @@ import LaminaProvider
 struct Letter {
     var next: UnsafeMutablePointer<Letter>?
     let length: Int
-    let sender: Endpoint
+    var envelope: Envelope
 }
 
 extension UnsafeMutablePointer<Letter> {
-    static func make(_ message: UnsafePointer<lamina_message>, _ length: Int, from sender: Endpoint) -> Self? {
+    static func make(_ message: UnsafePointer<lamina_message>, _ length: Int, _ envelope: Envelope) -> Self? {
         guard let memory = malloc(MemoryLayout<Letter>.size + length) else { return nil }
         let letter = memory.bindMemory(to: Letter.self, capacity: 1)
-        letter.initialize(to: Letter(length: length, sender: sender))
+        letter.initialize(to: Letter(length: length, envelope: envelope))
         var target = letter.bytes
         for index in 0..<Int(message.pointee.buffer_count) {
             guard let buffer = message.pointee.buffers?[index], let base = buffer.base else { continue }
@@ -40,6 +40,8 @@ struct Mailbox {
     var references: UInt32 = 1
     /// The rest is guarded by the group's lock. The only one that it takes datagrams from; family 0 for anyone.
     var remote = Endpoint(family: 0)
+    /// Where datagrams go that name no destination, before `remote`; family 0 for nowhere.
+    var sendTo = Endpoint(family: 0)
     var first: UnsafeMutablePointer<Letter>?
     var last: UnsafeMutablePointer<Letter>?
     /// Bytes that wait, with what each datagram costs besides.
@@ -82,11 +84,30 @@ extension UnsafeMutablePointer<Mailbox> {
         free(UnsafeMutableRawPointer(self))
     }
 
-    /// Fixes the remote address. 0 or a negative errno.
-    func connect(to remote: Endpoint) -> Int32 {
+    /// Fixes the remote address, or, of family 0, none.
+    func setRemote(_ remote: Endpoint) {
         group.lock()
         pointee.remote = remote
         group.unlock()
+    }
+
+    /// Says where datagrams go that name no destination, or, of family 0, nowhere.
+    func setSendTo(_ endpoint: Endpoint) {
+        group.lock()
+        pointee.sendTo = endpoint
+        group.unlock()
+    }
+
+    /// What `setSendTo` said.
+    var sendTo: Endpoint {
+        group.lock()
+        defer { group.unlock() }
+        return pointee.sendTo
+    }
+
+    /// Fixes the remote address, and binds. 0 or a negative errno.
+    func connect(to remote: Endpoint) -> Int32 {
+        setRemote(remote)
         return pointee.state.pointee.isBound || remote.family == AF_UNIX ? 0 : bindSomewhere(toReach: remote)
     }
 
@@ -106,10 +127,13 @@ extension UnsafeMutablePointer<Mailbox> {
     func put(_ letter: UnsafeMutablePointer<Letter>) {
         let cost = letter.pointee.length + MemoryLayout<Letter>.size
         group.lock()
-        let isWelcome = pointee.remote.family == 0 || pointee.remote == letter.pointee.sender
+        let isWelcome = pointee.remote.family == 0 || pointee.remote == letter.pointee.envelope.sender
         guard isWelcome, !group.isClosing, pointee.bytes + cost <= pointee.room else {
             group.unlock()
             return letter.discard()
+        }
+        if pointee.state.field(\.packets).wanted.contains(.arrival) {
+            clock_gettime(CLOCK_REALTIME, &letter.pointee.envelope.arrival)
         }
         if let last = pointee.last { last.pointee.next = letter } else { pointee.first = letter }
         pointee.last = letter

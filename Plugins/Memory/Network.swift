@@ -25,8 +25,12 @@ final class Network {
     }
 
     private struct Binding {
-        let endpoint: Endpoint
+        var endpoint: Endpoint
+        let isIPv6Only: Bool
         var occupant: Occupant
+
+        /// Whether it takes what is meant for IPv4 too.
+        var takesIPv4: Bool { endpoint.family == AF_INET6 && endpoint.isWildcard && !isIPv6Only }
     }
 
     let name: [UInt8]
@@ -57,21 +61,19 @@ final class Network {
     private func locked<Result>(_ body: () -> Result) -> Result { lock.locked(body) }
 
     /// Binds; port 0 takes a free one, which is written into `endpoint`. 0 or a negative errno.
-    func bind(_ endpoint: inout Endpoint, isDatagram: Bool, _ occupant: Occupant) -> Int32 {
-        var bound = endpoint
+    func bind(_ endpoint: inout Endpoint, isDatagram: Bool, isIPv6Only: Bool, _ occupant: Occupant) -> Int32 {
+        var bound = Binding(endpoint: endpoint, isIPv6Only: isIPv6Only, occupant: occupant)
         let status: Int32 = locked {
-            if bound.family != AF_UNIX, bound.port == 0 {
+            if bound.endpoint.family != AF_UNIX, bound.endpoint.port == 0 {
                 guard let port = freePort(bound, isDatagram) else { return -EADDRINUSE }
-                bound.port = port
+                bound.endpoint.port = port
             } else if isTaken(bound, isDatagram) {
                 return -EADDRINUSE
             }
-            bindings[Place(bound, isDatagram: isDatagram), default: []].append(
-                Binding(endpoint: bound, occupant: occupant)
-            )
+            bindings[Place(bound.endpoint, isDatagram: isDatagram), default: []].append(bound)
             return 0
         }
-        if status == 0 { endpoint = bound }
+        if status == 0 { endpoint = bound.endpoint }
         return status
     }
 
@@ -84,22 +86,21 @@ final class Network {
         return port
     }
 
-    private func freePort(_ endpoint: Endpoint, _ isDatagram: Bool) -> UInt16? {
-        var candidate = endpoint
+    private func freePort(_ binding: Binding, _ isDatagram: Bool) -> UInt16? {
+        var candidate = binding
         for _ in 32768...60999 {
-            candidate.port = advancePort()
-            if !isTaken(candidate, isDatagram) { return candidate.port }
+            candidate.endpoint.port = advancePort()
+            if !isTaken(candidate, isDatagram) { return candidate.endpoint.port }
         }
         return nil
     }
 
-    private func isTaken(_ endpoint: Endpoint, _ isDatagram: Bool) -> Bool {
-        bindings[Place(endpoint, isDatagram: isDatagram)]?.contains { binding in
+    private func isTaken(_ candidate: Binding, _ isDatagram: Bool) -> Bool {
+        let endpoint = candidate.endpoint
+        return bindings[Place(endpoint, isDatagram: isDatagram)]?.contains { binding in
             let other = binding.endpoint
             if endpoint.family == AF_UNIX || other.family == AF_UNIX { return endpoint == other }
-            // The IPv6 wildcard takes IPv4 connections too.
-            let isV6Wildcard = { (endpoint: Endpoint) in endpoint.family == AF_INET6 && endpoint.isWildcard }
-            if isV6Wildcard(endpoint) || isV6Wildcard(other) { return true }
+            if candidate.takesIPv4 || binding.takesIPv4 { return true }
             guard endpoint.family == other.family else { return false }
             return endpoint == other || endpoint.isWildcard || other.isWildcard
         } ?? false
@@ -130,7 +131,7 @@ final class Network {
             let exact = candidates.first { $0.endpoint == endpoint }
             let wild = candidates.first { candidate in
                 candidate.endpoint.isWildcard
-                    && (candidate.endpoint.family == endpoint.family || candidate.endpoint.family == AF_INET6)
+                    && (candidate.endpoint.family == endpoint.family || candidate.takesIPv4)
             }
             return body((exact ?? wild)?.occupant)
         }

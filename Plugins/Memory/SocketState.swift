@@ -15,13 +15,21 @@ struct SocketState {
     var isAnyFamily: Bool
     var receiveRoom: Int32
     var sendRoom: Int32
+    /// Options that are on.
+    var switches: SocketSwitches = []
+    /// What travels beside its datagrams.
+    var packets = PacketOptions()
     /// Whether a listener's connections are inspected.
     var inspects = false
+    /// Which inspection an accepted socket came from; serial 0 for none.
+    var inspected = lamina_inspect_id()
     /// Indications that are wanted once the socket is connected or listens.
     var wanted: UInt32 = 0
     var closing = Handshake()
     var closeRequest: Request?
     var local: Endpoint
+    /// Made when somebody first waits for a change of the host's addresses.
+    var addressChanges: UnsafeMutablePointer<WaitingRequests>?
     /// A connection.
     var link: UnsafeMutablePointer<Link>?
     /// A listener.
@@ -88,7 +96,8 @@ extension UnsafeMutablePointer<SocketState> {
         guard endpoint.isNamed else { return -EINVAL }
         var bound = endpoint
         let occupant = pointee.mailbox.map { Network.Occupant.mailbox($0) } ?? .reserved
-        let status = network.bind(&bound, isDatagram: pointee.isDatagram, occupant)
+        let isIPv6Only = pointee.switches.contains(.ipv6Only)
+        let status = network.bind(&bound, isDatagram: pointee.isDatagram, isIPv6Only: isIPv6Only, occupant)
         guard status == 0 else { return status }
         pointee.local = bound
         pointee.isBound = true

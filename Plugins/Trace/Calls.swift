@@ -155,8 +155,10 @@ enum Calls {
                 ?? lamina_inspect_complete(slot, id, action, request)
         }
         table.connect = { slot, address, flags, request in
-            traced(slot, LAMINA_ENTRY_CONNECT, request) { $0.keep(address) }
-                ?? lamina_connect(slot, address, flags, request)
+            traced(slot, LAMINA_ENTRY_CONNECT, request) {
+                $0.keep(address)
+                $0.pointee.flags = flags
+            } ?? lamina_connect(slot, address, flags, request)
         }
         table.connect_with_data = { slot, address, buffers, count, flags, request in
             traced(slot, LAMINA_ENTRY_CONNECT_WITH_DATA, request) {

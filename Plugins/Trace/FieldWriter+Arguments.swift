@@ -12,6 +12,9 @@ extension FieldWriter {
             case LAMINA_ENTRY_CONTROL, LAMINA_ENTRY_PROVIDER_CONTROL: control(asked)
             case LAMINA_ENTRY_BIND, LAMINA_ENTRY_CONNECT, LAMINA_ENTRY_RESOLVE, LAMINA_ENTRY_REVERSE_RESOLVE:
                 address("address", destination)
+                if Int(asked.number) == LAMINA_ENTRY_CONNECT, asked.flags & UInt32(LAMINA_CONNECT_SEND_ONLY) != 0 {
+                    flag("send_only")
+                }
             case LAMINA_ENTRY_LISTEN: number("backlog", Int64(asked.flags), before: "backlog ")
             case LAMINA_ENTRY_INSPECT_COMPLETE: verdict("action", asked.flags)
             case LAMINA_ENTRY_CONNECT_WITH_DATA, LAMINA_ENTRY_SEND_TO:
@@ -94,13 +97,16 @@ extension FieldWriter {
     }
 
     private mutating func control(_ asked: Operation) {
+        let isIoctl = Int(asked.kind) == LAMINA_CONTROL_IOCTL
         switch Int(asked.kind) {
         case LAMINA_CONTROL_SET_OPTION: word("kind", "set")
         case LAMINA_CONTROL_GET_OPTION: word("kind", "get")
         case LAMINA_CONTROL_IOCTL: word("kind", "ioctl")
         default: word("kind", "extension")
         }
-        if let name = OptionNames.name(asked.level, asked.code) {
+        if let name = isIoctl
+            ? OptionNames.ioctl(asked.level, asked.code) : OptionNames.name(asked.level, asked.code)
+        {
             word("option", name)
         } else {
             number("option_level", Int64(asked.level))
@@ -164,8 +170,27 @@ enum OptionNames {
         case (Int32(IPPROTO_TCP), TCP_KEEPINTVL): "TCP_KEEPINTVL"
         case (Int32(IPPROTO_TCP), TCP_KEEPCNT): "TCP_KEEPCNT"
         case (Int32(IPPROTO_IPV6), IPV6_V6ONLY): "IPV6_V6ONLY"
+        case (Int32(IPPROTO_IP), IP_TOS): "IP_TOS"
+        case (Int32(IPPROTO_IP), IP_TTL): "IP_TTL"
+        case (Int32(IPPROTO_IP), IP_PKTINFO): "IP_PKTINFO"
+        case (Int32(IPPROTO_IPV6), IPV6_TCLASS): "IPV6_TCLASS"
+        case (Int32(IPPROTO_IPV6), IPV6_RECVPKTINFO): "IPV6_RECVPKTINFO"
         case (Int32(LAMINA_LEVEL), Int32(LAMINA_OPTION_DESCRIPTOR)): "LAMINA_DESCRIPTOR"
+        case (Int32(LAMINA_LEVEL), Int32(LAMINA_OPTION_SEND_TO_ADDRESS)): "LAMINA_SEND_TO_ADDRESS"
+        case (Int32(LAMINA_LEVEL), Int32(LAMINA_OPTION_RECEIVE_BACKLOG)): "LAMINA_RECEIVE_BACKLOG"
+        case (Int32(LAMINA_LEVEL), Int32(LAMINA_OPTION_IDEAL_SEND_BACKLOG)): "LAMINA_IDEAL_SEND_BACKLOG"
+        case (Int32(LAMINA_LEVEL), Int32(LAMINA_OPTION_INSPECT_ID)): "LAMINA_INSPECT_ID"
         default: nil
+        }
+    }
+
+    static func ioctl(_ level: Int32, _ code: UInt32) -> StaticString? {
+        guard level == LAMINA_LEVEL else { return nil }
+        switch Int(code) {
+        case LAMINA_IOCTL_ADDRESS_LIST: return "LAMINA_ADDRESS_LIST"
+        case LAMINA_IOCTL_ADDRESS_LIST_CHANGE: return "LAMINA_ADDRESS_LIST_CHANGE"
+        case LAMINA_IOCTL_ADDRESS_LIST_SORT: return "LAMINA_ADDRESS_LIST_SORT"
+        default: return nil
         }
     }
 }

@@ -1,6 +1,7 @@
 // Includes every public header, so that a change in one rebuilds what depends on it, and holds what headers only
 // declare.
 #include "lamina.h"
+#include "lamina_control.h"
 #include "lamina_names.h"
 #include "lamina_provider.h"
 #include "lamina_socket.h"

@@ -47,6 +47,46 @@ VOID ExFreePoolWithTag(PVOID memory, ULONG tag) {
     wsk_free_pool(memory, tag, CALLER);
 }
 
+NTSTATUS RtlAnsiStringToUnicodeString(PUNICODE_STRING target, PCANSI_STRING source, BOOLEAN allocates) {
+    WSK_OWN_CODE;
+    return wsk_to_unicode(target, source, allocates, CALLER);
+}
+
+NTSTATUS RtlUnicodeStringToAnsiString(PANSI_STRING target, PCUNICODE_STRING source, BOOLEAN allocates) {
+    WSK_OWN_CODE;
+    return wsk_to_ansi(target, source, allocates, CALLER);
+}
+
+NTSTATUS RtlUpcaseUnicodeString(PUNICODE_STRING target, PCUNICODE_STRING source, BOOLEAN allocates) {
+    WSK_OWN_CODE;
+    return wsk_change_case(target, source, allocates, TRUE, CALLER);
+}
+
+NTSTATUS RtlDowncaseUnicodeString(PUNICODE_STRING target, PCUNICODE_STRING source, BOOLEAN allocates) {
+    WSK_OWN_CODE;
+    return wsk_change_case(target, source, allocates, FALSE, CALLER);
+}
+
+BOOLEAN RtlCreateUnicodeString(PUNICODE_STRING target, PCWSTR source) {
+    WSK_OWN_CODE;
+    return wsk_create_unicode(target, source, CALLER);
+}
+
+NTSTATUS RtlStringFromGUID(REFGUID guid, PUNICODE_STRING target) {
+    WSK_OWN_CODE;
+    return wsk_guid_text(guid, target, CALLER);
+}
+
+VOID RtlFreeUnicodeString(PUNICODE_STRING text) {
+    WSK_OWN_CODE;
+    wsk_free_unicode(text, CALLER);
+}
+
+VOID RtlFreeAnsiString(PANSI_STRING text) {
+    WSK_OWN_CODE;
+    wsk_free_ansi(text, CALLER);
+}
+
 PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT device) {
     WSK_OWN_CODE;
     return wsk_allocate_work_item(device, CALLER);
@@ -107,6 +147,11 @@ NTSTATUS WskRegister(PWSK_CLIENT_NPI npi, PWSK_REGISTRATION registration) {
 VOID WskDeregister(PWSK_REGISTRATION registration) {
     WSK_OWN_CODE;
     wsk_deregister(registration, CALLER);
+}
+
+NTSTATUS WskDeregisterWithin(PWSK_REGISTRATION registration, ULONG milliseconds, BOOLEAN force) {
+    WSK_OWN_CODE;
+    return wsk_deregister_within(registration, milliseconds, force, CALLER);
 }
 
 NTSTATUS WskCaptureProviderNPI(PWSK_REGISTRATION registration, ULONG milliseconds, PWSK_PROVIDER_NPI npi) {

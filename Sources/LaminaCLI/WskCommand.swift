@@ -34,16 +34,53 @@ struct WskRunCommand: ParsableCommand {
 
     func run() throws {
         let library = try WskLibrary()
+        // Before the driver starts threads, which inherit it.
+        Interrupts.begin()
+        guard let loaded = library.load(driver.contains("/") ? driver : "./\(driver)") else { throw ExitCode(2) }
+        Interrupts.awaitFirst()
+        if library.unload(loaded) > 0 { throw ExitCode(1) }
+    }
+}
+
+/// SIGINT and SIGTERM, which a thread of their own waits for: the first one is awaited, and the second one ends a program
+/// that hangs in the driver's code.
+private enum Interrupts {
+    // Made for several threads.
+    nonisolated(unsafe) private static let first: UnsafeMutablePointer<sem_t> = {
+        let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+        sem_init(semaphore, 0, 0)
+        return semaphore
+    }()
+
+    private static var signals: sigset_t {
         var signals = sigset_t()
         sigemptyset(&signals)
         sigaddset(&signals, SIGINT)
         sigaddset(&signals, SIGTERM)
-        // Before the driver starts threads, which inherit it.
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-        guard let loaded = library.load(driver.contains("/") ? driver : "./\(driver)") else { throw ExitCode(2) }
+        return signals
+    }
+
+    private static let run: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { _ in
+        var signals = Interrupts.signals
         var number: Int32 = 0
         sigwait(&signals, &number)
-        if library.unload(loaded) > 0 { throw ExitCode(1) }
+        sem_post(Interrupts.first)
+        sigwait(&signals, &number)
+        let line = "lamina: wsk: interrupted again: the driver goes without its DriverUnload having returned\n"
+        _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+        _exit(1)
+    }
+
+    static func begin() {
+        var signals = Interrupts.signals
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        _ = first
+        var thread = pthread_t()
+        pthread_create(&thread, nil, run, nil)
+    }
+
+    static func awaitFirst() {
+        while sem_wait(first) != 0 {}
     }
 }
 

@@ -6,12 +6,15 @@ import Glibc
 public protocol Acceptor {
     /// A connection that waits, -EAGAIN, or another negative errno.
     static func take(_ lane: UnsafeMutablePointer<Lane>) -> Int
+    /// Which inspection the connection came from that `take` gave last; serial 0 for none. Inside the lane.
+    static func inspection(_ lane: UnsafeMutablePointer<Lane>) -> lamina_inspect_id
     /// Family, type and protocol of the sockets that `listener` takes.
     static func shape(_ listener: UnsafeMutablePointer<lamina_slot>) -> (Int32, Int32, Int32)
     /// The state of a socket for the connection. Nil: no memory; then the connection is still the caller's.
     static func prepare(
         _ connection: Int,
-        _ listener: UnsafeMutablePointer<lamina_slot>
+        _ listener: UnsafeMutablePointer<lamina_slot>,
+        _ inspection: lamina_inspect_id
     ) -> UnsafeMutableRawPointer?
     /// Gives a prepared state to the base slot of its column.
     static func install(_ state: UnsafeMutableRawPointer, _ base: UnsafeMutablePointer<lamina_slot>)
@@ -39,6 +42,7 @@ public enum Accepting<Base: Acceptor> {
         guard lane.enter() else { return lane.submit(operation, slot, request, isInside: false) }
         let connection = Base.take(lane)
         if connection == -Int(EAGAIN) { return lane.submit(operation, slot, request, isInside: true) }
+        operation.pointee.inspection = Base.inspection(lane)
         guard connection >= 0, lane.pointee.group.pin() else {
             if connection >= 0 { Base.discard(connection) }
             operation.discard()
@@ -78,6 +82,7 @@ public enum Accepting<Base: Acceptor> {
                 operation.pointee.status = Int32(connection)
                 return .ended
             }
+            operation.pointee.inspection = Base.inspection(operation.pointee.lane)
             guard offer(connection, operation) else { return .ended }
             guard operation.field(\.handshake).arrive() else { return .taken }
             guard isRefused(operation) else { return .ended }
@@ -91,7 +96,7 @@ public enum Accepting<Base: Acceptor> {
         let listener = operation.pointee.slot
         let upcalls = listener.pointee.column.pointee.upcalls.pointee
         let (family, type, transport) = Base.shape(listener)
-        guard let state = Base.prepare(connection, listener) else {
+        guard let state = Base.prepare(connection, listener, operation.pointee.inspection) else {
             Base.discard(connection)
             operation.pointee.status = -ENOMEM
             return false

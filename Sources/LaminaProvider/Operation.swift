@@ -36,6 +36,8 @@ public struct Operation {
     public var messagesDone = 0
     /// Where an accept writes its addresses; an operation with an address of its own has its copy in `remote`.
     public var local: UnsafeMutablePointer<lamina_address>?
+    /// For an accept: which inspection its connection came from, serial 0 for none.
+    public var inspection = lamina_inspect_id()
     /// For an accept that the levels above are asked about.
     public var handshake = Handshake()
     /// See `local`.

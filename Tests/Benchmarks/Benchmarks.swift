@@ -12,7 +12,7 @@ struct Benchmarks: ParsableCommand {
 
             The data path needs the kernel provider (swift build -c release --product LaminaKernel), start-up an \
             installed tree (./install.sh --prefix .build/lamina, or where LAMINA_PREFIX says), and the comparison with \
-            SwiftNIO a program from a package of its own (\(NIOServer.buildCommand)); what is missing is left out \
+            SwiftNIO a program from a package of its own (\(SwiftNIOServer.buildCommand)); what is missing is left out \
             with a note.
             """
     )
@@ -26,7 +26,11 @@ struct Benchmarks: ParsableCommand {
     @Option(help: ArgumentHelp("Measure this alone: \(Benchmark.allNames). May be repeated.", valueName: "name"))
     var only: [Benchmark] = []
 
+    @Option(help: ArgumentHelp("Serve as one of the contenders.", visibility: .private))
+    var serve: ServerKind?
+
     mutating func run() throws {
+        if let serve { return try serve.serve() }
         let settings = MeasurementSettings(isQuick: quick)
         var report = Report()
         for benchmark in only.isEmpty ? Benchmark.allCases : only {

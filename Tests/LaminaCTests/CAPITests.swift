@@ -60,6 +60,15 @@ import Testing
         #expect(ending.errors.filter { $0 == "\n" }.count == 1, "\(ending.errors)")
     }
 
+    @Test("Destinations, control data and addresses are had from C; a wait for other addresses ends when one comes")
+    func controls() throws {
+        let program = try programs.linked("controls.c", compiler: "gcc -std=gnu11")
+        let ending = try programs.run(program, CPrograms.kernel)
+        // No user namespace may be made here.
+        if ending.output == "forbidden\n" { return }
+        #expect(ending.code == 0 && ending.output == "done\n", "\(ending.errors)")
+    }
+
     @Test("Threads that wait on one engine that the program runs take turns running it")
     func turns() throws {
         try expectDone("turns.c")

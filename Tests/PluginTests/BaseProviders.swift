@@ -11,9 +11,9 @@ enum BaseProvider: String, CaseIterable, Sendable, CustomStringConvertible {
     var description: String { self == .kernel ? "kernel" : "memory" }
 
     /// A chain of the base alone, with settings such as `nodelay`.
-    func chain(_ settings: String = "") throws -> Chain {
+    func chain(_ settings: String = "", engine: Engine = .shared) throws -> Chain {
         let name = settings.isEmpty ? description : "\(description):\(settings)"
-        return try Chain([(try LayerSpecification(parsing: name), try provider())])
+        return try Chain([(try LayerSpecification(parsing: name), try provider())], engine: engine)
     }
 
     /// The provider alone.

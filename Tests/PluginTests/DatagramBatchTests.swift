@@ -167,6 +167,31 @@ struct DatagramBatchTests {
         }
     }
 
+    @Test("A send to a full Unix socket without being connected to it goes on, and doesn't keep the engine busy")
+    func fullStranger() throws {
+        let directory = try SocketDirectory()
+        let engine = try Engine()
+        let chain = try BaseProvider.kernel.chain(engine: engine)
+        let one = try bound(chain, Address(unix: directory.path("one")))
+        let two = try bound(chain, Address(unix: directory.path("two")))
+        let sent = (0..<40).map { [UInt8($0)] }
+        let batch = MessageBatch(sent, to: Address(unix: directory.path("two")))
+        let calls = PendingCalls()
+        #expect(calls.call { batch.send(one, $0) } == LAMINA_PENDING)
+        let turns = (0..<1000).count { _ in engine.run() > 0 }
+        #expect(turns < 500)
+        let room = MessageBatch(room: 64, size: 4)
+        var came: [[UInt8]] = []
+        while came.count < 40 {
+            let count = try two.waiting.perform("receive", deadline: soon()) { room.receive(two, $0) }
+            came += (0..<count).map { room.bytes($0) }
+        }
+        #expect(came == sent)
+        while calls.endsNow.isEmpty { engine.run(timeout: 1_000_000_000) }
+        #expect(calls.endsNow == [.init(number: 0, status: 0, bytes: 40)])
+        for socket in [one, two] { try socket.waiting.close() }
+    }
+
     @Test("A send that only tries sends what has room, and says which")
     func tries() throws {
         try withUnixPair { one, two in

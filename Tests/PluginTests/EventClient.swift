@@ -10,7 +10,7 @@ final class EventClient: @unchecked Sendable {
     private var changed = pthread_cond_t()
     private var received: [UInt8] = []
     private var ends: [lamina_disconnect_event] = []
-    private var datagrams: [(bytes: [UInt8], sender: Address?)] = []
+    private var datagrams: [(bytes: [UInt8], sender: Address?, control: [ControlData])] = []
     private var accepted: [lamina_socket] = []
     private var retained: [UnsafeMutablePointer<lamina_data>] = []
     private var inspected: [lamina_inspect_id] = []
@@ -91,7 +91,7 @@ final class EventClient: @unchecked Sendable {
         try wait(for: "\(count) backlogs") { backlogs.count >= count ? backlogs : nil }
     }
 
-    func datagrams(_ count: Int) throws -> [(bytes: [UInt8], sender: Address?)] {
+    func datagrams(_ count: Int) throws -> [(bytes: [UInt8], sender: Address?, control: [ControlData])] {
         try wait(for: "\(count) datagrams") { datagrams.count >= count ? datagrams : nil }
     }
 
@@ -160,7 +160,9 @@ final class EventClient: @unchecked Sendable {
             var next = event.pointee.datagrams
             while let node = next {
                 let bytes = UnsafeRawBufferPointer(start: node.pointee.buffer.base, count: node.pointee.buffer.length)
-                datagrams.append((Array(bytes), node.pointee.address.map { Address($0.pointee) }))
+                let control = UnsafeRawBufferPointer(start: node.pointee.control, count: node.pointee.control_length)
+                let sender = node.pointee.address.map { Address($0.pointee) }
+                datagrams.append((Array(bytes), sender, ControlData.decode(control)))
                 next = node.pointee.next
                 if answer == LAMINA_PENDING { retained.append(node) }
             }

@@ -101,7 +101,8 @@ final class MessageBatch {
 
     /// What a message holds, sent or received.
     func bytes(_ index: Int) -> [UInt8] {
-        Array(UnsafeRawBufferPointer(start: room + index * stride, count: Int(messages[index].bytes)))
+        let length = messages[index].bytes
+        return Array(UnsafeRawBufferPointer(start: room + index * stride, count: Int(min(length, UInt64(stride)))))
     }
 
     func sender(_ index: Int) -> Address { Address(addresses[index]) }

@@ -76,7 +76,7 @@ struct TraceTests {
     func failure() throws {
         let socket = try traced("entries=connect").open(.connection())
         var address = Address(host: "::1", port: 1).c
-        #expect(try socket.perform { lamina_socket_connect($0, &address, 1, $1) }.status == -EINVAL)
+        #expect(try socket.perform { lamina_socket_connect($0, &address, 2, $1) }.status == -EINVAL)
         #expect(try facts() == ["connect [::1]:1 = EINVAL from echo"])
         socket.close()
     }

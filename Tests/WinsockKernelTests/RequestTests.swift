@@ -25,6 +25,22 @@ import Testing
     }
 
     @Test(
+        "Ordered tables keep order and balance, one-time initialization happens once, bits and numbers are right",
+        arguments: DriverPrograms.compilers + ["gcc -fsanitize=address,undefined", "gcc -fsanitize=thread"]
+    )
+    func tables(compiler: String) throws {
+        try programs.expectDone([try programs.compile("tables.c", compiler: compiler)])
+    }
+
+    @Test(
+        "Text takes other forms, in memory that is accounted for, and time is a day and an hour",
+        arguments: ["gcc -std=c11", "g++ -x c++ -std=c++17", "gcc -std=gnu11 -fshort-wchar"]
+    )
+    func texts(compiler: String) throws {
+        try programs.expectDone([try programs.compile("texts.c", compiler: compiler)], "TZ=EST3:30")
+    }
+
+    @Test(
         "Every function that takes an IRP completes it once, as it returns, at once and pending",
         arguments: ["gcc -std=gnu11", "g++ -x c++ -std=c++17"]
     )

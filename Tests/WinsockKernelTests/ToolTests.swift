@@ -64,10 +64,32 @@ import Testing
         }
     }
 
+    @Test("wsk-cc lists a missing header where it is included, and not where it isn't")
+    func conditions() throws {
+        try programs.tree.write(
+            """
+            #include <ntddk.h>
+            #ifdef NEVER
+            #include <never.h>
+            #endif
+            #include "Shared\\Own.H"
+            #include "absent.h"
+            ULONG Number = OWN_NUMBER;
+            """,
+            to: "conditions.c"
+        )
+        #expect(try programs.shell("mkdir shared").code == 0)
+        try programs.tree.write("#define OWN_NUMBER 7\n", to: "shared/own.h")
+        let ending = try compile("-c conditions.c")
+        #expect(ending.code == 0)
+        #expect(ending.errors == "wsk-cc: not offered: header absent.h (conditions.c:6)\n", "\(ending.errors)")
+    }
+
     /// Runs `lamina wsk run` on a driver until it has written `line`, and interrupts it.
-    private func interrupt(_ driver: String, after line: String) throws -> Child.Ending {
+    private func interrupt(_ driver: String, after line: String, _ environment: String...) throws -> Child.Ending {
         let catalog = "LAMINA_CATALOG_PATH=\(programs.tree.path)/share/lamina/catalog.d"
-        let child = try Child(["\(PackageTree.products)/lamina", "wsk", "run", driver], environment: [catalog])
+        let command = ["\(PackageTree.products)/lamina", "wsk", "run", driver]
+        let child = try Child(command, environment: [catalog] + environment)
         try child.awaitError(line)
         kill(child.process, SIGINT)
         return child.end()
@@ -80,6 +102,26 @@ import Testing
         #expect(ending.code == 0 && !ending.errors.contains("left"), "\(ending.errors)")
     }
 
+    @Test(
+        "A driver whose own functions are called connect and send gets those, with cancels, embedded IRPs and streams",
+        arguments: ["LAMINA_WSK_FORCE=pend=0%", "LAMINA_WSK_FORCE=pend=50%,late=30%,seed=3"]
+    )
+    func names(force: String) throws {
+        let ending = try compile("-shared -o berkeley.so \(DriverPrograms.fixtures)/berkeley.c")
+        try #require(ending.code == 0 && ending.errors.isEmpty, "\(ending.errors)")
+        let run = try interrupt("\(programs.tree.path)/berkeley.so", after: "berkeley: talked with 0 failures", force)
+        #expect(run.code == 0 && run.errors.hasSuffix("berkeley: unloaded with 0 failures\n"), "\(run.errors)")
+    }
+
+    @Test("A driver in C++ uses Basic, structured exceptions and the C++ library")
+    func cpp() throws {
+        let ending = try compile("-shared -o basic.so \(DriverPrograms.fixtures)/basic.cpp")
+        try #require(ending.code == 0 && ending.errors.isEmpty, "\(ending.errors)")
+        let line = "basic: sent 8, got 8 right, buffer known, 9 calls"
+        let run = try interrupt("\(programs.tree.path)/basic.so", after: line)
+        #expect(run.code == 0 && run.errors == "\(line)\n", "\(run.errors)")
+    }
+
     @Test("lamina wsk run reports what a driver leaves, with the place where it was made, by its exit status as well")
     func leaks() throws {
         try programs.tree.write(Self.leaking, to: "leak.c")
@@ -89,6 +131,59 @@ import Testing
         #expect(ending.errors.contains("left 2 things behind"), "\(ending.errors)")
         #expect(ending.errors.contains("pool block of 77 bytes, tag 'Leak', made at DriverEntry+"), "\(ending.errors)")
         #expect(ending.errors.contains("IRP, made at DriverEntry+"), "\(ending.errors)")
+    }
+
+    @Test("A driver that hangs in its DriverUnload is named with what it has, and a second interrupt ends the command")
+    func hanging() throws {
+        try programs.tree.write(
+            """
+            #include <ntddk.h>
+            static KEVENT Never;
+            static VOID Unload(PDRIVER_OBJECT Driver) {
+                UNREFERENCED_PARAMETER(Driver);
+                KeWaitForSingleObject(&Never, Executive, KernelMode, FALSE, NULL);
+            }
+            NTSTATUS DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path) {
+                UNREFERENCED_PARAMETER(Path);
+                Driver->DriverUnload = Unload;
+                KeInitializeEvent(&Never, NotificationEvent, FALSE);
+                DbgPrint("hang: %p\\n", ExAllocatePool2(POOL_FLAG_NON_PAGED, 5, 'gnaH'));
+                return STATUS_SUCCESS;
+            }
+            """,
+            to: "hang.c"
+        )
+        try #require(try compile("-shared -o hang.so hang.c").code == 0)
+        let child = try Child(["\(PackageTree.products)/lamina", "wsk", "run", "\(programs.tree.path)/hang.so"])
+        try child.awaitError("hang: ")
+        kill(child.process, SIGINT)
+        try child.awaitError("DriverUnload has not returned for 10 seconds")
+        try child.awaitError("pool block of 5 bytes")
+        kill(child.process, SIGINT)
+        let ending = child.end()
+        #expect(ending.code == 1 && ending.errors.contains("still has 1 thing"), "\(ending.errors)")
+        #expect(ending.errors.contains("interrupted again"), "\(ending.errors)")
+    }
+
+    @Test("lamina wsk run says that a DriverEntry failed, with its status and what it left")
+    func failing() throws {
+        try programs.tree.write(
+            """
+            #include <ntddk.h>
+            NTSTATUS DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path) {
+                UNREFERENCED_PARAMETER(Driver);
+                UNREFERENCED_PARAMETER(Path);
+                UNICODE_STRING name;
+                return RtlCreateUnicodeString(&name, L"x") ? STATUS_DEVICE_NOT_READY : STATUS_SUCCESS;
+            }
+            """,
+            to: "fail.c"
+        )
+        try #require(try compile("-shared -o fail.so fail.c").code == 0)
+        let ending = try programs.run(["\(PackageTree.products)/lamina", "wsk", "run", "\(programs.tree.path)/fail.so"])
+        #expect(ending.code == 2 && ending.errors.contains("DriverEntry failed with status 0xc00000a3"))
+        #expect(ending.errors.contains("left 1 thing behind:"), "\(ending.errors)")
+        #expect(ending.errors.contains("pool block of 4 bytes, tag 'Strn', made at DriverEntry+"), "\(ending.errors)")
     }
 
     @Test("lamina wsk run says why a driver can't be run")

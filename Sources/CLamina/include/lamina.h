@@ -257,6 +257,36 @@ lamina_status lamina_wait_remote_address(
 ssize_t lamina_wait_control(
     lamina_socket socket, const lamina_operation *operation, int64_t deadline, lamina_error *error);
 
+/// Says where a datagram socket's datagrams go that name no destination (SIO_WSK_SET_SENDTO_ADDRESS), null for nowhere.
+/// What comes isn't filtered.
+lamina_status lamina_wait_set_destination(
+    lamina_socket socket, const lamina_address *address, int64_t deadline, lamina_error *error);
+
+/// Lets a datagram socket whose remote address `lamina_wait_connect` fixed take datagrams from everybody again. It
+/// keeps its port; -EADDRINUSE: another socket took it meanwhile.
+lamina_status lamina_wait_forget_remote(lamina_socket socket, int64_t deadline, lamina_error *error);
+
+/// Sends one datagram with control data (sendmsg), and answers its length. lamina_control.h writes such data.
+ssize_t lamina_wait_send_message(
+    lamina_socket socket, const lamina_message *message, int64_t deadline, lamina_error *error);
+
+/// Receives one datagram with control data (recvmsg), and answers how many bytes of it were written. `flags`:
+/// `LAMINA_RECEIVE_PEEK`, or `LAMINA_RECEIVE_REPORTS`, with which it never waits.
+ssize_t lamina_wait_receive_message(
+    lamina_socket socket, lamina_message *message, uint32_t flags, int64_t deadline, lamina_error *error);
+
+/// Writes up to `capacity` of this machine's addresses, of the socket's family (SIO_ADDRESS_LIST_QUERY), and answers
+/// how many there are.
+ssize_t lamina_wait_address_list(
+    lamina_socket socket, lamina_address *addresses, size_t capacity, lamina_error *error);
+
+/// Waits until one of them comes or goes (SIO_ADDRESS_LIST_CHANGE).
+lamina_status lamina_wait_address_list_change(lamina_socket socket, int64_t deadline, lamina_error *error);
+
+/// Puts addresses into the order in which to try them (SIO_ADDRESS_LIST_SORT; RFC 6724).
+lamina_status lamina_wait_sort_addresses(
+    lamina_socket socket, lamina_address *addresses, size_t count, lamina_error *error);
+
 /// Asks for the base's descriptor, which can be polled, and used in the socket's place where the chain's effect is
 /// none. It stays the socket's. -EOPNOTSUPP or -ENOTSUP: the base has none.
 int lamina_wait_descriptor(lamina_socket socket, lamina_error *error);

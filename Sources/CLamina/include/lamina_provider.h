@@ -2,6 +2,7 @@
 #ifndef LAMINA_PROVIDER_H
 #define LAMINA_PROVIDER_H
 
+#include "lamina_control.h"
 #include "lamina_table.h"
 
 /// Marks the start-up function, the only symbol that a plug-in exports.

@@ -3,6 +3,7 @@
 #ifndef LAMINA_SOCKET_H
 #define LAMINA_SOCKET_H
 
+#include "lamina_control.h"
 #include "lamina_table.h"
 
 LAMINA_C_BEGIN

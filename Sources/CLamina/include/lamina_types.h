@@ -159,6 +159,16 @@ enum {
     LAMINA_RECEIVE_DRAIN = 4,
     /// receive: leave the data where it is.
     LAMINA_RECEIVE_PEEK = 8,
+    /// receive_from: take what the transport reports about datagrams that were sent (MSG_ERRQUEUE), as control data
+    /// beside the datagram in question. Never waits: -EAGAIN where there is nothing.
+    LAMINA_RECEIVE_REPORTS = 16,
+};
+
+/// Flags of `connect`.
+enum {
+    /// Of a datagram socket: only say where datagrams go that name no destination; what comes isn't filtered
+    /// (SIO_WSK_SET_SENDTO_ADDRESS).
+    LAMINA_CONNECT_SEND_ONLY = 1,
 };
 
 /// Flags of `disconnect`. Without one: graceful, the sending direction only.
@@ -224,7 +234,37 @@ enum {
     /// get: int32_t, a descriptor of the base's own that can be polled and used in the socket's place, -ENOTSUP if
     /// the base has none. It stays the socket's.
     LAMINA_OPTION_DESCRIPTOR = 1,
+    /// get: lamina_address, what `connect` with `LAMINA_CONNECT_SEND_ONLY` set; of form none where nothing is set.
+    LAMINA_OPTION_SEND_TO_ADDRESS = 2,
+    /// get: uint64_t, the bytes that receives would find now, those that levels keep included
+    /// (SIO_WSK_QUERY_RECEIVE_BACKLOG); of a datagram socket, those of the next datagram. A level that keeps bytes adds
+    /// its own to what the levels below answer.
+    LAMINA_OPTION_RECEIVE_BACKLOG = 3,
+    /// get: uint64_t, how many bytes a sender should keep under way (SIO_WSK_QUERY_IDEAL_SEND_BACKLOG). -ENOTCONN: it
+    /// isn't connected.
+    LAMINA_OPTION_IDEAL_SEND_BACKLOG = 4,
+    /// get: lamina_inspect_id of an accepted socket (SIO_WSK_QUERY_INSPECT_ID). -ENODATA: nobody inspected it.
+    LAMINA_OPTION_INSPECT_ID = 5,
 };
+
+/// Lamina's own ioctls: operations of kind `LAMINA_CONTROL_IOCTL` whose level is `LAMINA_LEVEL`.
+enum {
+    /// Writes the addresses of this machine, of the socket's family, as `lamina_address`es (SIO_ADDRESS_LIST_QUERY).
+    /// -ENOBUFS: there is too little room, and the request's byte count says how much is needed.
+    LAMINA_IOCTL_ADDRESS_LIST = 1,
+    /// Pends until that list changes (SIO_ADDRESS_LIST_CHANGE). A change that came after the last one was told ends the
+    /// next one at once.
+    LAMINA_IOCTL_ADDRESS_LIST_CHANGE = 2,
+    /// Puts the `lamina_address`es of the input into the order in which to try them (SIO_ADDRESS_LIST_SORT; RFC 6724).
+    LAMINA_IOCTL_ADDRESS_LIST_SORT = 3,
+};
+
+/// What an extension (`LAMINA_CONTROL_EXTENSION`) exchanges: the caller's side as input, the level's side as output.
+/// The extension's name says what stands behind the pointers.
+typedef struct lamina_extension {
+    void *LAMINA_NULLABLE context;
+    const void *LAMINA_NULLABLE dispatch;
+} lamina_extension;
 
 /// One control operation (WskControlSocket, WSPIoctl). Input is copied before the call returns; bytes written to
 /// `output` are counted in the request.
@@ -239,9 +279,26 @@ typedef struct lamina_operation {
     size_t input_length;
     void *LAMINA_NULLABLE output;
     size_t output_capacity;
-    /// An extension's name (UUID text), else null.
+    /// An extension's name (UUID text), else null. A level that doesn't know it passes it on; the base answers
+    /// -EOPNOTSUPP.
     const char *LAMINA_NULLABLE extension;
 } lamina_operation;
+
+/// Whether an operation asks for the extension of this name: UUIDs are the same in either case of their letters.
+LAMINA_INLINE int lamina_is_extension(const lamina_operation *operation, const char *uuid) {
+    const char *asked = operation->extension;
+    if (operation->kind != LAMINA_CONTROL_EXTENSION || !asked) {
+        return 0;
+    }
+    for (; *asked && *uuid; asked++, uuid++) {
+        const char one = *asked >= 'A' && *asked <= 'F' ? (char)(*asked + 32) : *asked;
+        const char two = *uuid >= 'A' && *uuid <= 'F' ? (char)(*uuid + 32) : *uuid;
+        if (one != two) {
+            return 0;
+        }
+    }
+    return *asked == *uuid;
+}
 
 /// A question for names. `addresses` is written before the request completes; `count` of them are valid then.
 typedef struct lamina_resolve_arguments {

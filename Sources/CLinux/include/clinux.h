@@ -10,9 +10,11 @@
 #include "clinux_file.h"
 #include "clinux_fork.h"
 #include "clinux_loader.h"
+#include "clinux_netlink.h"
 #include "clinux_process.h"
 #include "clinux_sanitizer.h"
 #include "clinux_socket.h"
 #include "clinux_thread.h"
+#include "clinux_watch.h"
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef WSK_MSTCPIP_H
 #define WSK_MSTCPIP_H
 
-#include "ws2ipdef.h"
+#include "ip2string.h"
 
 #define SIO_LOOPBACK_FAST_PATH _WSAIOW(IOC_VENDOR, 16)
 #define SIO_QUERY_RSS_SCALABILITY_INFO _WSAIOR(IOC_VENDOR, 210)

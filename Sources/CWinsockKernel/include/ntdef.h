@@ -5,10 +5,17 @@
 
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "sal.h"
+
+// A ported source may have a <stdint.h> of its own, whose types are others than the host's.
+#ifdef WSK_SELF_CONTAINED
+typedef __INTPTR_TYPE__ intptr_t;
+typedef __UINTPTR_TYPE__ uintptr_t;
+#else
+#include <stdint.h>
+#endif
 
 #ifdef __cplusplus
 #define EXTERN_C extern "C"
@@ -38,10 +45,12 @@
 #define DECLSPEC_SELECTANY __attribute__((weak))
 #define MEMORY_ALLOCATION_ALIGNMENT 16
 #define SYSTEM_CACHE_ALIGNMENT_SIZE 64
-#define CFORCEINLINE FORCEINLINE
+// What the headers use themselves, whatever a source makes of the other.
+#define WSK_INLINE static inline __attribute__((always_inline, unused))
 #ifndef FORCEINLINE
-#define FORCEINLINE static inline __attribute__((always_inline, unused))
+#define FORCEINLINE WSK_INLINE
 #endif
+#define CFORCEINLINE FORCEINLINE
 #ifndef __forceinline
 #define __forceinline inline __attribute__((always_inline))
 #endif
@@ -88,15 +97,40 @@
 #define __debugbreak() __builtin_trap()
 #endif
 
-// Structured exceptions: nothing here raises one. The C++ library has a macro __try of its own, so a C++ source asks
-// for these by WSK_STRUCTURED_EXCEPTIONS, after its other headers.
+// Structured exceptions: nothing here raises one, so a handler never runs, and what follows __finally runs where the
+// block before it ends; a `return` in that block passes it by. The C++ library has macros of these names, and goes
+// without handlers of its own where a C++ source asks for these by WSK_STRUCTURED_EXCEPTIONS. __leave is a jump to a
+// label, so that a function has one block at most where WSK_LEAVE asks for it.
 #if !defined(__cplusplus) || defined(WSK_STRUCTURED_EXCEPTIONS)
+#if defined(__cplusplus) && __has_include(<bits/exception_defines.h>)
+#include <bits/c++config.h>
+#include <bits/exception_defines.h>
+#endif
 #undef __try
+#undef __catch
 #define __try if (1)
+#define __catch(...) if (0)
+#ifdef WSK_LEAVE
+#define __except(filter)                                                                                               \
+    if (0) {                                                                                                           \
+    wsk_leave:                                                                                                         \
+        __attribute__((unused));                                                                                       \
+    } else if (0)
+#define __finally                                                                                                      \
+    wsk_leave:                                                                                                         \
+    __attribute__((unused));
+#define __leave goto wsk_leave
+#else
 #define __except(filter) else
 #define __finally
-#define __leave
+#endif
 #define try_return(statement) statement
+#if !defined(__cplusplus) && defined(_KERNEL_MODE)
+#define try __try
+#define except __except
+#define finally __finally
+#define leave __leave
+#endif
 #endif
 #define EXCEPTION_EXECUTE_HANDLER 1
 #define EXCEPTION_CONTINUE_SEARCH 0
@@ -128,12 +162,13 @@ typedef char CCHAR;
 typedef short SHORT;
 typedef short CSHORT;
 typedef unsigned short USHORT;
-typedef int32_t LONG;
-typedef uint32_t ULONG;
-typedef uint32_t DWORD;
+typedef __INT32_TYPE__ LONG;
+typedef __UINT32_TYPE__ ULONG;
+typedef __UINT32_TYPE__ CLONG;
+typedef __UINT32_TYPE__ DWORD;
 typedef int INT;
 typedef unsigned int UINT;
-typedef int32_t BOOL;
+typedef __INT32_TYPE__ BOOL;
 typedef unsigned char BOOLEAN;
 typedef unsigned char BYTE;
 typedef unsigned short WORD;
@@ -144,20 +179,20 @@ typedef unsigned long long ULONG64;
 typedef unsigned long long DWORD64;
 typedef unsigned long long UINT64;
 typedef long long INT64;
-typedef int32_t INT32;
-typedef int32_t LONG32;
-typedef uint32_t UINT32;
-typedef uint32_t ULONG32;
-typedef uint32_t DWORD32;
-typedef int16_t INT16;
-typedef uint16_t UINT16;
-typedef int8_t INT8;
-typedef uint8_t UINT8;
-typedef intptr_t LONG_PTR;
-typedef intptr_t INT_PTR;
-typedef uintptr_t ULONG_PTR;
-typedef uintptr_t UINT_PTR;
-typedef uintptr_t DWORD_PTR;
+typedef __INT32_TYPE__ INT32;
+typedef __INT32_TYPE__ LONG32;
+typedef __UINT32_TYPE__ UINT32;
+typedef __UINT32_TYPE__ ULONG32;
+typedef __UINT32_TYPE__ DWORD32;
+typedef __INT16_TYPE__ INT16;
+typedef __UINT16_TYPE__ UINT16;
+typedef __INT8_TYPE__ INT8;
+typedef __UINT8_TYPE__ UINT8;
+typedef __INTPTR_TYPE__ LONG_PTR;
+typedef __INTPTR_TYPE__ INT_PTR;
+typedef __UINTPTR_TYPE__ ULONG_PTR;
+typedef __UINTPTR_TYPE__ UINT_PTR;
+typedef __UINTPTR_TYPE__ DWORD_PTR;
 typedef size_t SIZE_T;
 typedef ptrdiff_t SSIZE_T;
 typedef ULONG_PTR KAFFINITY;
@@ -178,7 +213,7 @@ typedef wchar_t WCHAR;
 #elif defined(__cplusplus)
 typedef char16_t WCHAR;
 #else
-typedef uint16_t WCHAR;
+typedef __UINT16_TYPE__ WCHAR;
 #endif
 
 typedef CHAR *PCHAR, *PSTR, *LPSTR, *PSZ;
@@ -211,6 +246,10 @@ typedef HANDLE *PHANDLE;
 typedef NTSTATUS *PNTSTATUS;
 typedef KIRQL *PKIRQL;
 typedef PVOID *PPVOID;
+typedef const CHAR *NTSTRSAFE_PCSTR;
+typedef CHAR *NTSTRSAFE_PSTR;
+typedef const WCHAR *NTSTRSAFE_PCWSTR;
+typedef WCHAR *NTSTRSAFE_PWSTR;
 typedef PVOID PSECURITY_DESCRIPTOR;
 typedef PVOID PSID;
 
@@ -313,6 +352,10 @@ typedef struct _OBJECT_ATTRIBUTES {
 } OBJECT_ATTRIBUTES, *POBJECT_ATTRIBUTES;
 
 #define OBJ_INHERIT 0x00000002
+#define OBJ_PERMANENT 0x00000010
+#define OBJ_EXCLUSIVE 0x00000020
+#define OBJ_OPENIF 0x00000080
+#define OBJ_FORCE_ACCESS_CHECK 0x00000400
 #define OBJ_CASE_INSENSITIVE 0x00000040
 #define OBJ_KERNEL_HANDLE 0x00000200
 
@@ -320,6 +363,43 @@ typedef struct _OBJECT_ATTRIBUTES {
     ((void)((attributes)->Length = sizeof(OBJECT_ATTRIBUTES), (attributes)->RootDirectory = (root),                    \
         (attributes)->Attributes = (flags), (attributes)->ObjectName = (name),                                         \
         (attributes)->SecurityDescriptor = (descriptor), (attributes)->SecurityQualityOfService = NULL))
+
+#define DELETE 0x00010000
+#define READ_CONTROL 0x00020000
+#define WRITE_DAC 0x00040000
+#define WRITE_OWNER 0x00080000
+#define SYNCHRONIZE 0x00100000
+#define STANDARD_RIGHTS_REQUIRED 0x000f0000
+#define STANDARD_RIGHTS_READ READ_CONTROL
+#define STANDARD_RIGHTS_ALL 0x001f0000
+#define MAXIMUM_ALLOWED 0x02000000
+#define GENERIC_ALL 0x10000000
+#define GENERIC_EXECUTE 0x20000000
+#define GENERIC_WRITE 0x40000000
+#define GENERIC_READ 0x80000000
+
+/// A processor of the system: its group, which is 0 here, and its number.
+typedef struct _PROCESSOR_NUMBER {
+    USHORT Group;
+    UCHAR Number;
+    UCHAR Reserved;
+} PROCESSOR_NUMBER, *PPROCESSOR_NUMBER;
+
+typedef struct _GROUP_AFFINITY {
+    KAFFINITY Mask;
+    USHORT Group;
+    USHORT Reserved[3];
+} GROUP_AFFINITY, *PGROUP_AFFINITY;
+
+// Names that unions and structs without a name have where a compiler wants one.
+#define DUMMYUNIONNAME
+#define DUMMYUNIONNAME2
+#define DUMMYUNIONNAME3
+#define DUMMYUNIONNAME4
+#define DUMMYSTRUCTNAME
+#define DUMMYSTRUCTNAME2
+#define DUMMYSTRUCTNAME3
+#define ANYSIZE_ARRAY 1
 
 // Small macros.
 
@@ -347,6 +427,14 @@ typedef struct _OBJECT_ATTRIBUTES {
 #define DECLARE_CONST_UNICODE_STRING(name, text)                                                                       \
     const WCHAR name##_buffer[] = text;                                                                                \
     const UNICODE_STRING name = {sizeof(text) - sizeof(WCHAR), sizeof(text), (PWCH)name##_buffer}
+#define DECLARE_UNICODE_STRING_SIZE(name, characters)                                                                 \
+    WCHAR name##_buffer[characters];                                                                                   \
+    UNICODE_STRING name = {0, (characters) * sizeof(WCHAR), name##_buffer}
+#define RTL_CONSTANT_OBJECT_ATTRIBUTES(name, flags)                                                                    \
+    {sizeof(OBJECT_ATTRIBUTES), NULL, (PUNICODE_STRING)(name), (flags), NULL, NULL}
+#define RTL_PTR_ADD(pointer, bytes) ((PVOID)((ULONG_PTR)(pointer) + (ULONG_PTR)(bytes)))
+#define RTL_PTR_SUBTRACT(pointer, bytes) ((PVOID)((ULONG_PTR)(pointer) - (ULONG_PTR)(bytes)))
+#define RTL_BITS_OF(value) (sizeof(value) * 8)
 #define ALIGN_DOWN_BY(length, alignment) ((ULONG_PTR)(length) & ~((ULONG_PTR)(alignment)-1))
 #define ALIGN_UP_BY(length, alignment) ALIGN_DOWN_BY((ULONG_PTR)(length) + (alignment)-1, alignment)
 #define ALIGN_UP(length, type) ALIGN_UP_BY(length, sizeof(type))
@@ -355,6 +443,8 @@ typedef struct _OBJECT_ATTRIBUTES {
 #define TYPE_ALIGNMENT(type) _Alignof(type)
 #define LOWORD(value) ((WORD)((ULONG_PTR)(value) & 0xffff))
 #define HIWORD(value) ((WORD)(((ULONG_PTR)(value) >> 16) & 0xffff))
+#define MAKEWORD(low, high) ((WORD)((BYTE)(low) | (WORD)((BYTE)(high) << 8)))
+#define MAKELONG(low, high) ((LONG)((WORD)(low) | (DWORD)(WORD)(high) << 16))
 #define LOBYTE(value) ((BYTE)((ULONG_PTR)(value) & 0xff))
 #define HIBYTE(value) ((BYTE)(((ULONG_PTR)(value) >> 8) & 0xff))
 #define Int32x32To64(left, right) ((LONGLONG)(LONG)(left) * (LONGLONG)(LONG)(right))
@@ -372,6 +462,9 @@ typedef struct _OBJECT_ATTRIBUTES {
 #endif
 #ifndef C_ASSERT
 #define C_ASSERT(condition) _Static_assert(condition, #condition)
+#endif
+#ifndef static_assert
+#define static_assert _Static_assert
 #endif
 #elif !defined(C_ASSERT)
 #define C_ASSERT(condition) static_assert(condition, #condition)

@@ -20,7 +20,7 @@ NTSTATUS RtlUnicodeStringPrintf(PUNICODE_STRING Destination, PCWSTR Format, ...)
 #define RtlStringCchVPrintfA(destination, characters, format, arguments)                                               \
     RtlStringCbVPrintfA(destination, characters, format, arguments)
 
-FORCEINLINE NTSTATUS RtlStringCbLengthA(PCSTR Text, SIZE_T Maximum, SIZE_T *Length) {
+WSK_INLINE NTSTATUS RtlStringCbLengthA(PCSTR Text, SIZE_T Maximum, SIZE_T *Length) {
     for (SIZE_T count = 0; Text && count < Maximum; count++) {
         if (!Text[count]) {
             if (Length) {
@@ -32,7 +32,7 @@ FORCEINLINE NTSTATUS RtlStringCbLengthA(PCSTR Text, SIZE_T Maximum, SIZE_T *Leng
     return STATUS_INVALID_PARAMETER;
 }
 
-FORCEINLINE NTSTATUS RtlStringCchLengthW(PCWSTR Text, SIZE_T Maximum, SIZE_T *Length) {
+WSK_INLINE NTSTATUS RtlStringCchLengthW(PCWSTR Text, SIZE_T Maximum, SIZE_T *Length) {
     for (SIZE_T count = 0; Text && count < Maximum; count++) {
         if (!Text[count]) {
             if (Length) {
@@ -44,7 +44,7 @@ FORCEINLINE NTSTATUS RtlStringCchLengthW(PCWSTR Text, SIZE_T Maximum, SIZE_T *Le
     return STATUS_INVALID_PARAMETER;
 }
 
-FORCEINLINE NTSTATUS RtlStringCbLengthW(PCWSTR Text, SIZE_T Maximum, SIZE_T *Length) {
+WSK_INLINE NTSTATUS RtlStringCbLengthW(PCWSTR Text, SIZE_T Maximum, SIZE_T *Length) {
     SIZE_T characters = 0;
     const NTSTATUS status = RtlStringCchLengthW(Text, Maximum / sizeof(WCHAR), &characters);
     if (Length) {
@@ -53,7 +53,7 @@ FORCEINLINE NTSTATUS RtlStringCbLengthW(PCWSTR Text, SIZE_T Maximum, SIZE_T *Len
     return status;
 }
 
-FORCEINLINE NTSTATUS RtlStringCbCopyNA(PSTR Destination, SIZE_T Bytes, PCSTR Source, SIZE_T Length) {
+WSK_INLINE NTSTATUS RtlStringCbCopyNA(PSTR Destination, SIZE_T Bytes, PCSTR Source, SIZE_T Length) {
     SIZE_T count = 0;
     if (!Bytes) {
         return STATUS_INVALID_PARAMETER;
@@ -70,7 +70,7 @@ FORCEINLINE NTSTATUS RtlStringCbCopyNA(PSTR Destination, SIZE_T Bytes, PCSTR Sou
     return STATUS_SUCCESS;
 }
 
-FORCEINLINE NTSTATUS RtlStringCchCopyNW(PWSTR Destination, SIZE_T Characters, PCWSTR Source, SIZE_T Length) {
+WSK_INLINE NTSTATUS RtlStringCchCopyNW(PWSTR Destination, SIZE_T Characters, PCWSTR Source, SIZE_T Length) {
     SIZE_T count = 0;
     if (!Characters) {
         return STATUS_INVALID_PARAMETER;
@@ -87,14 +87,14 @@ FORCEINLINE NTSTATUS RtlStringCchCopyNW(PWSTR Destination, SIZE_T Characters, PC
     return STATUS_SUCCESS;
 }
 
-FORCEINLINE NTSTATUS RtlStringCbCatA(PSTR Destination, SIZE_T Bytes, PCSTR Source) {
+WSK_INLINE NTSTATUS RtlStringCbCatA(PSTR Destination, SIZE_T Bytes, PCSTR Source) {
     SIZE_T length = 0;
     const NTSTATUS status = RtlStringCbLengthA(Destination, Bytes, &length);
     return NT_SUCCESS(status) ? RtlStringCbCopyNA(Destination + length, Bytes - length, Source, NTSTRSAFE_MAX_CCH)
                               : status;
 }
 
-FORCEINLINE NTSTATUS RtlStringCchCatW(PWSTR Destination, SIZE_T Characters, PCWSTR Source) {
+WSK_INLINE NTSTATUS RtlStringCchCatW(PWSTR Destination, SIZE_T Characters, PCWSTR Source) {
     SIZE_T length = 0;
     const NTSTATUS status = RtlStringCchLengthW(Destination, Characters, &length);
     return NT_SUCCESS(status)

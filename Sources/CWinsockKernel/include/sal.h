@@ -301,4 +301,76 @@
 #define __drv_valueIs(...)
 #define __drv_when(...)
 
+#define _Frees_ptr_
+#define _Frees_ptr_opt_
+#define _Pre_defensive_
+#define _Post_defensive_
+#define _Out_z_cap_(...)
+#define _Out_z_cap_c_(...)
+#define _Out_cap_(...)
+#define _Out_cap_c_(...)
+#define _Out_bytecap_(...)
+#define _In_bytecount_(...)
+#define _In_count_(...)
+#define _Inout_cap_(...)
+#define _Inout_bytecap_(...)
+#define _Inexpressible_(...)
+#define _Outref_
+#define _Outref_result_maybenull_
+#define _Outref_result_buffer_(...)
+#define _Outref_result_bytebuffer_(...)
+#define _Analysis_assume_lock_acquired_(...)
+#define _Analysis_assume_lock_held_(...)
+#define _Analysis_assume_lock_released_(...)
+#define _Analysis_assume_lock_not_held_(...)
+#define _Analysis_assume_nullterminated_(...)
+#define _Analysis_assume_same_lock_(...)
+#define __in_data_source(...)
+#define __out_data_source(...)
+
+// The older annotations. The C++ library has names of its own like these, so a C++ source asks for them by
+// WSK_OLD_ANNOTATIONS, after its other headers.
+#if !defined(__cplusplus) || defined(WSK_OLD_ANNOTATIONS)
+#define __in
+#define __in_opt
+#define __in_z
+#define __in_bcount(...)
+#define __in_bcount_opt(...)
+#define __in_ecount(...)
+#define __in_ecount_opt(...)
+#define __in_ecount_z(...)
+#define __in_range(...)
+#define __out
+#define __out_opt
+#define __out_z
+#define __out_bcount(...)
+#define __out_bcount_opt(...)
+#define __out_bcount_part(...)
+#define __out_bcount_full(...)
+#define __out_ecount(...)
+#define __out_ecount_opt(...)
+#define __out_ecount_part(...)
+#define __out_ecount_full(...)
+#define __out_ecount_z(...)
+#define __inout
+#define __inout_opt
+#define __inout_z
+#define __inout_bcount(...)
+#define __inout_bcount_opt(...)
+#define __inout_ecount(...)
+#define __inout_ecount_opt(...)
+#define __deref_in
+#define __deref_out
+#define __deref_out_opt
+#define __deref_out_bcount(...)
+#define __deref_out_ecount(...)
+#define __deref_opt_out
+#define __deref_inout
+#define __checkReturn
+#define __bcount(...)
+#define __ecount(...)
+#define __field_bcount(...)
+#define __field_ecount(...)
+#endif
+
 #endif

@@ -21,6 +21,8 @@ typedef struct in6_addr IN6_ADDR, *PIN6_ADDR, *LPIN6_ADDR;
 #endif
 
 typedef USHORT ADDRESS_FAMILY;
+/// `IPPROTO_TCP` and so on.
+typedef INT IPPROTO, *PIPPROTO;
 typedef struct sockaddr SOCKADDR, *PSOCKADDR, *LPSOCKADDR;
 typedef struct sockaddr_in SOCKADDR_IN, *PSOCKADDR_IN, *LPSOCKADDR_IN;
 typedef struct sockaddr_in6 SOCKADDR_IN6, *PSOCKADDR_IN6, *LPSOCKADDR_IN6;
@@ -151,7 +153,7 @@ typedef struct _WSABUF {
 #define SIO_ADDRESS_LIST_CHANGE _WSAIO(IOC_WS2, 23)
 #define SIO_ADDRESS_LIST_SORT _WSAIORW(IOC_WS2, 25)
 
-// Options that the host doesn't know by these names.
+// Options, and types of ancillary data, that the host doesn't know by these names; the run time translates them.
 
 #ifndef SO_EXCLUSIVEADDRUSE
 #define SO_EXCLUSIVEADDRUSE ((INT)(~SO_REUSEADDR))
@@ -169,11 +171,12 @@ typedef struct _WSABUF {
 #ifndef IPV6_DONTFRAG
 #define IPV6_DONTFRAG 62
 #endif
-#define IP_HOPLIMIT IP_TTL
-#define IPV6_HOPLIMIT_OPTION 52
 #define UDP_SEND_MSG_SIZE 0x5005
 #define UDP_RECV_MAX_COALESCED_SIZE 0x5006
 #define UDP_COALESCED_INFO 0x5007
+#define IP_HOPLIMIT 0x5008
+#define IP_RECVECN IP_ECN
+#define IPV6_RECVECN IPV6_ECN
 
 #define MSG_BCAST 0x0400
 #define MSG_MCAST 0x0800

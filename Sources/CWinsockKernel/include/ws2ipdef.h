@@ -22,27 +22,27 @@ typedef struct _WSK_IN6_PKTINFO {
 #define INET6_ADDRSTRLEN 65
 #endif
 
-FORCEINLINE BOOLEAN IN6_ADDR_EQUAL(const IN6_ADDR *Left, const IN6_ADDR *Right) {
+WSK_INLINE BOOLEAN IN6_ADDR_EQUAL(const IN6_ADDR *Left, const IN6_ADDR *Right) {
     return memcmp(Left, Right, sizeof *Left) == 0;
 }
 
-FORCEINLINE BOOLEAN IN4_ADDR_EQUAL(const IN_ADDR *Left, const IN_ADDR *Right) {
+WSK_INLINE BOOLEAN IN4_ADDR_EQUAL(const IN_ADDR *Left, const IN_ADDR *Right) {
     return memcmp(Left, Right, sizeof *Left) == 0;
 }
 
-FORCEINLINE USHORT INETADDR_FAMILY(const SOCKADDR *Address) { return Address->sa_family; }
+WSK_INLINE USHORT INETADDR_FAMILY(const SOCKADDR *Address) { return Address->sa_family; }
 
-FORCEINLINE VOID IN4ADDR_SETANY(PSOCKADDR_IN Address) {
+WSK_INLINE VOID IN4ADDR_SETANY(PSOCKADDR_IN Address) {
     memset(Address, 0, sizeof *Address);
     Address->sin_family = AF_INET;
 }
 
-FORCEINLINE VOID IN6ADDR_SETANY(PSOCKADDR_IN6 Address) {
+WSK_INLINE VOID IN6ADDR_SETANY(PSOCKADDR_IN6 Address) {
     memset(Address, 0, sizeof *Address);
     Address->sin6_family = AF_INET6;
 }
 
-FORCEINLINE VOID INETADDR_SETANY(PSOCKADDR Address) {
+WSK_INLINE VOID INETADDR_SETANY(PSOCKADDR Address) {
     if (Address->sa_family == AF_INET6) {
         IN6ADDR_SETANY((PSOCKADDR_IN6)Address);
     } else {
@@ -50,17 +50,17 @@ FORCEINLINE VOID INETADDR_SETANY(PSOCKADDR Address) {
     }
 }
 
-FORCEINLINE VOID IN4ADDR_SETLOOPBACK(PSOCKADDR_IN Address) {
+WSK_INLINE VOID IN4ADDR_SETLOOPBACK(PSOCKADDR_IN Address) {
     IN4ADDR_SETANY(Address);
     Address->sin_addr.s_addr = __builtin_bswap32(0x7f000001u);
 }
 
-FORCEINLINE VOID IN6ADDR_SETLOOPBACK(PSOCKADDR_IN6 Address) {
+WSK_INLINE VOID IN6ADDR_SETLOOPBACK(PSOCKADDR_IN6 Address) {
     IN6ADDR_SETANY(Address);
     ((PUCHAR)&Address->sin6_addr)[15] = 1;
 }
 
-FORCEINLINE VOID SS_PORT_SET(PVOID Address, USHORT Port) { memcpy((PUCHAR)Address + 2, &Port, sizeof Port); }
+WSK_INLINE VOID SS_PORT_SET(PVOID Address, USHORT Port) { memcpy((PUCHAR)Address + 2, &Port, sizeof Port); }
 #define INETADDR_SET_PORT(address, port) SS_PORT_SET((address), (port))
 #define INETADDR_PORT(address) (((const SOCKADDR_IN *)(const void *)(address))->sin_port)
 #define SS_PORT(address) INETADDR_PORT(address)

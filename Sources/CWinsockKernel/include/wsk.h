@@ -360,6 +360,13 @@ NTSTATUS WskRegister(PWSK_CLIENT_NPI WskClientNpi, PWSK_REGISTRATION WskRegistra
 /// After 10 seconds a line on standard error says what it waits for.
 VOID WskDeregister(PWSK_REGISTRATION WskRegistration);
 
+/// Lamina's own: the same, but waits `Milliseconds` at most. STATUS_IO_TIMEOUT: captures, sockets or requests are left, and
+/// lines on standard error name each, with the place where it was made; the registration stays, takes no new captures,
+/// and the call may be made again. With `Force` what is left is given back, closed and cancelled first, and waited for up
+/// to 10 seconds more; later calls on those sockets answer STATUS_FILE_FORCED_CLOSED. STATUS_INVALID_PARAMETER: the client
+/// is not registered.
+NTSTATUS WskDeregisterWithin(PWSK_REGISTRATION WskRegistration, ULONG Milliseconds, BOOLEAN Force);
+
 /// Gives the provider's table, and the client object for its functions. `WaitTimeout` is in milliseconds. Makes the
 /// chain at its first call, and blocks for its files: the layers that LAMINA_LAYERS names, over the kernel's sockets.
 /// STATUS_DEVICE_NOT_READY: the chain can't be made, and a line on standard error says why, or the client has

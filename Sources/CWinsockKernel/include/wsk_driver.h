@@ -3,7 +3,7 @@
 #define WSK_DRIVER_H
 
 #include "wsk_irp.h"
-#include "wsk_memory.h"
+#include "wsk_registry.h"
 
 EXTERN_C_START
 
@@ -32,6 +32,8 @@ typedef DRIVER_ADD_DEVICE *PDRIVER_ADD_DEVICE;
 #define IRP_MJ_SYSTEM_CONTROL 0x17
 #define IRP_MJ_PNP 0x1b
 #define IRP_MJ_MAXIMUM_FUNCTION 0x1b
+
+typedef ULONG DEVICE_TYPE;
 
 typedef struct _DRIVER_EXTENSION {
     PDRIVER_OBJECT DriverObject;
@@ -99,20 +101,102 @@ struct _FILE_OBJECT {
 #define CTL_CODE(type, function, method, access) (((type) << 16) | ((access) << 14) | ((function) << 2) | (method))
 
 /// Makes a device of the driver, with `DeviceExtensionSize` zeroed bytes. No program can open it.
+#define IoCreateDeviceSecure(driver, extension, name, type, characteristics, exclusive, descriptor, guid, device)       \
+    IoCreateDevice(driver, extension, name, type, characteristics, exclusive, device)
 NTSTATUS IoCreateDevice(PDRIVER_OBJECT DriverObject, ULONG DeviceExtensionSize, PUNICODE_STRING DeviceName,
     ULONG DeviceType, ULONG DeviceCharacteristics, BOOLEAN Exclusive, PDEVICE_OBJECT *DeviceObject);
 VOID IoDeleteDevice(PDEVICE_OBJECT DeviceObject);
 
 /// Names of devices: kept nowhere, since there is nobody to open them.
-FORCEINLINE NTSTATUS IoCreateSymbolicLink(PUNICODE_STRING SymbolicLinkName, PUNICODE_STRING DeviceName) {
+WSK_INLINE NTSTATUS IoCreateSymbolicLink(PUNICODE_STRING SymbolicLinkName, PUNICODE_STRING DeviceName) {
     (void)SymbolicLinkName;
     (void)DeviceName;
     return STATUS_SUCCESS;
 }
 
-FORCEINLINE NTSTATUS IoDeleteSymbolicLink(PUNICODE_STRING SymbolicLinkName) {
+WSK_INLINE NTSTATUS IoDeleteSymbolicLink(PUNICODE_STRING SymbolicLinkName) {
     (void)SymbolicLinkName;
     return STATUS_SUCCESS;
+}
+
+/// Other drivers' devices: there are none.
+WSK_INLINE NTSTATUS IoGetDeviceObjectPointer(
+    PUNICODE_STRING ObjectName, ACCESS_MASK DesiredAccess, PFILE_OBJECT *FileObject, PDEVICE_OBJECT *DeviceObject) {
+    (void)ObjectName;
+    (void)DesiredAccess;
+    *FileObject = NULL;
+    *DeviceObject = NULL;
+    return STATUS_OBJECT_NAME_NOT_FOUND;
+}
+
+/// Accepted: a program that ends unloads its drivers.
+WSK_INLINE NTSTATUS IoRegisterShutdownNotification(PDEVICE_OBJECT DeviceObject) {
+    (void)DeviceObject;
+    return STATUS_SUCCESS;
+}
+WSK_INLINE VOID IoUnregisterShutdownNotification(PDEVICE_OBJECT DeviceObject) { (void)DeviceObject; }
+
+// The system's version, as the newest one that the interface follows.
+
+typedef struct _OSVERSIONINFOW {
+    ULONG dwOSVersionInfoSize;
+    ULONG dwMajorVersion;
+    ULONG dwMinorVersion;
+    ULONG dwBuildNumber;
+    ULONG dwPlatformId;
+    WCHAR szCSDVersion[128];
+} OSVERSIONINFOW, *POSVERSIONINFOW, *LPOSVERSIONINFOW, RTL_OSVERSIONINFOW, *PRTL_OSVERSIONINFOW;
+typedef struct _OSVERSIONINFOEXW {
+    ULONG dwOSVersionInfoSize;
+    ULONG dwMajorVersion;
+    ULONG dwMinorVersion;
+    ULONG dwBuildNumber;
+    ULONG dwPlatformId;
+    WCHAR szCSDVersion[128];
+    USHORT wServicePackMajor;
+    USHORT wServicePackMinor;
+    USHORT wSuiteMask;
+    UCHAR wProductType;
+    UCHAR wReserved;
+} OSVERSIONINFOEXW, *POSVERSIONINFOEXW, *LPOSVERSIONINFOEXW, RTL_OSVERSIONINFOEXW, *PRTL_OSVERSIONINFOEXW;
+#define VER_NT_WORKSTATION 1
+#define VER_NT_DOMAIN_CONTROLLER 2
+#define VER_NT_SERVER 3
+
+WSK_INLINE NTSTATUS RtlGetVersion(POSVERSIONINFOW VersionInformation) {
+    VersionInformation->dwMajorVersion = 10;
+    VersionInformation->dwMinorVersion = 0;
+    VersionInformation->dwBuildNumber = 22000;
+    VersionInformation->dwPlatformId = 2;
+    VersionInformation->szCSDVersion[0] = 0;
+    if (VersionInformation->dwOSVersionInfoSize >= sizeof(OSVERSIONINFOEXW)) {
+        POSVERSIONINFOEXW more = (POSVERSIONINFOEXW)(PVOID)VersionInformation;
+        more->wServicePackMajor = more->wServicePackMinor = more->wSuiteMask = 0;
+        more->wProductType = VER_NT_SERVER;
+        more->wReserved = 0;
+    }
+    return STATUS_SUCCESS;
+}
+WSK_INLINE BOOLEAN RtlIsNtDdiVersionAvailable(ULONG Version) { return Version <= NTDDI_VERSION; }
+
+// Remove locks: users hold the object, its owner waits until the last one has let go.
+
+typedef struct _IO_REMOVE_LOCK {
+    EX_RUNDOWN_REF Users;
+} IO_REMOVE_LOCK, *PIO_REMOVE_LOCK;
+
+#define IoInitializeRemoveLock(lock, tag, minutes, most) ExInitializeRundownProtection(&(lock)->Users)
+WSK_INLINE NTSTATUS IoAcquireRemoveLock(PIO_REMOVE_LOCK RemoveLock, PVOID Tag) {
+    (void)Tag;
+    return ExAcquireRundownProtection(&RemoveLock->Users) ? STATUS_SUCCESS : STATUS_DELETE_PENDING;
+}
+WSK_INLINE VOID IoReleaseRemoveLock(PIO_REMOVE_LOCK RemoveLock, PVOID Tag) {
+    (void)Tag;
+    ExReleaseRundownProtection(&RemoveLock->Users);
+}
+WSK_INLINE VOID IoReleaseRemoveLockAndWait(PIO_REMOVE_LOCK RemoveLock, PVOID Tag) {
+    IoReleaseRemoveLock(RemoveLock, Tag);
+    ExWaitForRundownProtectionRelease(&RemoveLock->Users);
 }
 
 EXTERN_C_END

@@ -69,6 +69,8 @@ enum {
     WSK_MUTEX_CLIENTS,
     WSK_MUTEX_SOCKETS,
     WSK_MUTEX_DEFERRED,
+    WSK_MUTEX_ONCE,
+    WSK_MUTEX_UNLOAD,
     WSK_MUTEX_COUNT,
 };
 
@@ -78,6 +80,8 @@ enum {
     WSK_CONDITION_RUNDOWN,
     WSK_CONDITION_WORKERS,
     WSK_CONDITION_DEFERRED,
+    WSK_CONDITION_ONCE,
+    WSK_CONDITION_UNLOAD,
     WSK_CONDITION_COUNT,
 };
 
@@ -133,6 +137,15 @@ enum {
     WSK_HAS_REMOTE = 16,
     WSK_HAS_SEND_TO = 32,
     WSK_IS_CONDITIONAL = 64,
+    /// SO_REUSEADDR and SO_EXCLUSIVEADDRUSE.
+    WSK_IS_SHARED = 128,
+    WSK_IS_EXCLUSIVE = 256,
+    /// What the client wants to know of datagrams that come: IP_ECN, IP_RECVTOS, IPV6_ECN, IPV6_RECVTCLASS, IP_HOPLIMIT.
+    WSK_WANTS_ECN = 512,
+    WSK_WANTS_TOS = 1024,
+    WSK_WANTS_ECN6 = 2048,
+    WSK_WANTS_TCLASS = 4096,
+    WSK_WANTS_HOPS = 8192,
 };
 
 /// A socket as the client holds it. The memory stays a socket for good.
@@ -160,7 +173,9 @@ typedef struct wsk_socket {
     int32_t protocol;
     /// How often the client has enabled an event, changed by atomic operations.
     uint32_t enables;
-    lamina_address *send_to;
+    /// The traffic class that datagrams have by an option: IPv4's in the lowest byte, then IPv6's.
+    uint32_t traffic;
+    uint32_t reserved;
     struct wsk_socket *next;
     struct wsk_socket *previous;
 } wsk_socket;
@@ -429,6 +444,14 @@ PMDL wsk_allocate_mdl(PVOID address, ULONG length, BOOLEAN is_secondary, PIRP ir
 void wsk_free_mdl(PMDL mdl, const void *caller);
 PVOID wsk_allocate_pool(SIZE_T bytes, ULONG tag, BOOLEAN is_zeroed, const void *caller);
 void wsk_free_pool(PVOID memory, ULONG tag, const void *caller);
+NTSTATUS wsk_to_unicode(PUNICODE_STRING target, PCANSI_STRING source, BOOLEAN allocates, const void *caller);
+NTSTATUS wsk_to_ansi(PANSI_STRING target, PCUNICODE_STRING source, BOOLEAN allocates, const void *caller);
+NTSTATUS wsk_change_case(
+    PUNICODE_STRING target, PCUNICODE_STRING source, BOOLEAN allocates, BOOLEAN is_up, const void *caller);
+BOOLEAN wsk_create_unicode(PUNICODE_STRING target, PCWSTR source, const void *caller);
+NTSTATUS wsk_guid_text(const GUID *guid, PUNICODE_STRING target, const void *caller);
+void wsk_free_unicode(PUNICODE_STRING text, const void *caller);
+void wsk_free_ansi(PANSI_STRING text, const void *caller);
 PIO_WORKITEM wsk_allocate_work_item(PVOID object, const void *caller);
 NTSTATUS wsk_create_thread(PHANDLE handle, PKSTART_ROUTINE start, PVOID context, const void *caller);
 NTSTATUS wsk_create_device(
@@ -438,6 +461,8 @@ NTSTATUS wsk_wait(ULONG count, PVOID *objects, WAIT_TYPE type, PLARGE_INTEGER ti
 NTSTATUS wsk_delay(PLARGE_INTEGER interval, const void *caller);
 NTSTATUS wsk_register(PWSK_CLIENT_NPI npi, PWSK_REGISTRATION registration, const void *caller);
 void wsk_deregister(PWSK_REGISTRATION registration, const void *caller);
+NTSTATUS wsk_deregister_within(
+    PWSK_REGISTRATION registration, ULONG milliseconds, BOOLEAN force, const void *caller);
 NTSTATUS wsk_capture(
     PWSK_REGISTRATION registration, ULONG milliseconds, PWSK_PROVIDER_NPI npi, const void *caller);
 

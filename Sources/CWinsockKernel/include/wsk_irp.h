@@ -84,7 +84,7 @@ SIZE_T MmSizeOfMdl(PVOID Base, SIZE_T Length);
 #define MmGetMdlBaseVa(mdl) ((mdl)->StartVa)
 #define MmGetMdlVirtualAddress(mdl) ((PVOID)((PCHAR)((mdl)->StartVa) + (mdl)->ByteOffset))
 
-FORCEINLINE VOID MmInitializeMdl(PMDL Mdl, PVOID BaseVa, SIZE_T Length) {
+WSK_INLINE VOID MmInitializeMdl(PMDL Mdl, PVOID BaseVa, SIZE_T Length) {
     Mdl->Next = NULL;
     Mdl->Size = (CSHORT)sizeof(MDL);
     Mdl->MdlFlags = 0;
@@ -95,18 +95,18 @@ FORCEINLINE VOID MmInitializeMdl(PMDL Mdl, PVOID BaseVa, SIZE_T Length) {
     Mdl->ByteCount = (ULONG)Length;
 }
 
-FORCEINLINE PVOID MmGetSystemAddressForMdlSafe(PMDL Mdl, ULONG Priority) {
+WSK_INLINE PVOID MmGetSystemAddressForMdlSafe(PMDL Mdl, ULONG Priority) {
     if (Mdl->MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL)) {
         return Mdl->MappedSystemVa;
     }
     return MmMapLockedPagesSpecifyCache(Mdl, KernelMode, MmCached, NULL, FALSE, Priority);
 }
 
-FORCEINLINE PVOID MmGetSystemAddressForMdl(PMDL Mdl) {
+WSK_INLINE PVOID MmGetSystemAddressForMdl(PMDL Mdl) {
     return MmGetSystemAddressForMdlSafe(Mdl, HighPagePriority);
 }
 
-FORCEINLINE VOID MmPrepareMdlForReuse(PMDL Mdl) {
+WSK_INLINE VOID MmPrepareMdlForReuse(PMDL Mdl) {
     if (Mdl->MdlFlags & MDL_PARTIAL_HAS_BEEN_MAPPED) {
         Mdl->MdlFlags &= ~(MDL_PARTIAL_HAS_BEEN_MAPPED | MDL_MAPPED_TO_SYSTEM_VA);
     }
@@ -125,6 +125,13 @@ typedef struct _IO_STATUS_BLOCK {
 struct _DEVICE_OBJECT;
 struct _DRIVER_OBJECT;
 struct _FILE_OBJECT;
+
+/// Names for what a completion routine may answer.
+typedef enum _IO_COMPLETION_ROUTINE_RESULT {
+    ContinueCompletion = STATUS_SUCCESS,
+    StopCompletion = STATUS_MORE_PROCESSING_REQUIRED,
+} IO_COMPLETION_ROUTINE_RESULT, *PIO_COMPLETION_ROUTINE_RESULT;
+#define STATUS_CONTINUE_COMPLETION STATUS_SUCCESS
 
 /// Runs when the request has ended. STATUS_MORE_PROCESSING_REQUIRED gives the IRP back to whoever set the routine; it
 /// may be freed or used again inside. Called at DISPATCH_LEVEL, on any thread, also inside the call that was made.
@@ -255,43 +262,43 @@ VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost);
 #define IoCompleteRequest(irp, boost) IofCompleteRequest((irp), (boost))
 
 /// Replaces the routine that IoCancelIrp calls for an IRP that the caller holds.
-FORCEINLINE PDRIVER_CANCEL IoSetCancelRoutine(PIRP Irp, PDRIVER_CANCEL CancelRoutine) {
+WSK_INLINE PDRIVER_CANCEL IoSetCancelRoutine(PIRP Irp, PDRIVER_CANCEL CancelRoutine) {
     return __atomic_exchange_n(&Irp->CancelRoutine, CancelRoutine, __ATOMIC_ACQ_REL);
 }
 
 VOID IoAcquireCancelSpinLock(PKIRQL Irql);
 VOID IoReleaseCancelSpinLock(KIRQL Irql);
 
-FORCEINLINE PIO_STACK_LOCATION IoGetCurrentIrpStackLocation(PIRP Irp) {
+WSK_INLINE PIO_STACK_LOCATION IoGetCurrentIrpStackLocation(PIRP Irp) {
     return Irp->Tail.Overlay.CurrentStackLocation;
 }
 
-FORCEINLINE PIO_STACK_LOCATION IoGetNextIrpStackLocation(PIRP Irp) {
+WSK_INLINE PIO_STACK_LOCATION IoGetNextIrpStackLocation(PIRP Irp) {
     return Irp->Tail.Overlay.CurrentStackLocation - 1;
 }
 
-FORCEINLINE VOID IoSetNextIrpStackLocation(PIRP Irp) {
+WSK_INLINE VOID IoSetNextIrpStackLocation(PIRP Irp) {
     Irp->CurrentLocation--;
     Irp->Tail.Overlay.CurrentStackLocation--;
 }
 
-FORCEINLINE VOID IoSkipCurrentIrpStackLocation(PIRP Irp) {
+WSK_INLINE VOID IoSkipCurrentIrpStackLocation(PIRP Irp) {
     Irp->CurrentLocation++;
     Irp->Tail.Overlay.CurrentStackLocation++;
 }
 
-FORCEINLINE VOID IoCopyCurrentIrpStackLocationToNext(PIRP Irp) {
+WSK_INLINE VOID IoCopyCurrentIrpStackLocationToNext(PIRP Irp) {
     PIO_STACK_LOCATION next = IoGetNextIrpStackLocation(Irp);
     memcpy(next, IoGetCurrentIrpStackLocation(Irp), offsetof(IO_STACK_LOCATION, CompletionRoutine));
     next->Control = 0;
 }
 
-FORCEINLINE VOID IoMarkIrpPending(PIRP Irp) {
+WSK_INLINE VOID IoMarkIrpPending(PIRP Irp) {
     IoGetCurrentIrpStackLocation(Irp)->Control |= SL_PENDING_RETURNED;
 }
 
 /// Sets the routine that runs when the request has ended, and in which cases.
-FORCEINLINE VOID IoSetCompletionRoutine(PIRP Irp, PIO_COMPLETION_ROUTINE CompletionRoutine, PVOID Context,
+WSK_INLINE VOID IoSetCompletionRoutine(PIRP Irp, PIO_COMPLETION_ROUTINE CompletionRoutine, PVOID Context,
     BOOLEAN InvokeOnSuccess, BOOLEAN InvokeOnError, BOOLEAN InvokeOnCancel) {
     PIO_STACK_LOCATION next = IoGetNextIrpStackLocation(Irp);
     next->CompletionRoutine = CompletionRoutine;
@@ -300,7 +307,7 @@ FORCEINLINE VOID IoSetCompletionRoutine(PIRP Irp, PIO_COMPLETION_ROUTINE Complet
         | (InvokeOnCancel ? SL_INVOKE_ON_CANCEL : 0));
 }
 
-FORCEINLINE NTSTATUS IoSetCompletionRoutineEx(struct _DEVICE_OBJECT *DeviceObject, PIRP Irp,
+WSK_INLINE NTSTATUS IoSetCompletionRoutineEx(struct _DEVICE_OBJECT *DeviceObject, PIRP Irp,
     PIO_COMPLETION_ROUTINE CompletionRoutine, PVOID Context, BOOLEAN InvokeOnSuccess, BOOLEAN InvokeOnError,
     BOOLEAN InvokeOnCancel) {
     (void)DeviceObject;

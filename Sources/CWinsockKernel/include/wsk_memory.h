@@ -76,7 +76,7 @@ typedef LOOKASIDE_LIST_EX PAGED_LOOKASIDE_LIST, *PPAGED_LOOKASIDE_LIST;
 #define EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL 1
 #define EX_LOOKASIDE_LIST_EX_FLAGS_FAIL_NO_RAISE 2
 
-FORCEINLINE NTSTATUS ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUNCTION_EX Allocate,
+WSK_INLINE NTSTATUS ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUNCTION_EX Allocate,
     PFREE_FUNCTION_EX Free, POOL_TYPE PoolType, ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth) {
     (void)Flags;
     (void)Depth;
@@ -89,7 +89,7 @@ FORCEINLINE NTSTATUS ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, P
     return STATUS_SUCCESS;
 }
 
-FORCEINLINE PVOID ExAllocateFromLookasideListEx(PLOOKASIDE_LIST_EX Lookaside) {
+WSK_INLINE PVOID ExAllocateFromLookasideListEx(PLOOKASIDE_LIST_EX Lookaside) {
     if (Lookaside->AllocateEx) {
         return Lookaside->AllocateEx(Lookaside->Type, Lookaside->Size, Lookaside->Tag, Lookaside);
     }
@@ -99,7 +99,7 @@ FORCEINLINE PVOID ExAllocateFromLookasideListEx(PLOOKASIDE_LIST_EX Lookaside) {
     return ExAllocatePoolWithTag(Lookaside->Type, Lookaside->Size, Lookaside->Tag);
 }
 
-FORCEINLINE VOID ExFreeToLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PVOID Entry) {
+WSK_INLINE VOID ExFreeToLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PVOID Entry) {
     if (Lookaside->FreeEx) {
         Lookaside->FreeEx(Entry, Lookaside);
     } else if (Lookaside->Free) {
@@ -109,10 +109,10 @@ FORCEINLINE VOID ExFreeToLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PVOID Ent
     }
 }
 
-FORCEINLINE VOID ExDeleteLookasideListEx(PLOOKASIDE_LIST_EX Lookaside) { (void)Lookaside; }
-FORCEINLINE VOID ExFlushLookasideListEx(PLOOKASIDE_LIST_EX Lookaside) { (void)Lookaside; }
+WSK_INLINE VOID ExDeleteLookasideListEx(PLOOKASIDE_LIST_EX Lookaside) { (void)Lookaside; }
+WSK_INLINE VOID ExFlushLookasideListEx(PLOOKASIDE_LIST_EX Lookaside) { (void)Lookaside; }
 
-FORCEINLINE VOID ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_FUNCTION Allocate,
+WSK_INLINE VOID ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_FUNCTION Allocate,
     PFREE_FUNCTION Free, ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth) {
     ExInitializeLookasideListEx(Lookaside, NULL, NULL, NonPagedPoolNx, Flags, Size, Tag, Depth);
     Lookaside->Allocate = Allocate;
@@ -138,14 +138,14 @@ FORCEINLINE VOID ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookasid
 #define RtlCopyMemoryNonTemporal RtlCopyMemory
 #define RtlEqualMemory(left, right, length) (memcmp((left), (right), (length)) == 0)
 
-FORCEINLINE PVOID RtlSecureZeroMemory(PVOID Target, SIZE_T Length) {
+WSK_INLINE PVOID RtlSecureZeroMemory(PVOID Target, SIZE_T Length) {
     for (SIZE_T index = 0; index < Length; index++) {
         ((volatile UCHAR *)Target)[index] = 0;
     }
     return Target;
 }
 
-FORCEINLINE SIZE_T RtlCompareMemory(const VOID *Left, const VOID *Right, SIZE_T Length) {
+WSK_INLINE SIZE_T RtlCompareMemory(const VOID *Left, const VOID *Right, SIZE_T Length) {
     SIZE_T count = 0;
     while (count < Length && ((const UCHAR *)Left)[count] == ((const UCHAR *)Right)[count]) {
         count++;
@@ -153,13 +153,15 @@ FORCEINLINE SIZE_T RtlCompareMemory(const VOID *Left, const VOID *Right, SIZE_T 
     return count;
 }
 
-FORCEINLINE USHORT RtlUshortByteSwap(USHORT Value) { return __builtin_bswap16(Value); }
-FORCEINLINE ULONG RtlUlongByteSwap(ULONG Value) { return __builtin_bswap32(Value); }
-FORCEINLINE ULONGLONG RtlUlonglongByteSwap(ULONGLONG Value) { return __builtin_bswap64(Value); }
+WSK_INLINE USHORT RtlUshortByteSwap(USHORT Value) { return __builtin_bswap16(Value); }
+WSK_INLINE ULONG RtlUlongByteSwap(ULONG Value) { return __builtin_bswap32(Value); }
+WSK_INLINE ULONGLONG RtlUlonglongByteSwap(ULONGLONG Value) { return __builtin_bswap64(Value); }
 #define _byteswap_ushort(value) __builtin_bswap16(value)
 #define _byteswap_ulong(value) __builtin_bswap32(value)
 #define _byteswap_uint64(value) __builtin_bswap64(value)
+/// A number up to 0x7fffffff that is hard to guess.
 ULONG RtlRandomEx(PULONG Seed);
+#define RtlRandom(seed) RtlRandomEx(seed)
 
 EXTERN_C_END
 

@@ -220,10 +220,10 @@ VOID ExReleaseResourceLite(PERESOURCE Resource);
 #define ExReleasePushLockExclusive(lock) ExReleaseResourceLite(lock)
 #define ExReleasePushLockShared(lock) ExReleaseResourceLite(lock)
 
-FORCEINLINE VOID KeEnterCriticalRegion(VOID) {}
-FORCEINLINE VOID KeLeaveCriticalRegion(VOID) {}
-FORCEINLINE VOID KeEnterGuardedRegion(VOID) {}
-FORCEINLINE VOID KeLeaveGuardedRegion(VOID) {}
+WSK_INLINE VOID KeEnterCriticalRegion(VOID) {}
+WSK_INLINE VOID KeLeaveCriticalRegion(VOID) {}
+WSK_INLINE VOID KeEnterGuardedRegion(VOID) {}
+WSK_INLINE VOID KeLeaveGuardedRegion(VOID) {}
 #define FsRtlEnterFileSystem() KeEnterCriticalRegion()
 #define FsRtlExitFileSystem() KeLeaveCriticalRegion()
 
@@ -244,6 +244,32 @@ VOID ExReleaseRundownProtection(PEX_RUNDOWN_REF RunRef);
 VOID ExReleaseRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count);
 VOID ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef);
 VOID ExRundownCompleted(PEX_RUNDOWN_REF RunRef);
+
+// Initialization that happens once, whichever thread comes first: the others wait for it.
+
+typedef union _RTL_RUN_ONCE {
+    PVOID Ptr;
+} RTL_RUN_ONCE, *PRTL_RUN_ONCE;
+#define RTL_RUN_ONCE_INIT {NULL}
+#define RTL_RUN_ONCE_CHECK_ONLY 1u
+#define RTL_RUN_ONCE_ASYNC 2u
+#define RTL_RUN_ONCE_INIT_FAILED 4u
+/// How many low bits of the context must be 0.
+#define RTL_RUN_ONCE_CTX_RESERVED_BITS 2
+
+/// Answers whether it succeeded. `*Context`, where the caller wants to know it, is what later callers get.
+typedef ULONG RTL_RUN_ONCE_INIT_FN(PRTL_RUN_ONCE RunOnce, PVOID Parameter, PVOID *Context);
+typedef RTL_RUN_ONCE_INIT_FN *PRTL_RUN_ONCE_INIT_FN;
+
+WSK_INLINE VOID RtlRunOnceInitialize(PRTL_RUN_ONCE RunOnce) { RunOnce->Ptr = NULL; }
+
+/// Calls the routine unless that has succeeded before. STATUS_UNSUCCESSFUL: it failed, and the next caller tries again.
+NTSTATUS RtlRunOnceExecuteOnce(
+    PRTL_RUN_ONCE RunOnce, PRTL_RUN_ONCE_INIT_FN Routine, PVOID Parameter, PVOID *Context);
+/// The same in two steps. STATUS_PENDING: the caller initializes, and calls RtlRunOnceComplete. Without
+/// RTL_RUN_ONCE_ASYNC, which is refused; with RTL_RUN_ONCE_CHECK_ONLY it only asks, and STATUS_UNSUCCESSFUL says no.
+NTSTATUS RtlRunOnceBeginInitialize(PRTL_RUN_ONCE RunOnce, ULONG Flags, PVOID *Context);
+NTSTATUS RtlRunOnceComplete(PRTL_RUN_ONCE RunOnce, ULONG Flags, PVOID Context);
 
 // Work items: routines that run at PASSIVE_LEVEL on threads of the run time.
 
@@ -291,8 +317,8 @@ typedef VOID KSTART_ROUTINE(PVOID StartContext);
 typedef KSTART_ROUTINE *PKSTART_ROUTINE;
 
 #define THREAD_ALL_ACCESS 0x001fffff
-#define SYNCHRONIZE 0x00100000
-#define DELETE 0x00010000
+#define EVENT_MODIFY_STATE 0x0002
+#define EVENT_ALL_ACCESS 0x001f0003
 
 extern POBJECT_TYPE *PsThreadType;
 extern POBJECT_TYPE *ExEventObjectType;
@@ -306,6 +332,10 @@ NTSTATUS ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POB
     KPROCESSOR_MODE AccessMode, void *Object, PVOID HandleInformation);
 VOID ObfReferenceObject(PVOID Object);
 VOID ObfDereferenceObject(PVOID Object);
+#define ObReferenceObjectByHandleWithTag(handle, access, type, mode, tag, object, information)                         \
+    ObReferenceObjectByHandle(handle, access, type, mode, object, information)
+#define ObReferenceObjectWithTag(object, tag) ObfReferenceObject(object)
+#define ObDereferenceObjectWithTag(object, tag) ObfDereferenceObject(object)
 #define ObReferenceObject(object) ObfReferenceObject(object)
 #define ObDereferenceObject(object) ObfDereferenceObject(object)
 #define ObDereferenceObjectDeferDelete(object) ObfDereferenceObject(object)
@@ -321,11 +351,21 @@ HANDLE PsGetCurrentThreadId(VOID);
 HANDLE PsGetCurrentProcessId(VOID);
 #define KeGetCurrentThread() PsGetCurrentThread()
 #define IoGetCurrentProcess() PsGetCurrentProcess()
+/// Priorities are kept nowhere: the system's scheduler decides.
 KPRIORITY KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority);
+WSK_INLINE LONG KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment) {
+    (void)Thread;
+    (void)Increment;
+    return 0;
+}
+WSK_INLINE KPRIORITY KeQueryPriorityThread(PKTHREAD Thread) {
+    (void)Thread;
+    return 8;
+}
 #define LOW_PRIORITY 0
 #define LOW_REALTIME_PRIORITY 16
 #define HIGH_PRIORITY 31
-FORCEINLINE KPROCESSOR_MODE ExGetPreviousMode(VOID) { return KernelMode; }
+WSK_INLINE KPROCESSOR_MODE ExGetPreviousMode(VOID) { return KernelMode; }
 
 ULONG KeGetCurrentProcessorNumberEx(PVOID ProcessorNumber);
 ULONG KeQueryActiveProcessorCountEx(USHORT GroupNumber);
@@ -336,14 +376,79 @@ ULONG KeQueryActiveProcessorCountEx(USHORT GroupNumber);
 #define KeQueryMaximumProcessorCountEx(group) KeQueryActiveProcessorCountEx(group)
 #define ALL_PROCESSOR_GROUPS 0xffff
 
+/// The processor with a number, all being in group 0.
+WSK_INLINE NTSTATUS KeGetProcessorNumberFromIndex(ULONG Index, PPROCESSOR_NUMBER Number) {
+    if (Index >= KeQueryActiveProcessorCountEx(ALL_PROCESSOR_GROUPS)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    Number->Group = 0;
+    Number->Number = (UCHAR)Index;
+    Number->Reserved = 0;
+    return STATUS_SUCCESS;
+}
+WSK_INLINE ULONG KeGetProcessorIndexFromNumber(PPROCESSOR_NUMBER Number) { return Number->Number; }
+
+/// Affinities are kept nowhere: a thread runs where the system's scheduler puts it.
+WSK_INLINE KAFFINITY KeSetSystemAffinityThreadEx(KAFFINITY Affinity) {
+    (void)Affinity;
+    return 0;
+}
+WSK_INLINE VOID KeRevertToUserAffinityThreadEx(KAFFINITY Affinity) { (void)Affinity; }
+WSK_INLINE VOID KeSetSystemGroupAffinityThread(PGROUP_AFFINITY Affinity, PGROUP_AFFINITY Previous) {
+    (void)Affinity;
+    if (Previous) {
+        memset(Previous, 0, sizeof *Previous);
+    }
+}
+WSK_INLINE VOID KeRevertToUserGroupAffinityThread(PGROUP_AFFINITY Previous) { (void)Previous; }
+
 /// System time: units of 100 nanoseconds since 1601.
 VOID KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime);
 #define KeQuerySystemTime(time) KeQuerySystemTimePrecise(time)
+
+typedef struct _TIME_FIELDS {
+    CSHORT Year;
+    CSHORT Month;
+    CSHORT Day;
+    CSHORT Hour;
+    CSHORT Minute;
+    CSHORT Second;
+    CSHORT Milliseconds;
+    CSHORT Weekday;
+} TIME_FIELDS, *PTIME_FIELDS;
+
+VOID RtlTimeToTimeFields(PLARGE_INTEGER Time, PTIME_FIELDS TimeFields);
+/// FALSE: there is no such day or hour.
+BOOLEAN RtlTimeFieldsToTime(PTIME_FIELDS TimeFields, PLARGE_INTEGER Time);
+VOID ExSystemTimeToLocalTime(PLARGE_INTEGER SystemTime, PLARGE_INTEGER LocalTime);
+VOID ExLocalTimeToSystemTime(PLARGE_INTEGER LocalTime, PLARGE_INTEGER SystemTime);
+/// FALSE: the number has more than 32 bits.
+BOOLEAN RtlTimeToSecondsSince1970(PLARGE_INTEGER Time, PULONG ElapsedSeconds);
+VOID RtlSecondsSince1970ToTime(ULONG ElapsedSeconds, PLARGE_INTEGER Time);
+WSK_INLINE LARGE_INTEGER RtlConvertLongToLargeInteger(LONG Value) {
+    LARGE_INTEGER result;
+    result.QuadPart = Value;
+    return result;
+}
+WSK_INLINE LARGE_INTEGER RtlConvertUlongToLargeInteger(ULONG Value) {
+    LARGE_INTEGER result;
+    result.QuadPart = Value;
+    return result;
+}
 /// Time since boot in units of 100 nanoseconds.
 ULONGLONG KeQueryInterruptTime(VOID);
 ULONGLONG KeQueryInterruptTimePrecise(PULONG64 QpcTimeStamp);
 LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency);
 ULONG KeQueryTimeIncrement(VOID);
+/// How exact timers are: to a nanosecond, as far as the system lets them. A wish is answered, and changes nothing.
+WSK_INLINE VOID ExQueryTimerResolution(PULONG Maximum, PULONG Minimum, PULONG Current) {
+    *Maximum = *Minimum = *Current = 1;
+}
+WSK_INLINE ULONG ExSetTimerResolution(ULONG DesiredTime, BOOLEAN SetResolution) {
+    (void)DesiredTime;
+    (void)SetResolution;
+    return 1;
+}
 VOID WskQueryTickCount(PLARGE_INTEGER CurrentCount);
 #define KeQueryTickCount(count) WskQueryTickCount(count)
 

@@ -9,11 +9,11 @@ EXTERN_C_START
 VOID RtlInitUnicodeString(PUNICODE_STRING Destination, PCWSTR Source);
 VOID RtlInitAnsiString(PANSI_STRING Destination, PCSZ Source);
 /// The same, with an answer: what is too long is refused.
-FORCEINLINE NTSTATUS RtlInitUnicodeStringEx(PUNICODE_STRING Destination, PCWSTR Source) {
+WSK_INLINE NTSTATUS RtlInitUnicodeStringEx(PUNICODE_STRING Destination, PCWSTR Source) {
     RtlInitUnicodeString(Destination, Source);
     return Source && Source[Destination->Length / sizeof(WCHAR)] ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
 }
-FORCEINLINE NTSTATUS RtlInitAnsiStringEx(PANSI_STRING Destination, PCSZ Source) {
+WSK_INLINE NTSTATUS RtlInitAnsiStringEx(PANSI_STRING Destination, PCSZ Source) {
     RtlInitAnsiString(Destination, Source);
     return Source && Source[Destination->Length] ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
 }
@@ -51,8 +51,59 @@ NTSTATUS RtlUTF8ToUnicodeN(
     PWSTR Destination, ULONG DestinationBytes, PULONG ActualBytes, PCSTR Source, ULONG SourceBytes);
 NTSTATUS RtlIntegerToUnicodeString(ULONG Value, ULONG Base, PUNICODE_STRING String);
 NTSTATUS RtlUnicodeStringToInteger(PCUNICODE_STRING String, ULONG Base, PULONG Value);
+NTSTATUS RtlInt64ToUnicodeString(ULONGLONG Value, ULONG Base, PUNICODE_STRING String);
+NTSTATUS RtlCharToInteger(PCSZ Text, ULONG Base, PULONG Value);
 WCHAR RtlUpcaseUnicodeChar(WCHAR Character);
+WCHAR RtlDowncaseUnicodeChar(WCHAR Character);
 CHAR RtlUpperChar(CHAR Character);
+
+/// Texts in capitals or small letters, and copies of them: in new memory where `AllocateDestinationString`.
+NTSTATUS RtlUpcaseUnicodeString(
+    PUNICODE_STRING Destination, PCUNICODE_STRING Source, BOOLEAN AllocateDestinationString);
+NTSTATUS RtlDowncaseUnicodeString(
+    PUNICODE_STRING Destination, PCUNICODE_STRING Source, BOOLEAN AllocateDestinationString);
+/// A copy of a text in new memory; FALSE: there is none.
+BOOLEAN RtlCreateUnicodeString(PUNICODE_STRING Destination, PCWSTR Source);
+BOOLEAN RtlPrefixUnicodeString(PCUNICODE_STRING Prefix, PCUNICODE_STRING Text, BOOLEAN CaseInSensitive);
+
+/// GUIDs as `{00000000-0000-0000-C000-000000000046}`. The text goes with RtlFreeUnicodeString.
+NTSTATUS RtlStringFromGUID(REFGUID Guid, PUNICODE_STRING Text);
+NTSTATUS RtlGUIDFromString(PCUNICODE_STRING Text, GUID *Guid);
+
+WSK_INLINE LONG RtlCompareString(const STRING *First, const STRING *Second, BOOLEAN CaseInSensitive) {
+    const USHORT shorter = First->Length < Second->Length ? First->Length : Second->Length;
+    for (USHORT index = 0; index < shorter; index++) {
+        const CHAR left = CaseInSensitive ? RtlUpperChar(First->Buffer[index]) : First->Buffer[index];
+        const CHAR right = CaseInSensitive ? RtlUpperChar(Second->Buffer[index]) : Second->Buffer[index];
+        if (left != right) {
+            return (LONG)(UCHAR)left - (LONG)(UCHAR)right;
+        }
+    }
+    return (LONG)First->Length - (LONG)Second->Length;
+}
+
+WSK_INLINE BOOLEAN RtlEqualString(const STRING *First, const STRING *Second, BOOLEAN CaseInSensitive) {
+    return RtlCompareString(First, Second, CaseInSensitive) == 0;
+}
+
+/// Copies as much as the destination has room for.
+WSK_INLINE VOID RtlCopyString(PSTRING Destination, const STRING *Source) {
+    const USHORT most = Destination->MaximumLength;
+    Destination->Length = Source->Length < most ? Source->Length : most;
+    memcpy(Destination->Buffer, Source->Buffer, Destination->Length);
+}
+
+/// As RtlUnicodeToUTF8N and back; what doesn't fit is cut.
+WSK_INLINE NTSTATUS RtlUnicodeToMultiByteN(
+    PCHAR Destination, ULONG DestinationBytes, PULONG ActualBytes, PCWSTR Source, ULONG SourceBytes) {
+    RtlUnicodeToUTF8N(Destination, DestinationBytes, ActualBytes, Source, SourceBytes);
+    return STATUS_SUCCESS;
+}
+WSK_INLINE NTSTATUS RtlMultiByteToUnicodeN(
+    PWSTR Destination, ULONG DestinationBytes, PULONG ActualBytes, PCSTR Source, ULONG SourceBytes) {
+    RtlUTF8ToUnicodeN(Destination, DestinationBytes, ActualBytes, Source, SourceBytes);
+    return STATUS_SUCCESS;
+}
 
 // Output goes to standard error. Formats take what kernel drivers write: %I64d, %wZ, %Z, %S and %ws beside C's own.
 

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Which file a path led to, and in which state: a replaced or changed file has another identity.

@@ -18,6 +18,8 @@ enum ColumnBinding {
 
     private static let connect: lamina_connect_function = { slot, address, flags, request in
         let destination = address.pointee
+        // What undoes a destination that nobody has named yet says nothing about one.
+        if destination.form == UInt16(LAMINA_ADDRESS_NONE) { return lamina_complete(slot, request, 0, 0) }
         return bind(slot, to: destination, .out, request) {
             withUnsafePointer(to: destination) { lamina_connect(slot, $0, flags, request) }
         }

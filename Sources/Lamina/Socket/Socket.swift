@@ -136,6 +136,16 @@ public struct Datagram: Sendable {
     public let bytes: [UInt8]
     /// Who sent it; nil where the transport doesn't say.
     public let sender: Address?
+    /// `LAMINA_MESSAGE_…`.
+    public let flags: UInt32
+    /// What the socket was asked to tell beside it, as far as there was room.
+    public let control: [ControlData]
+
     /// Whether it was longer than the room.
-    public let isTruncated: Bool
+    public var isTruncated: Bool { flags & UInt32(LAMINA_MESSAGE_TRUNCATED) != 0 }
+
+    /// The control data of this level and type; nil where there are none.
+    public func control(_ level: Int32, _ type: Int32) -> ControlData? {
+        control.first { $0.level == level && $0.type == type }
+    }
 }

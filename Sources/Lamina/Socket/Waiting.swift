@@ -106,17 +106,28 @@ public struct Waiting: Sendable {
         return Array(room[..<received])
     }
 
-    /// Sends one datagram, to the address or, without one, to the address that the socket is connected to (sendto).
-    public func send(_ bytes: [UInt8], to address: Address?, deadline: Int64 = 0) throws(LaminaError) {
-        let outcome = withDatagram(bytes, address) { message in
+    /// Sends one datagram, to the address or, without one, where the socket's datagrams go (sendto, sendmsg), with
+    /// control data. Throws EDESTADDRREQ where they go nowhere.
+    public func send(
+        _ bytes: [UInt8],
+        to address: Address?,
+        control: [ControlData] = [],
+        deadline: Int64 = 0
+    ) throws(LaminaError) {
+        let outcome = withDatagram(bytes, address, control) { message in
             run(deadline) { lamina_socket_send_to(socket.handle, message, 0, $0) }
         }
         try outcome.check("send \(bytes.count) bytes to \(address?.description ?? "the peer")")
     }
 
-    /// Receives one datagram of up to `count` bytes (recvfrom).
-    public func receiveDatagram(upTo count: Int = 65_535, deadline: Int64 = 0) throws(LaminaError) -> Datagram {
-        let room = DatagramRoom(count)
+    /// Receives one datagram of up to `count` bytes (recvfrom, recvmsg), with up to `room` bytes of control data, each
+    /// piece with a header of 16.
+    public func receiveDatagram(
+        upTo count: Int = 65_535,
+        control room: Int = 0,
+        deadline: Int64 = 0
+    ) throws(LaminaError) -> Datagram {
+        let room = DatagramRoom(count, control: room)
         let outcome = run(deadline) { lamina_socket_receive_from(socket.handle, room.message, 0, $0) }
         try outcome.check("receive")
         return room.datagram(of: Int(outcome.bytes))
@@ -178,7 +189,7 @@ public struct Waiting: Sendable {
         return operation
     }
 
-    private func run(_ deadline: Int64, _ call: (UnsafeMutablePointer<lamina_request>) -> lamina_status) -> Outcome {
+    func run(_ deadline: Int64, _ call: (UnsafeMutablePointer<lamina_request>) -> lamina_status) -> Outcome {
         WaitingOperation.run(socket.handle, engine: socket.chain.engine, deadline: deadline, call)
     }
 
@@ -228,9 +239,11 @@ extension Outcome {
 func withDatagram<Result>(
     _ bytes: [UInt8],
     _ address: Address?,
+    _ control: [ControlData] = [],
     _ body: (UnsafeMutablePointer<lamina_message>) -> Result
 ) -> Result {
-    bytes.withUnsafeBytes { bytes in
+    var control = ControlData.encode(control)
+    return bytes.withUnsafeBytes { bytes in
         var buffer = lamina_buffer(base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), length: bytes.count)
         var destination = address?.c ?? lamina_address()
         return withUnsafePointer(to: &buffer) { buffer in
@@ -239,7 +252,11 @@ func withDatagram<Result>(
                 message.buffers = buffer
                 message.buffer_count = 1
                 message.address = address == nil ? nil : destination
-                return body(&message)
+                return control.withUnsafeMutableBytes { control in
+                    message.control = control.isEmpty ? nil : control.baseAddress
+                    message.control_length = control.count
+                    return body(&message)
+                }
             }
         }
     }
@@ -252,8 +269,9 @@ final class DatagramRoom: @unchecked Sendable {
     private let address: UnsafeMutablePointer<lamina_address>
     private let buffer: UnsafeMutablePointer<lamina_buffer>
     private let room: UnsafeMutableRawBufferPointer
+    private let control: UnsafeMutableRawBufferPointer
 
-    init(_ count: Int) {
+    init(_ count: Int, control: Int = 0) {
         room = .allocate(byteCount: max(count, 1), alignment: 16)
         buffer = .allocate(capacity: 1)
         buffer.initialize(to: lamina_buffer(base: room.baseAddress, length: count))
@@ -264,6 +282,9 @@ final class DatagramRoom: @unchecked Sendable {
         message.pointee.buffers = UnsafePointer(buffer)
         message.pointee.buffer_count = 1
         message.pointee.address = address
+        self.control = .allocate(byteCount: max(control, 0), alignment: 16)
+        message.pointee.control = control > 0 ? self.control.baseAddress : nil
+        message.pointee.control_length = max(control, 0)
     }
 
     deinit {
@@ -271,6 +292,7 @@ final class DatagramRoom: @unchecked Sendable {
         address.deallocate()
         buffer.deallocate()
         room.deallocate()
+        control.deallocate()
     }
 
     func datagram(of count: Int) -> Datagram {
@@ -278,7 +300,10 @@ final class DatagramRoom: @unchecked Sendable {
         return Datagram(
             bytes: Array(room[..<min(count, room.count)]),
             sender: sender.family == nil ? nil : sender,
-            isTruncated: message.pointee.flags & UInt32(LAMINA_MESSAGE_TRUNCATED) != 0
+            flags: message.pointee.flags,
+            control: ControlData.decode(
+                UnsafeRawBufferPointer(rebasing: control[..<min(message.pointee.control_length, control.count)])
+            )
         )
     }
 }

@@ -221,6 +221,13 @@ extension UnsafeMutablePointer<Indicator> {
         group.unlock()
     }
 
+    /// Bytes that a client didn't take, for those who only ask. Not under the lock.
+    public var kept: Int {
+        group.lock()
+        defer { group.unlock() }
+        return pointee.rest.map { $0.pointee.data.buffer.length } ?? 0
+    }
+
     /// Bytes that a client didn't take, and that receives get first. Inside the lane.
     public var remaining: Int { pointee.rest.map { $0.pointee.data.buffer.length } ?? 0 }
 
@@ -236,7 +243,9 @@ extension UnsafeMutablePointer<Indicator> {
             moved += chunk
         }
         guard !keeps else { return moved }
+        group.lock()
         rest.advance(by: moved)
+        group.unlock()
         if moved == length {
             setRest(nil)
             rest.giveBack()

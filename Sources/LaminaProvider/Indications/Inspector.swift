@@ -63,6 +63,8 @@ public struct Inspector {
     fileprivate var engineRun = EngineRun()
     /// The serial number of the indication that is out, 0 for none, and what was decided before it returned.
     fileprivate var asking: UInt64 = 0
+    /// The inspection of the connection that an accept took last. Inside the input lane.
+    fileprivate var taken = lamina_inspect_id()
     fileprivate var decision = UInt32(LAMINA_INSPECT_PEND)
 }
 
@@ -279,10 +281,14 @@ extension UnsafeMutablePointer<Inspector> {
         return nil
     }
 
+    /// Which inspection the connection came from that `take` gave last. Inside the input lane.
+    public var lastTaken: lamina_inspect_id { pointee.taken }
+
     /// The next connection for an accept, or -EAGAIN.
     public func take() -> Int {
         guard let item = takeFirst(where: { $0.pointee.isAccepted }) else { return -Int(EAGAIN) }
         let connection = item.pointee.connection
+        field(\.taken).pointee = item.pointee.id
         item.discard()
         group.lock()
         goOn()

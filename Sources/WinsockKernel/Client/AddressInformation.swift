@@ -174,15 +174,15 @@ public func wsk_get_address_info(
     let isDatagram = asked.ai_socktype == Int32(SOCK_DGRAM.rawValue)
     guard let object = Client.of(client), let chain = Provider.chain, let result, node != nil || service != nil,
         thread == nil || process != nil
-    else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
+    else { return Submission.answer(irp, STATUS_INVALID_PARAMETER) }
     guard let port = AddressInformation.port(Strings.text(service), isDatagram: isDatagram) else {
-        return Submission.refuse(irp, STATUS_NO_MATCH)
+        return Submission.answer(irp, STATUS_NO_MATCH)
     }
     let isPassive = asked.ai_flags & AI_PASSIVE != 0
     let isIPv6 = asked.ai_family == AF_INET6
     let name = node.map { Strings.text($0) } ?? (isPassive ? (isIPv6 ? "::" : "0.0.0.0") : isIPv6 ? "::1" : "127.0.0.1")
     if asked.ai_flags & AI_NUMERICHOST != 0, NetworkAddress(parsing: name) == nil {
-        return Submission.refuse(irp, STATUS_NO_MATCH)
+        return Submission.answer(irp, STATUS_NO_MATCH)
     }
     return name.withCString { text in
         let question = AddressInformation.question(
@@ -192,7 +192,7 @@ public func wsk_get_address_info(
             port: port,
             name: text
         )
-        guard let question else { return Submission.refuse(irp, STATUS_INSUFFICIENT_RESOURCES) }
+        guard let question else { return Submission.answer(irp, STATUS_INSUFFICIENT_RESOURCES) }
         result.pointee = nil
         object.addRequest()
         operation.pointee.allocation = UnsafeMutableRawPointer(question)
@@ -226,10 +226,10 @@ public func wsk_get_name_info(
     operation.pointee.output.3 = nil
     guard let object = Client.of(client), let chain = Provider.chain, let address, node != nil || service != nil,
         let needed = Addresses.length(of: address), Int(length) >= needed
-    else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
+    else { return Submission.answer(irp, STATUS_INVALID_PARAMETER) }
     let memory = calloc(1, MemoryLayout<lamina_reverse_arguments>.size)
     guard let query = memory?.bindMemory(to: lamina_reverse_arguments.self, capacity: 1) else {
-        return Submission.refuse(irp, STATUS_INSUFFICIENT_RESOURCES)
+        return Submission.answer(irp, STATUS_INSUFFICIENT_RESOURCES)
     }
     query.pointee.size = UInt32(MemoryLayout<lamina_reverse_arguments>.size)
     query.pointee.flags = flags

@@ -14,7 +14,8 @@ final class Client: @unchecked Sendable {
     private let maker: UnsafeRawPointer?
     private let mutex = SystemMutex()
     private let change = SystemCondition()
-    private var captures = 0
+    /// Where the provider was captured.
+    private var captures: [UnsafeRawPointer?] = []
     private var sockets = 0
     private var requests = 0
     private var isGone = false
@@ -54,20 +55,19 @@ final class Client: @unchecked Sendable {
 
     var pointer: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
 
-    func capture() -> Bool {
+    func capture(_ caller: UnsafeRawPointer?) -> Bool {
         mutex.hold {
             guard !isGone else { return false }
-            captures += 1
+            captures.append(caller)
             return true
         }
     }
 
     func release() {
         mutex.hold {
-            guard captures > 0 else {
+            guard captures.popLast() != nil else {
                 return wsk_trap("WskReleaseProviderNPI", "the provider is not captured", nil)
             }
-            captures -= 1
             change.broadcast()
         }
     }
@@ -127,37 +127,75 @@ final class Client: @unchecked Sendable {
         }
     }
 
+    /// Takes the requests of all clients that wait for a change.
+    static func takeListChanges() -> [PIRP] {
+        allMutex.hold { all }.flatMap { $0.takeListChanges() }
+    }
+
+    private func takeListChanges() -> [PIRP] {
+        mutex.hold {
+            defer { listChanges = [] }
+            return listChanges
+        }
+    }
+
     // MARK: - The end
 
     private static let patience: Int64 = 10_000_000_000
 
-    /// Waits until nothing is left; a line says what it waits for when that takes long.
-    func end() {
-        let waiting = mutex.hold {
-            isGone = true
-            defer { listChanges = [] }
-            return listChanges
-        }
-        for irp in waiting { Submission.finish(irp, STATUS_CANCELLED, 0, isInline: false) }
-        var deadline: Int64? = clinux_monotonic() + Self.patience
-        mutex.lock()
-        defer { mutex.unlock() }
-        while captures > 0 || sockets > 0 || requests > 0 {
-            guard change.wait(mutex, until: deadline) else {
-                deadline = nil
-                sayWhatIsLeft()
-                continue
-            }
-        }
-        while clinux_load_u32(running) > 0 { sched_yield() }
+    /// Lets nobody capture any more, and ends what waits for a change.
+    private func beginEnd() {
+        mutex.hold { isGone = true }
+        for irp in takeListChanges() { Submission.finish(irp, STATUS_CANCELLED, 0, isInline: false) }
     }
 
-    private func sayWhatIsLeft() {
+    /// Waits until nothing is left; a line says what it waits for when that takes long.
+    func end() {
+        beginEnd()
+        if waitForEnd(until: clinux_monotonic() + Self.patience) { return }
+        sayWhatIsLeft("WskDeregister")
+        _ = waitForEnd(until: nil)
+    }
+
+    /// Waits until nothing is left, `milliseconds` at most, and says what is; with `isForced` that is closed then, and
+    /// waited for. False: something is left.
+    func end(within milliseconds: UInt32, isForced: Bool) -> Bool {
+        beginEnd()
+        if waitForEnd(until: clinux_monotonic() + Int64(milliseconds) * 1_000_000) { return true }
+        sayWhatIsLeft("WskDeregisterWithin")
+        guard isForced else { return false }
+        mutex.hold { captures = [] }
+        Sockets.closeAll { $0.pointee.client == pointer }
+        for irp in Ledger.requests(of: self) { _ = IoCancelIrp(irp) }
+        if waitForEnd(until: clinux_monotonic() + Self.patience) { return true }
+        sayWhatIsLeft("WskDeregisterWithin")
+        return false
+    }
+
+    /// False: the deadline passed.
+    private func waitForEnd(until deadline: Int64?) -> Bool {
+        mutex.lock()
+        defer { mutex.unlock() }
+        while !captures.isEmpty || sockets > 0 || requests > 0 {
+            guard change.wait(mutex, until: deadline) else { return false }
+        }
+        while clinux_load_u32(running) > 0 { sched_yield() }
+        return true
+    }
+
+    private func sayWhatIsLeft(_ function: String) {
+        let (captures, sockets, requests) = mutex.hold { (self.captures, self.sockets, self.requests) }
         Report.line(
-            "WskDeregister of the client that registered at \(Ledger.place(maker)) waits for \(captures) captures, "
+            "\(function) of the client that registered at \(Ledger.place(maker)) waits for \(captures.count) captures, "
                 + "\(sockets) sockets and \(requests) requests"
         )
+        for capture in captures { Report.line("  capture, made at \(Ledger.place(capture))") }
         for line in Sockets.report({ $0.pointee.client == pointer }) { Report.line("  \(line)") }
+        for irp in Ledger.requests(of: self) {
+            let kind = Kind(rawValue: wsk_operation_of(irp).pointee.kind)
+            let place = Ledger.place(Ledger.block(of: UnsafeMutableRawPointer(irp)).pointee.maker)
+            Report.line("  request of \(kind?.function ?? "the client"), its IRP made at \(place)")
+        }
     }
 }
 
@@ -188,6 +226,24 @@ public func wsk_deregister(_ registration: PWSK_REGISTRATION?, _ caller: UnsafeR
     clinux_store_pointer(Client.contextField(registration), nil)
 }
 
+/// WskDeregisterWithin.
+@c @implementation
+public func wsk_deregister_within(
+    _ registration: PWSK_REGISTRATION?,
+    _ milliseconds: UInt32,
+    _ isForced: UInt8,
+    _ caller: UnsafeRawPointer?
+) -> NTSTATUS {
+    guard let registration, let client = Client.registered(in: registration) else {
+        return STATUS_INVALID_PARAMETER
+    }
+    wsk_require_irql("WskDeregisterWithin", UInt8(PASSIVE_LEVEL), caller)
+    guard client.end(within: milliseconds, isForced: isForced != 0) else { return STATUS_IO_TIMEOUT }
+    registration.pointee.ReservedRegistrationState = 0
+    clinux_store_pointer(Client.contextField(registration), nil)
+    return STATUS_SUCCESS
+}
+
 /// WskCaptureProviderNPI.
 @c @implementation
 public func wsk_capture(
@@ -204,7 +260,7 @@ public func wsk_capture(
     guard client.version >> 8 == Provider.version >> 8, client.version <= Provider.version else {
         return STATUS_NOINTERFACE
     }
-    guard Provider.open() != nil, client.capture() else { return STATUS_DEVICE_NOT_READY }
+    guard Provider.open() != nil, client.capture(caller) else { return STATUS_DEVICE_NOT_READY }
     npi.pointee.Client = client.pointer
     npi.pointee.Dispatch = wsk_provider()
     return STATUS_SUCCESS

@@ -5,8 +5,8 @@ public import CWinsockKernel
 import Glibc
 import Lamina
 
-/// Requests that wait for the list of transports to change. The list is the chain's base, which stays as it is as long as
-/// the process has it: they end by cancel, or with their client.
+/// Requests that wait for the list of transports to change: they end with a change of the provider catalog, by cancel, or
+/// with their client.
 enum ListChanges {
     static func cancel(_ irp: PIRP) -> Bool {
         let operation = wsk_operation_of(irp)
@@ -15,40 +15,6 @@ enum ListChanges {
         else { return false }
         Submission.finish(irp, STATUS_CANCELLED, 0, isInline: false)
         return true
-    }
-}
-
-/// WSK_TRANSPORT_LIST_QUERY: what the chain's base reaches.
-private enum TransportList {
-    static var rows: [WSK_TRANSPORT] {
-        guard let base = Provider.chain?.instances.last?.provider.manifest else { return [] }
-        let identity = guid(base.uuid)
-        var rows: [WSK_TRANSPORT] = []
-        for (type, proto) in [(SOCK_STREAM, IPPROTO_TCP), (SOCK_DGRAM, IPPROTO_UDP)] {
-            for family in [AF_INET, AF_INET6] {
-                var row = WSK_TRANSPORT()
-                row.Version = Provider.version
-                row.SocketType = UInt16(type.rawValue)
-                row.Protocol = UInt32(proto)
-                row.AddressFamily = UInt16(family)
-                row.ProviderId = identity
-                rows.append(row)
-            }
-        }
-        return rows
-    }
-
-    /// A UUID's text as a GUID; zeroes where it isn't one.
-    private static func guid(_ text: String) -> GUID {
-        let digits = text.compactMap(\.hexDigitValue)
-        var guid = GUID()
-        guard digits.count == 32 else { return guid }
-        let bytes = stride(from: 0, to: 32, by: 2).map { UInt8(digits[$0] * 16 + digits[$0 + 1]) }
-        guid.Data1 = bytes[0..<4].reduce(0) { $0 << 8 | UInt32($1) }
-        guid.Data2 = bytes[4..<6].reduce(0) { $0 << 8 | UInt16($1) }
-        guid.Data3 = bytes[6..<8].reduce(0) { $0 << 8 | UInt16($1) }
-        withUnsafeMutableBytes(of: &guid.Data4) { $0.copyBytes(from: bytes[8...]) }
-        return guid
     }
 }
 
@@ -86,6 +52,7 @@ public func wsk_control_client(
     case WSK_TRANSPORT_LIST_CHANGE:
         guard let taken, let operation = wsk_operation_of(taken) else { return STATUS_INVALID_PARAMETER }
         operation.pointee.output.0 = client
+        TransportList.watch()
         guard object.awaitListChange(taken) else { return end(STATUS_CANCELLED) }
         return STATUS_PENDING
     case WSK_SET_STATIC_EVENT_CALLBACKS:

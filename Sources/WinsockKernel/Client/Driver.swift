@@ -1,5 +1,6 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
 
+import CLinux
 public import CWinsockKernel
 import Glibc
 
@@ -18,17 +19,67 @@ enum Drivers {
         free(driver)
     }
 
-    /// Writes a line for each thing that the driver's own code made since it was loaded and that is left, and answers how
-    /// many there are.
-    static func report(_ driver: PWSK_DRIVER, _ name: String) -> Int {
+    /// Writes a line for each thing that the driver's own code made since it was loaded and that is there, and answers
+    /// how many there are.
+    static func report(_ driver: PWSK_DRIVER, _ name: String, isGone: Bool = true) -> Int {
         let (baseline, image) = (driver.pointee.baseline, driver.pointee.image)
         func isOfDriver(_ serial: UInt64, _ maker: UnsafeRawPointer?) -> Bool {
             serial > baseline && (maker == nil || wsk_image_of(maker) == image)
         }
         let lines = Sockets.report { isOfDriver($0.pointee.serial, $0.pointee.maker) } + Ledger.report(isOfDriver)
-        if !lines.isEmpty { Report.line("driver \(name) left \(lines.count) things behind:") }
+        let things = lines.count == 1 ? "1 thing" : "\(lines.count) things"
+        if !lines.isEmpty { Report.line("driver \(name) \(isGone ? "left \(things) behind" : "still has \(things)"):") }
         for line in lines { Report.line("  \(line)") }
         return lines.count
+    }
+
+    /// Calls DriverUnload; what takes longer than ten seconds is said, with what the driver still has.
+    static func unload(_ driver: PWSK_DRIVER, _ name: String) {
+        let watch = Watch(driver, name)
+        let isWatched = wsk_start_helper(Watch.run, Unmanaged.passRetained(watch).toOpaque()) == 0
+        wsk_call_unload(driver)
+        if isWatched { watch.end() } else { Unmanaged.passUnretained(watch).release() }
+    }
+
+    /// Looks after a DriverUnload that is under way.
+    private final class Watch: Sendable {
+        private static let patience: Int64 = 10_000_000_000
+        private static let mutex = SystemMutex(WSK_MUTEX_UNLOAD)
+        private static let returned = SystemCondition(WSK_CONDITION_UNLOAD)
+        // The pointer stays valid until the driver is released, which waits for the mutex.
+        nonisolated(unsafe) private let driver: PWSK_DRIVER
+        private let name: String
+        // Guarded by the mutex.
+        nonisolated(unsafe) private var hasReturned = false
+
+        init(_ driver: PWSK_DRIVER, _ name: String) {
+            self.driver = driver
+            self.name = name
+        }
+
+        static let run: @convention(c) (UnsafeMutableRawPointer?) -> Void = { context in
+            guard let context else { return }
+            Unmanaged<Watch>.fromOpaque(context).takeRetainedValue().watch()
+        }
+
+        private func watch() {
+            let deadline = clinux_monotonic() + Self.patience
+            Self.mutex.hold {
+                while !hasReturned {
+                    guard !Self.returned.wait(Self.mutex, until: deadline) else { continue }
+                    Report.line("driver \(name): DriverUnload has not returned for 10 seconds")
+                    _ = Drivers.report(driver, name, isGone: false)
+                    return
+                }
+            }
+        }
+
+        func end() {
+            Self.mutex.hold {
+                hasReturned = true
+                Self.returned.broadcast()
+            }
+        }
     }
 }
 
@@ -79,7 +130,7 @@ public func WskUnloadDriver(_ driver: PWSK_DRIVER?) -> UInt32 {
     if driver.pointee.object.DriverUnload == nil {
         Report.line("driver \(name): has no DriverUnload, and stays")
     } else {
-        wsk_call_unload(driver)
+        Drivers.unload(driver, name)
     }
     let left = Drivers.report(driver, name)
     // A driver that leaves something behind may still be called: its code stays where it is.

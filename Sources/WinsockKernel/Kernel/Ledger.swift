@@ -108,6 +108,23 @@ enum Ledger {
         }
     }
 
+    /// IRPs with which a client's requests are under way, of those that were allocated.
+    static func requests(of client: Client) -> [PIRP] {
+        mutex.hold {
+            var found: [PIRP] = []
+            forEach { block in
+                guard block.pointee.kind == UInt32(WSK_OBJECT_IRP) else { return }
+                let irp = UnsafeMutableRawPointer(block + 1).assumingMemoryBound(to: IRP.self)
+                guard let operation = wsk_operation_of(irp),
+                    clinux_load_u32(&operation.pointee.owner) == UInt32(WSK_OWNER_PROVIDER),
+                    Submission.client(of: operation) === client
+                else { return }
+                found.append(irp)
+            }
+            return found
+        }
+    }
+
     private static func forEach(_ body: (Block) -> Void) {
         for first in state.pointee.first {
             var next = first

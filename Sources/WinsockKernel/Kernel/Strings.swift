@@ -19,9 +19,19 @@ enum Strings {
         String(decoding: units(text), as: UTF16.self)
     }
 
-    /// Writes text with a NUL, where there is room for all of it.
-    static func write(_ text: String, to target: PUNICODE_STRING) -> NTSTATUS {
-        let units = Array(text.utf16)
+    /// Writes `units` to a string, in new memory where that is asked for. A NUL follows where there is room.
+    static func put(
+        _ units: [UInt16],
+        to target: PUNICODE_STRING,
+        allocates: Bool = false,
+        maker: UnsafeRawPointer? = nil
+    ) -> NTSTATUS {
+        guard units.count < Int(UNICODE_STRING_MAX_CHARS) else { return STATUS_INVALID_PARAMETER }
+        if allocates {
+            guard let memory = allocate(units.count * 2 + 2, maker) else { return STATUS_NO_MEMORY }
+            target.pointee.Buffer = memory.assumingMemoryBound(to: UInt16.self)
+            target.pointee.MaximumLength = UInt16(units.count * 2 + 2)
+        }
         guard let buffer = target.pointee.Buffer, units.count * 2 <= Int(target.pointee.MaximumLength) else {
             return STATUS_BUFFER_OVERFLOW
         }
@@ -31,12 +41,16 @@ enum Strings {
         return STATUS_SUCCESS
     }
 
-    static func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
-        Ledger.allocate(size, kind: Int(WSK_OBJECT_POOL), tag: tag, maker: nil)
+    static func write(_ text: String, to target: PUNICODE_STRING) -> NTSTATUS {
+        put(Array(text.utf16), to: target)
     }
 
-    static func free(_ memory: UnsafeMutableRawPointer?) {
-        if let memory { Ledger.free(memory, kind: Int(WSK_OBJECT_POOL), "RtlFreeUnicodeString", nil) }
+    static func allocate(_ size: Int, _ maker: UnsafeRawPointer?) -> UnsafeMutableRawPointer? {
+        Ledger.allocate(size, kind: Int(WSK_OBJECT_POOL), tag: tag, maker: maker)
+    }
+
+    static func free(_ memory: UnsafeMutableRawPointer?, _ function: String, _ caller: UnsafeRawPointer?) {
+        if let memory { Ledger.free(memory, kind: Int(WSK_OBJECT_POOL), function, caller) }
     }
 
     static func upcase(_ unit: UInt16) -> UInt16 {
@@ -128,42 +142,32 @@ public func RtlCompareUnicodeString(
     return Int32(left.count) - Int32(right.count)
 }
 
-/// UTF-8 to UTF-16.
+/// RtlAnsiStringToUnicodeString: UTF-8 to UTF-16.
 @c @implementation
-public func RtlAnsiStringToUnicodeString(
+public func wsk_to_unicode(
     _ target: PUNICODE_STRING?,
     _ source: UnsafePointer<ANSI_STRING>?,
-    _ allocates: UInt8
+    _ allocates: UInt8,
+    _ caller: UnsafeRawPointer?
 ) -> NTSTATUS {
     guard let target else { return STATUS_INVALID_PARAMETER }
     let units = Array(String(decoding: Strings.bytes(source), as: UTF8.self).utf16)
-    guard units.count <= Int(UNICODE_STRING_MAX_CHARS) - 1 else { return STATUS_INVALID_PARAMETER }
-    if allocates != 0 {
-        guard let memory = Strings.allocate(units.count * 2 + 2) else { return STATUS_NO_MEMORY }
-        target.pointee.Buffer = memory.assumingMemoryBound(to: UInt16.self)
-        target.pointee.MaximumLength = UInt16(units.count * 2 + 2)
-    }
-    guard let buffer = target.pointee.Buffer, units.count * 2 <= Int(target.pointee.MaximumLength) else {
-        return STATUS_BUFFER_OVERFLOW
-    }
-    for (index, unit) in units.enumerated() { buffer[index] = unit }
-    if units.count * 2 + 2 <= Int(target.pointee.MaximumLength) { buffer[units.count] = 0 }
-    target.pointee.Length = UInt16(units.count * 2)
-    return STATUS_SUCCESS
+    return Strings.put(units, to: target, allocates: allocates != 0, maker: caller)
 }
 
-/// UTF-16 to UTF-8.
+/// RtlUnicodeStringToAnsiString: UTF-16 to UTF-8.
 @c @implementation
-public func RtlUnicodeStringToAnsiString(
+public func wsk_to_ansi(
     _ target: PANSI_STRING?,
     _ source: UnsafePointer<UNICODE_STRING>?,
-    _ allocates: UInt8
+    _ allocates: UInt8,
+    _ caller: UnsafeRawPointer?
 ) -> NTSTATUS {
     guard let target else { return STATUS_INVALID_PARAMETER }
     let bytes = Array(Strings.text(source).utf8)
     guard bytes.count <= 65534 else { return STATUS_INVALID_PARAMETER }
     if allocates != 0 {
-        guard let memory = Strings.allocate(bytes.count + 1) else { return STATUS_NO_MEMORY }
+        guard let memory = Strings.allocate(bytes.count + 1, caller) else { return STATUS_NO_MEMORY }
         target.pointee.Buffer = memory.assumingMemoryBound(to: CChar.self)
         target.pointee.MaximumLength = UInt16(bytes.count + 1)
     }
@@ -176,17 +180,17 @@ public func RtlUnicodeStringToAnsiString(
     return STATUS_SUCCESS
 }
 
-/// Frees what a conversion allocated.
+/// RtlFreeUnicodeString.
 @c @implementation
-public func RtlFreeUnicodeString(_ text: PUNICODE_STRING?) {
-    Strings.free(text?.pointee.Buffer)
+public func wsk_free_unicode(_ text: PUNICODE_STRING?, _ caller: UnsafeRawPointer?) {
+    Strings.free(text?.pointee.Buffer, "RtlFreeUnicodeString", caller)
     text?.pointee = UNICODE_STRING()
 }
 
-/// Frees what a conversion allocated.
+/// RtlFreeAnsiString.
 @c @implementation
-public func RtlFreeAnsiString(_ text: PANSI_STRING?) {
-    Strings.free(text?.pointee.Buffer)
+public func wsk_free_ansi(_ text: PANSI_STRING?, _ caller: UnsafeRawPointer?) {
+    Strings.free(text?.pointee.Buffer, "RtlFreeAnsiString", caller)
     text?.pointee = ANSI_STRING()
 }
 

@@ -63,6 +63,20 @@ enum Threads {
 
     static func release(_ thread: PETHREAD) {
         guard clinux_add_u32(&thread.pointee.references, -1) == 0 else { return }
+        free(thread)
+    }
+
+    /// Lets go of the thread's own reference before who waits for it goes on, and finds nothing of it left.
+    static func end(_ thread: PETHREAD) {
+        let isLast = Dispatcher.mutex.hold {
+            guard clinux_add_u32(&thread.pointee.references, -1) != 0 else { return true }
+            Dispatcher.changeLocked(Dispatcher.header(thread)) { _ in 1 }
+            return false
+        }
+        if isLast { free(thread) }
+    }
+
+    private static func free(_ thread: PETHREAD) {
         Ledger.free(UnsafeMutableRawPointer(thread), kind: Int(WSK_OBJECT_THREAD), "ObDereferenceObject", nil)
     }
 }
@@ -85,9 +99,7 @@ public func wsk_create_thread(
 /// A thread has ended: who waits for it goes on.
 @c(wsk_thread_ended)
 public func threadEnded(_ thread: OpaquePointer?) {
-    guard let thread = thread.map(PETHREAD.init) else { return }
-    _ = Dispatcher.change(thread) { _ in 1 }
-    Threads.release(thread)
+    if let thread = thread.map(PETHREAD.init) { Threads.end(thread) }
 }
 
 /// The object that a handle names.

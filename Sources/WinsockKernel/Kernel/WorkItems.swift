@@ -130,10 +130,7 @@ public func IoQueueWorkItem(
     _ type: WORK_QUEUE_TYPE,
     _ context: UnsafeMutableRawPointer?
 ) {
-    guard let item else { return }
-    item.pointee.routine = routine
-    item.pointee.routine_ex = nil
-    queue(item, context)
+    queue(item, routine, nil, context)
 }
 
 /// Queues a work item's routine, which gets the item as well.
@@ -144,13 +141,19 @@ public func IoQueueWorkItemEx(
     _ type: WORK_QUEUE_TYPE,
     _ context: UnsafeMutableRawPointer?
 ) {
-    guard let item else { return }
-    item.pointee.routine = nil
-    item.pointee.routine_ex = routine
-    queue(item, context)
+    queue(item, nil, routine, context)
 }
 
-private func queue(_ item: PIO_WORKITEM, _ context: UnsafeMutableRawPointer?) {
+/// Queues the one of the routines that is given.
+private func queue(
+    _ item: PIO_WORKITEM?,
+    _ routine: PIO_WORKITEM_ROUTINE?,
+    _ routineEx: PIO_WORKITEM_ROUTINE_EX?,
+    _ context: UnsafeMutableRawPointer?
+) {
+    guard let item else { return }
+    item.pointee.routine = routine
+    item.pointee.routine_ex = routineEx
     item.pointee.context = context
     item.pointee.item.WorkerRoutine = { parameter in
         guard let copy = parameter?.assumingMemoryBound(to: _IO_WORKITEM.self).pointee else { return }

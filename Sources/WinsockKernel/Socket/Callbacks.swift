@@ -88,15 +88,12 @@ enum Callbacks {
         guard let client = Client.of(listener.pointee.client),
             let made = Sockets.make(
                 client,
-                category: UInt32(LAMINA_CONNECTION),
+                Opening.options(ofAcceptedBy: listener),
                 context: nil,
                 dispatch: nil,
                 maker: listener.pointee.maker
             )
         else { return -EAGAIN }
-        made.pointee.family = listener.pointee.family
-        made.pointee.type = listener.pointee.type
-        made.pointee.protocol = listener.pointee.protocol
         let handle = lamina_socket(slot: event.pointee.accepted, generation: event.pointee.accepted_generation)
         made.pointee.handle = handle
         made.set(WSK_IS_BOUND | WSK_IS_CONNECTED)
@@ -129,7 +126,7 @@ enum Callbacks {
             _ = wsk_call_receive(socket, 0, nil, 0, nil)
             return 0
         }
-        guard let first = Indications.make(data, isDatagram: false) else { return -EAGAIN }
+        guard let first = Indications.make(data) else { return -EAGAIN }
         var accepted = Int(event.pointee.bytes_indicated)
         let isShort = data.pointee.flags & UInt32(LAMINA_MESSAGE_RELEASE_SOON) != 0
         let status = first.withMemoryRebound(to: WSK_DATA_INDICATION.self, capacity: 1) {
@@ -157,7 +154,7 @@ enum Callbacks {
             _ = wsk_call_receive_from(socket, 0, nil)
             return 0
         }
-        guard let first = Indications.make(data, isDatagram: true) else { return -EAGAIN }
+        guard let first = Indications.make(data, of: socket) else { return -EAGAIN }
         var flags: UInt32 = 0
         if data.pointee.flags & UInt32(LAMINA_MESSAGE_BROADCAST) != 0 { flags |= UInt32(MSG_BCAST) }
         if data.pointee.flags & UInt32(LAMINA_MESSAGE_MULTICAST) != 0 { flags |= UInt32(MSG_MCAST) }
@@ -183,14 +180,14 @@ enum Callbacks {
 
 /// The lists that callbacks get.
 enum Indications {
-    /// A list for the chain's nodes, in their order. Nil: no memory.
-    static func make(_ data: UnsafeMutablePointer<lamina_data>, isDatagram: Bool) -> Indication? {
+    /// A list for the chain's nodes, in their order; with the socket that datagrams came on. Nil: no memory.
+    static func make(_ data: UnsafeMutablePointer<lamina_data>, of socket: KernelSocket? = nil) -> Indication? {
         var first: Indication?
         var last: Indication?
         var next: UnsafeMutablePointer<lamina_data>? = data
         while let node = next {
             next = node.pointee.next
-            guard let made = one(node, isDatagram: isDatagram) else {
+            guard let made = one(node, socket) else {
                 if let first { discard(first) }
                 return nil
             }
@@ -200,8 +197,11 @@ enum Indications {
         return first
     }
 
-    private static func one(_ node: UnsafeMutablePointer<lamina_data>, isDatagram: Bool) -> Indication? {
-        guard let memory = calloc(1, MemoryLayout<wsk_indication>.size) else { return nil }
+    private static func one(_ node: UnsafeMutablePointer<lamina_data>, _ socket: KernelSocket?) -> Indication? {
+        // A copy of the ancillary data follows, with room for a piece more.
+        let head = (MemoryLayout<wsk_indication>.size + 15) & ~15
+        let controlRoom = node.pointee.control_length > 0 ? node.pointee.control_length + 64 : 0
+        guard let memory = calloc(1, head + controlRoom) else { return nil }
         let made = memory.bindMemory(to: wsk_indication.self, capacity: 1)
         let buffer = node.pointee.buffer
         MmInitializeMdl(made.place(\.mdl), buffer.base, buffer.length)
@@ -210,14 +210,19 @@ enum Indications {
         made.pointee.magic = WSK_INDICATION_MAGIC
         made.pointee.state = UInt32(WSK_INDICATION_SHOWN)
         let data = WSK_BUF(Mdl: made.place(\.mdl), Offset: 0, Length: buffer.length)
-        guard isDatagram else {
+        guard let socket else {
             made.pointee.data.Buffer = data
             return made
         }
         made.pointee.datagram.Buffer = data
-        made.pointee.datagram.ControlInfo = UnsafeMutableRawPointer(mutating: node.pointee.control)?
-            .assumingMemoryBound(to: cmsghdr.self)
-        made.pointee.datagram.ControlInfoLength = UInt32(node.pointee.control_length)
+        if let control = node.pointee.control, controlRoom > 0 {
+            let room = UnsafeMutableRawBufferPointer(start: memory + head, count: controlRoom)
+            var used = node.pointee.control_length
+            (memory + head).copyMemory(from: control, byteCount: used)
+            _ = ReceivedInformation.rename(socket, room, &used)
+            made.pointee.datagram.ControlInfo = (memory + head).assumingMemoryBound(to: cmsghdr.self)
+            made.pointee.datagram.ControlInfoLength = UInt32(used)
+        }
         if let address = node.pointee.address {
             Addresses.write(address, made.place(\.address))
             made.pointee.datagram.RemoteAddress = UnsafeMutableRawPointer(made.place(\.address))

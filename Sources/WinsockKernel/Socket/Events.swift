@@ -120,7 +120,7 @@ enum Events {
     // MARK: - SO_WSK_EVENT_CALLBACK
 
     static func change(_ call: ControlCall, _ irp: PIRP?) -> NTSTATUS {
-        func end(_ status: NTSTATUS) -> NTSTATUS { irp.map { Submission.refuse($0, status) } ?? status }
+        func end(_ status: NTSTATUS) -> NTSTATUS { irp.map { Submission.answer($0, status) } ?? status }
         let socket = call.socket
         guard call.input.count >= MemoryLayout<WSK_EVENT_CALLBACK_CONTROL>.size else {
             return end(STATUS_INVALID_PARAMETER)

@@ -30,12 +30,23 @@ enum Opening {
         }
     }
 
-    static func options(_ socket: KernelSocket) -> SocketOptions {
+    /// What a client asks for.
+    static func options(_ family: Int32, _ type: UInt16, _ proto: UInt32, _ category: Int) -> SocketOptions {
         SocketOptions(
-            family: socket.pointee.family,
-            type: socket.pointee.type,
-            proto: socket.pointee.protocol,
-            category: SocketCategories(rawValue: socket.pointee.category)
+            family: family,
+            type: Int32(type),
+            proto: Int32(bitPattern: proto),
+            category: SocketCategories(rawValue: UInt32(category))
+        )
+    }
+
+    /// What a listener's connections are.
+    static func options(ofAcceptedBy listener: KernelSocket) -> SocketOptions {
+        SocketOptions(
+            family: listener.pointee.family,
+            type: listener.pointee.type,
+            proto: listener.pointee.protocol,
+            category: SocketCategories(rawValue: UInt32(LAMINA_CONNECTION))
         )
     }
 
@@ -105,23 +116,16 @@ public func wsk_open(
     guard let irp, let operation = Submission.begin(irp, .open) else { return STATUS_INVALID_PARAMETER }
     guard let client = Client.of(client), let chain = Provider.chain, let category = Opening.category(flags),
         Opening.suits(category, type)
-    else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
-    guard proto != 0 else { return Submission.refuse(irp, STATUS_PROTOCOL_UNREACHABLE) }
-    let made = Sockets.make(
-        client,
-        category: UInt32(category),
-        context: context,
-        dispatch: dispatch,
-        maker: caller
-    )
-    guard let made else { return Submission.refuse(irp, STATUS_INSUFFICIENT_RESOURCES) }
-    made.pointee.family = Int32(family)
-    made.pointee.type = Int32(type)
-    made.pointee.protocol = Int32(bitPattern: proto)
+    else { return Submission.answer(irp, STATUS_INVALID_PARAMETER) }
+    guard proto != 0 else { return Submission.answer(irp, STATUS_PROTOCOL_UNREACHABLE) }
+    let options = Opening.options(Int32(family), type, proto, category)
+    guard let made = Sockets.make(client, options, context: context, dispatch: dispatch, maker: caller) else {
+        return Submission.answer(irp, STATUS_INSUFFICIENT_RESOURCES)
+    }
     client.addRequest()
     operation.pointee.output.3 = client.pointer
     operation.pointee.made = made
-    return Submission.run(irp) { chain.open(Opening.options(made), request: $0) }
+    return Submission.run(irp) { chain.open(options, request: $0) }
 }
 
 /// WskSocketConnect.
@@ -142,24 +146,17 @@ public func wsk_open_connected(
     guard let client = Client.of(client), let chain = Provider.chain, let local, flags == 0,
         Opening.suits(Int(LAMINA_CONNECTION), type), Addresses.read(local, operation.place(\.first)),
         Addresses.read(remote, operation.place(\.second))
-    else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
-    guard proto != 0 else { return Submission.refuse(irp, STATUS_PROTOCOL_UNREACHABLE) }
-    let made = Sockets.make(
-        client,
-        category: UInt32(LAMINA_CONNECTION),
-        context: context,
-        dispatch: dispatch,
-        maker: caller
-    )
-    guard let made else { return Submission.refuse(irp, STATUS_INSUFFICIENT_RESOURCES) }
-    made.pointee.family = Int32(local.pointee.sa_family)
-    made.pointee.type = Int32(type)
-    made.pointee.protocol = Int32(bitPattern: proto)
+    else { return Submission.answer(irp, STATUS_INVALID_PARAMETER) }
+    guard proto != 0 else { return Submission.answer(irp, STATUS_PROTOCOL_UNREACHABLE) }
+    let options = Opening.options(Int32(local.pointee.sa_family), type, proto, Int(LAMINA_CONNECTION))
+    guard let made = Sockets.make(client, options, context: context, dispatch: dispatch, maker: caller) else {
+        return Submission.answer(irp, STATUS_INSUFFICIENT_RESOURCES)
+    }
     client.addRequest()
     operation.pointee.output.3 = client.pointer
     operation.pointee.made = made
     operation.pointee.next = Opening.bind
-    return Submission.run(irp) { chain.open(Opening.options(made), request: $0) }
+    return Submission.run(irp) { chain.open(options, request: $0) }
 }
 
 /// WskAccept.
@@ -177,25 +174,18 @@ public func wsk_accept(
     let listener = Sockets.open(socket)
     guard let irp, let operation = Submission.begin(irp, .accept, listener) else { return STATUS_INVALID_PARAMETER }
     guard let listener, let client = Client.of(listener.pointee.client) else {
-        return Submission.refuse(irp, STATUS_FILE_FORCED_CLOSED)
+        return Submission.answer(irp, STATUS_FILE_FORCED_CLOSED)
     }
-    guard flags == 0 else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
+    guard flags == 0 else { return Submission.answer(irp, STATUS_INVALID_PARAMETER) }
     let isListener =
         listener.pointee.category == UInt32(LAMINA_LISTEN)
         || listener.pointee.category == UInt32(LAMINA_STREAM)
-    guard isListener else { return Submission.refuse(irp, STATUS_NOT_SUPPORTED) }
-    guard listener.has(WSK_IS_LISTENING) else { return Submission.refuse(irp, STATUS_INVALID_DEVICE_STATE) }
-    let made = Sockets.make(
-        client,
-        category: UInt32(LAMINA_CONNECTION),
-        context: context,
-        dispatch: dispatch,
-        maker: caller
-    )
-    guard let made else { return Submission.refuse(irp, STATUS_INSUFFICIENT_RESOURCES) }
-    made.pointee.family = listener.pointee.family
-    made.pointee.type = listener.pointee.type
-    made.pointee.protocol = listener.pointee.protocol
+    guard isListener else { return Submission.answer(irp, STATUS_NOT_SUPPORTED) }
+    guard listener.has(WSK_IS_LISTENING) else { return Submission.answer(irp, STATUS_INVALID_DEVICE_STATE) }
+    let options = Opening.options(ofAcceptedBy: listener)
+    guard let made = Sockets.make(client, options, context: context, dispatch: dispatch, maker: caller) else {
+        return Submission.answer(irp, STATUS_INSUFFICIENT_RESOURCES)
+    }
     operation.pointee.made = made
     operation.pointee.output.0 = local.map { UnsafeMutableRawPointer($0) }
     operation.pointee.output.1 = remote.map { UnsafeMutableRawPointer($0) }
@@ -209,16 +199,10 @@ public func wsk_accept(
 public func wsk_close_socket(_ socket: PWSK_SOCKET?, _ irp: PIRP?) -> NTSTATUS {
     let closing = Sockets.open(socket)
     guard let irp, let operation = Submission.begin(irp, .close) else { return STATUS_INVALID_PARAMETER }
-    guard let closing,
-        clinux_replace_u32(&closing.pointee.state, UInt32(WSK_SOCKET_OPEN), UInt32(WSK_SOCKET_CLOSING)) != 0
-    else {
+    guard let closing, Sockets.beginClose(closing) else {
         operation.pointee.kind = Kind.control.rawValue
-        return Submission.refuse(irp, STATUS_FILE_FORCED_CLOSED)
+        return Submission.answer(irp, STATUS_FILE_FORCED_CLOSED)
     }
     operation.pointee.socket = closing
-    if closing.has(WSK_IS_CONNECTED), !closing.has(WSK_HAS_ENDED_SENDING) {
-        var reset = linger(l_onoff: 1, l_linger: 0)
-        Opening.set(closing, SOL_SOCKET, SO_LINGER, &reset, MemoryLayout<linger>.size)
-    }
     return Submission.run(irp) { Socket.close(closing.pointee.handle, $0) }
 }

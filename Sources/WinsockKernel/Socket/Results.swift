@@ -35,7 +35,8 @@ enum Results {
             }
         case .setRemote:
             if status >= 0 {
-                operation.pointee.argument.0 != 0 ? socket?.set(WSK_HAS_REMOTE) : socket?.clear(WSK_HAS_REMOTE)
+                let flag = Int(operation.pointee.argument.1)
+                operation.pointee.argument.0 != 0 ? socket?.set(flag) : socket?.clear(flag)
             }
             information = 0
         case .disconnect:
@@ -94,7 +95,13 @@ enum Results {
     private static func receivedDatagram(_ operation: KernelOperation, _ status: NTSTATUS) -> NTSTATUS {
         guard status >= 0 else { return status }
         Addresses.write(operation.place(\.first), operation.pointee.output.0)
-        let message = operation.pointee.message
+        var message = operation.pointee.message
+        if let socket = operation.pointee.socket, let control = message.control {
+            let capacity = Int(operation.pointee.argument.1)
+            let room = UnsafeMutableRawBufferPointer(start: control, count: capacity)
+            let isWhole = ReceivedInformation.rename(socket, room, &message.control_length)
+            if !isWhole { message.flags |= UInt32(LAMINA_MESSAGE_CONTROL_TRUNCATED) }
+        }
         operation.pointee.output.1?.storeBytes(of: UInt32(message.control_length), as: UInt32.self)
         var flags: UInt32 = 0
         if message.flags & UInt32(LAMINA_MESSAGE_TRUNCATED) != 0 { flags |= UInt32(MSG_TRUNC) }

@@ -2,6 +2,7 @@ import CLamina
 import CLinux
 import CWinsockKernel
 import Glibc
+import Lamina
 
 typealias KernelSocket = UnsafeMutablePointer<wsk_socket>
 typealias KernelOperation = UnsafeMutablePointer<wsk_operation>
@@ -24,20 +25,22 @@ enum Sockets {
     /// A socket for `client`, counted as open. Nil: no memory.
     static func make(
         _ client: Client,
-        category: UInt32,
+        _ options: SocketOptions,
         context: UnsafeMutableRawPointer?,
         dispatch: UnsafeRawPointer?,
         maker: UnsafeRawPointer?
     ) -> KernelSocket? {
         guard !Force.failsAllocation(), let socket = take() else { return nil }
         let memory = UnsafeMutableRawPointer(socket)
-        let keptSendTo = socket.pointee.send_to
         // The state goes last: until then a late call finds a closed socket.
         let head = MemoryLayout<wsk_socket>.offset(of: \.category) ?? 0
         memset(memory + head, 0, MemoryLayout<wsk_socket>.size - head)
-        socket.pointee.send_to = keptSendTo
+        let category = options.category.rawValue
         socket.pointee.wsk.Dispatch = wsk_dispatch_of(category)
         socket.pointee.category = category
+        socket.pointee.family = options.family
+        socket.pointee.type = options.type
+        socket.pointee.protocol = options.proto
         socket.pointee.client = client.pointer
         socket.pointee.context = context
         socket.pointee.dispatch = dispatch
@@ -82,6 +85,28 @@ enum Sockets {
             state.free.append(socket)
         }
         client?.removeSocket()
+    }
+
+    /// Closes the open sockets that `isMeant` means, as their client would.
+    static func closeAll(_ isMeant: (KernelSocket) -> Bool) {
+        let meant = mutex.hold {
+            var meant: [KernelSocket] = []
+            forEach { if isMeant($0) { meant.append($0) } }
+            return meant
+        }
+        for socket in meant where beginClose(socket) { Results.close(socket) }
+    }
+
+    /// Refuses further calls on a socket, and lets its close reset a connection whose sending direction wasn't ended.
+    /// False: it isn't open.
+    static func beginClose(_ socket: KernelSocket) -> Bool {
+        let (open, closing) = (UInt32(WSK_SOCKET_OPEN), UInt32(WSK_SOCKET_CLOSING))
+        guard clinux_replace_u32(&socket.pointee.state, open, closing) != 0 else { return false }
+        if socket.has(WSK_IS_CONNECTED), !socket.has(WSK_HAS_ENDED_SENDING) {
+            var reset = linger(l_onoff: 1, l_linger: 0)
+            Opening.set(socket, SOL_SOCKET, SO_LINGER, &reset, MemoryLayout<linger>.size)
+        }
+        return true
     }
 
     /// What a client holds, where it is open.

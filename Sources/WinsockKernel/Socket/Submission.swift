@@ -65,6 +65,17 @@ enum Submission {
         }
     }
 
+    /// Makes a call that takes the pieces of a buffer, or refuses a buffer that isn't valid.
+    @inline(__always)
+    static func run(
+        _ irp: PIRP,
+        over buffer: WSK_BUF,
+        _ call: (UnsafePointer<lamina_buffer>, UInt32, UnsafeMutablePointer<lamina_request>) -> lamina_status
+    ) -> NTSTATUS {
+        let answer = Buffers.with(buffer) { pieces, count in run(irp) { call(pieces, count, $0) } }
+        return answer ?? Submission.answer(irp, STATUS_INVALID_PARAMETER)
+    }
+
     /// The lowest frame of every request: the operation, or one step of it, has ended.
     private static let completed: lamina_completion = { _, request, context in
         guard let irp = context?.assumingMemoryBound(to: IRP.self), let operation = wsk_operation_of(irp) else {
@@ -91,15 +102,9 @@ enum Submission {
         return 0
     }
 
-    /// Ends an IRP whose answer is known already.
-    static func answer(_ irp: PIRP, _ status: NTSTATUS, _ information: UInt) -> NTSTATUS {
-        finish(irp, status, information, isInline: true)
-        return status
-    }
-
     /// Ends an IRP before any call was made: the status is also what the client's call returns.
-    static func refuse(_ irp: PIRP, _ status: NTSTATUS) -> NTSTATUS {
-        finish(irp, status, 0, isInline: true)
+    static func answer(_ irp: PIRP, _ status: NTSTATUS, _ information: UInt = 0) -> NTSTATUS {
+        finish(irp, status, information, isInline: true)
         return status
     }
 
@@ -125,7 +130,7 @@ enum Submission {
         Deferred.queue(irp)
     }
 
-    private static func client(of operation: KernelOperation) -> Client? {
+    static func client(of operation: KernelOperation) -> Client? {
         if let socket = operation.pointee.socket { return Client.of(socket.pointee.client) }
         let kind = Kind(rawValue: operation.pointee.kind)
         if kind == .controlClient { return Client.of(operation.pointee.output.0) }

@@ -17,7 +17,7 @@ private func onSocket(
 ) -> NTSTATUS {
     let open = Sockets.open(socket)
     guard let irp, let operation = Submission.begin(irp, kind, open) else { return STATUS_INVALID_PARAMETER }
-    guard let open else { return Submission.refuse(irp, STATUS_FILE_FORCED_CLOSED) }
+    guard let open else { return Submission.answer(irp, STATUS_FILE_FORCED_CLOSED) }
     return body(open, operation, irp)
 }
 
@@ -31,9 +31,9 @@ private func takes(_ socket: KernelSocket, _ categories: Int...) -> Bool {
 public func wsk_bind(_ socket: PWSK_SOCKET?, _ address: PSOCKADDR?, _ flags: UInt32, _ irp: PIRP?) -> NTSTATUS {
     onSocket(socket, irp, .bind) { socket, operation, irp in
         guard flags == 0, Addresses.read(address, operation.place(\.first)) else {
-            return Submission.refuse(irp, STATUS_INVALID_PARAMETER)
+            return Submission.answer(irp, STATUS_INVALID_PARAMETER)
         }
-        if socket.has(WSK_IS_BOUND) { return Submission.refuse(irp, STATUS_INVALID_DEVICE_STATE) }
+        if socket.has(WSK_IS_BOUND) { return Submission.answer(irp, STATUS_INVALID_DEVICE_STATE) }
         if takes(socket, LAMINA_LISTEN) {
             operation.pointee.next = { irp in
                 guard let irp, let operation = wsk_operation_of(irp) else { return -EINVAL }
@@ -53,7 +53,7 @@ public func wsk_bind(_ socket: PWSK_SOCKET?, _ address: PSOCKADDR?, _ flags: UIn
 public func wsk_listen(_ socket: PWSK_SOCKET?, _ irp: PIRP?) -> NTSTATUS {
     onSocket(socket, irp, .listen) { socket, _, irp in
         guard !takes(socket, LAMINA_STREAM) || socket.has(WSK_IS_BOUND) else {
-            return Submission.refuse(irp, STATUS_INVALID_DEVICE_STATE)
+            return Submission.answer(irp, STATUS_INVALID_DEVICE_STATE)
         }
         return Submission.run(irp) { lamina_socket_listen(socket.pointee.handle, UInt32(SOMAXCONN), $0) }
     }
@@ -69,7 +69,7 @@ public func wsk_inspect_complete(
 ) -> NTSTATUS {
     onSocket(socket, irp, .inspectComplete) { socket, _, irp in
         guard let identity, action == WskInspectAccept || action == WskInspectReject else {
-            return Submission.refuse(irp, STATUS_INVALID_PARAMETER)
+            return Submission.answer(irp, STATUS_INVALID_PARAMETER)
         }
         var id = lamina_inspect_id(key: UInt64(identity.pointee.Key), serial: UInt64(identity.pointee.SerialNumber))
         let answer = UInt32(action == WskInspectAccept ? LAMINA_INSPECT_ACCEPT : LAMINA_INSPECT_REJECT)
@@ -81,8 +81,8 @@ public func wsk_inspect_complete(
 @c @implementation
 public func wsk_get_local_address(_ socket: PWSK_SOCKET?, _ address: PSOCKADDR?, _ irp: PIRP?) -> NTSTATUS {
     onSocket(socket, irp, .localAddress) { socket, operation, irp in
-        guard let address else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
-        guard socket.has(WSK_IS_BOUND) else { return Submission.refuse(irp, STATUS_INVALID_DEVICE_STATE) }
+        guard let address else { return Submission.answer(irp, STATUS_INVALID_PARAMETER) }
+        guard socket.has(WSK_IS_BOUND) else { return Submission.answer(irp, STATUS_INVALID_DEVICE_STATE) }
         operation.pointee.output.0 = UnsafeMutableRawPointer(address)
         return Submission.run(irp) {
             lamina_socket_local_address(socket.pointee.handle, operation.place(\.first), $0)
@@ -94,7 +94,7 @@ public func wsk_get_local_address(_ socket: PWSK_SOCKET?, _ address: PSOCKADDR?,
 @c @implementation
 public func wsk_get_remote_address(_ socket: PWSK_SOCKET?, _ address: PSOCKADDR?, _ irp: PIRP?) -> NTSTATUS {
     onSocket(socket, irp, .remoteAddress) { socket, operation, irp in
-        guard let address else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
+        guard let address else { return Submission.answer(irp, STATUS_INVALID_PARAMETER) }
         operation.pointee.output.0 = UnsafeMutableRawPointer(address)
         return Submission.run(irp) {
             lamina_socket_remote_address(socket.pointee.handle, operation.place(\.first), $0)
@@ -129,26 +129,23 @@ private func connect(
 ) -> NTSTATUS {
     onSocket(socket, irp, .connect) { socket, operation, irp in
         guard flags == 0, Addresses.read(address, operation.place(\.first)) else {
-            return Submission.refuse(irp, STATUS_INVALID_PARAMETER)
+            return Submission.answer(irp, STATUS_INVALID_PARAMETER)
         }
         guard takes(socket, LAMINA_CONNECTION, LAMINA_STREAM) else {
-            return Submission.refuse(irp, STATUS_NOT_SUPPORTED)
+            return Submission.answer(irp, STATUS_NOT_SUPPORTED)
         }
         guard socket.has(WSK_IS_BOUND), !socket.has(WSK_IS_CONNECTED), !socket.has(WSK_IS_LISTENING) else {
-            return Submission.refuse(irp, STATUS_INVALID_DEVICE_STATE)
+            return Submission.answer(irp, STATUS_INVALID_DEVICE_STATE)
         }
         guard let buffer, buffer.pointee.Length > 0 else {
             return Submission.run(irp) {
                 lamina_socket_connect(socket.pointee.handle, operation.place(\.first), 0, $0)
             }
         }
-        guard buffer.pointee.Length <= 65_535 else { return Submission.refuse(irp, STATUS_BUFFER_OVERFLOW) }
-        let answer = Buffers.with(buffer.pointee) { pieces, count in
-            Submission.run(irp) {
-                lamina_socket_connect_with_data(socket.pointee.handle, operation.place(\.first), pieces, count, 0, $0)
-            }
+        guard buffer.pointee.Length <= 65_535 else { return Submission.answer(irp, STATUS_BUFFER_OVERFLOW) }
+        return Submission.run(irp, over: buffer.pointee) {
+            lamina_socket_connect_with_data(socket.pointee.handle, operation.place(\.first), $0, $1, 0, $2)
         }
-        return answer ?? Submission.refuse(irp, STATUS_INVALID_PARAMETER)
     }
 }
 
@@ -156,13 +153,12 @@ private func connect(
 @c @implementation
 public func wsk_send(_ socket: PWSK_SOCKET?, _ buffer: PWSK_BUF?, _ flags: UInt32, _ irp: PIRP?) -> NTSTATUS {
     onSocket(socket, irp, .send) { socket, _, irp in
-        guard let buffer else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
-        guard flags & ~UInt32(WSK_FLAG_NODELAY | 1) == 0 else { return Submission.refuse(irp, STATUS_NOT_SUPPORTED) }
+        guard let buffer else { return Submission.answer(irp, STATUS_INVALID_PARAMETER) }
+        guard flags & ~UInt32(WSK_FLAG_NODELAY | 1) == 0 else { return Submission.answer(irp, STATUS_NOT_SUPPORTED) }
         // WSK's bits for urgent data and "no delay" are the chain's.
-        let answer = Buffers.with(buffer.pointee) { pieces, count in
-            Submission.run(irp) { lamina_socket_send(socket.pointee.handle, pieces, count, flags, $0) }
+        return Submission.run(irp, over: buffer.pointee) {
+            lamina_socket_send(socket.pointee.handle, $0, $1, flags, $2)
         }
-        return answer ?? Submission.refuse(irp, STATUS_INVALID_PARAMETER)
     }
 }
 
@@ -177,7 +173,7 @@ public func wsk_send_ex(
     _ irp: PIRP?
 ) -> NTSTATUS {
     guard controlLength == 0 else {
-        return onSocket(socket, irp, .send) { _, _, irp in Submission.refuse(irp, STATUS_NOT_SUPPORTED) }
+        return onSocket(socket, irp, .send) { _, _, irp in Submission.answer(irp, STATUS_NOT_SUPPORTED) }
     }
     return wsk_send(socket, buffer, flags, irp)
 }
@@ -189,17 +185,16 @@ public func wsk_receive(_ socket: PWSK_SOCKET?, _ buffer: PWSK_BUF?, _ flags: UI
         let drains = flags == UInt32(WSK_FLAG_DRAIN)
         guard let buffer, flags == 0 || flags == UInt32(WSK_FLAG_WAITALL) || drains,
             !drains || buffer.pointee.Length == 0
-        else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
+        else { return Submission.answer(irp, STATUS_INVALID_PARAMETER) }
         if flags == 0, buffer.pointee.Length == 0, Events.isEnabled(WSK_EVENT_RECEIVE, of: socket) {
             // A receive of nothing lets the event go on, once the callback that stopped it has returned.
             operation.pointee.next = Events.goOn
             return Submission.run(irp) { Events.stop(socket, $0) }
         }
         // WSK's bits for "wait for all" and "drain" are the chain's.
-        let answer = Buffers.with(buffer.pointee) { pieces, count in
-            Submission.run(irp) { lamina_socket_receive(socket.pointee.handle, pieces, count, flags, $0) }
+        return Submission.run(irp, over: buffer.pointee) {
+            lamina_socket_receive(socket.pointee.handle, $0, $1, flags, $2)
         }
-        return answer ?? Submission.refuse(irp, STATUS_INVALID_PARAMETER)
     }
 }
 
@@ -215,7 +210,7 @@ public func wsk_receive_ex(
     _ irp: PIRP?
 ) -> NTSTATUS {
     guard control == nil else {
-        return onSocket(socket, irp, .receive) { _, _, irp in Submission.refuse(irp, STATUS_NOT_SUPPORTED) }
+        return onSocket(socket, irp, .receive) { _, _, irp in Submission.answer(irp, STATUS_NOT_SUPPORTED) }
     }
     controlLength?.pointee = 0
     controlFlags?.pointee = 0
@@ -228,15 +223,12 @@ public func wsk_disconnect(_ socket: PWSK_SOCKET?, _ buffer: PWSK_BUF?, _ flags:
     onSocket(socket, irp, .disconnect) { socket, _, irp in
         let isAbortive = flags == UInt32(WSK_FLAG_ABORTIVE)
         guard flags == 0 || isAbortive, !isAbortive || buffer == nil else {
-            return Submission.refuse(irp, STATUS_INVALID_PARAMETER)
+            return Submission.answer(irp, STATUS_INVALID_PARAMETER)
         }
         let how = isAbortive ? UInt32(LAMINA_DISCONNECT_ABORTIVE) : 0
-        let answer = Buffers.with(buffer?.pointee ?? WSK_BUF()) { pieces, count in
-            Submission.run(irp) {
-                lamina_socket_disconnect(socket.pointee.handle, count > 0 ? pieces : nil, count, how, $0)
-            }
+        return Submission.run(irp, over: buffer?.pointee ?? WSK_BUF()) {
+            lamina_socket_disconnect(socket.pointee.handle, $1 > 0 ? $0 : nil, $1, how, $2)
         }
-        return answer ?? Submission.refuse(irp, STATUS_INVALID_PARAMETER)
     }
 }
 
@@ -253,19 +245,21 @@ public func wsk_send_to(
 ) -> NTSTATUS {
     onSocket(socket, irp, .sendTo) { socket, operation, irp in
         guard let buffer, flags == 0, controlLength == 0 || control != nil else {
-            return Submission.refuse(irp, STATUS_INVALID_PARAMETER)
+            return Submission.answer(irp, STATUS_INVALID_PARAMETER)
         }
-        if let refusal = destination(socket, address, operation) { return Submission.refuse(irp, refusal) }
-        let answer = Buffers.with(buffer.pointee) { pieces, count in
+        if let refusal = destination(socket, address, operation) { return Submission.answer(irp, refusal) }
+        let information = ControlInformation(socket, control, controlLength)
+        defer { information.free() }
+        if let refusal = information.refusal { return Submission.answer(irp, refusal) }
+        return Submission.run(irp, over: buffer.pointee) { pieces, count, request in
             var message = lamina_message()
             message.buffers = pieces
             message.buffer_count = count
-            message.address = target(socket, address, operation)
-            message.control = controlLength > 0 ? UnsafeMutableRawPointer(control) : nil
-            message.control_length = Int(controlLength)
-            return Submission.run(irp) { lamina_socket_send_to(socket.pointee.handle, &message, 0, $0) }
+            message.address = target(address, operation)
+            message.control = information.bytes
+            message.control_length = information.length
+            return lamina_socket_send_to(socket.pointee.handle, &message, 0, request)
         }
-        return answer ?? Submission.refuse(irp, STATUS_INVALID_PARAMETER)
     }
 }
 
@@ -278,17 +272,9 @@ private func destination(_ socket: KernelSocket, _ address: PSOCKADDR?, _ operat
     return isKnown ? nil : STATUS_INVALID_DEVICE_STATE
 }
 
-/// Where a datagram goes: the address given, the fixed destination, or, nil, the fixed remote.
-private func target(
-    _ socket: KernelSocket,
-    _ address: PSOCKADDR?,
-    _ operation: KernelOperation
-) -> UnsafeMutablePointer<lamina_address>? {
-    if address == nil {
-        guard socket.has(WSK_HAS_SEND_TO), let fixed = socket.pointee.send_to else { return nil }
-        operation.pointee.first = fixed.pointee
-    }
-    return operation.place(\.first)
+/// Where a datagram goes: the address given, or, nil, where the socket's datagrams go.
+private func target(_ address: PSOCKADDR?, _ operation: KernelOperation) -> UnsafeMutablePointer<lamina_address>? {
+    address == nil ? nil : operation.place(\.first)
 }
 
 /// WskSendMessages: one datagram for each buffer of the list, all to one destination.
@@ -304,9 +290,9 @@ public func wsk_send_messages(
 ) -> NTSTATUS {
     onSocket(socket, irp, .sendMessages) { socket, operation, irp in
         guard let list, flags == 0, controlLength == 0 || control != nil else {
-            return Submission.refuse(irp, STATUS_INVALID_PARAMETER)
+            return Submission.answer(irp, STATUS_INVALID_PARAMETER)
         }
-        if let refusal = destination(socket, address, operation) { return Submission.refuse(irp, refusal) }
+        if let refusal = destination(socket, address, operation) { return Submission.answer(irp, refusal) }
         var nodes: [PWSK_BUF_LIST] = []
         var next: PWSK_BUF_LIST? = list
         while let node = next {
@@ -314,24 +300,27 @@ public func wsk_send_messages(
             next = node.pointee.Next
         }
         guard let memory = calloc(nodes.count, MemoryLayout<lamina_message>.stride) else {
-            return Submission.refuse(irp, STATUS_INSUFFICIENT_RESOURCES)
+            return Submission.answer(irp, STATUS_INSUFFICIENT_RESOURCES)
         }
         operation.pointee.allocation = memory
         let messages = memory.bindMemory(to: lamina_message.self, capacity: nodes.count)
         // The pieces are copied by the call; the messages live until completion.
         var pieces: [UnsafeMutablePointer<lamina_buffer>] = []
         defer { for piece in pieces { free(piece) } }
-        let to = target(socket, address, operation)
+        let information = ControlInformation(socket, control, controlLength)
+        defer { information.free() }
+        if let refusal = information.refusal { return Submission.answer(irp, refusal) }
+        let to = target(address, operation)
         for (index, node) in nodes.enumerated() {
             guard let (buffers, count) = Buffers.copy(node.pointee.Buffer) else {
-                return Submission.refuse(irp, STATUS_INVALID_PARAMETER)
+                return Submission.answer(irp, STATUS_INVALID_PARAMETER)
             }
             pieces.append(buffers)
             messages[index].buffers = UnsafePointer(buffers)
             messages[index].buffer_count = UInt32(count)
             messages[index].address = to
-            messages[index].control = controlLength > 0 ? UnsafeMutableRawPointer(control) : nil
-            messages[index].control_length = Int(controlLength)
+            messages[index].control = information.bytes
+            messages[index].control_length = information.length
         }
         return Submission.run(irp) {
             lamina_socket_send_messages(socket.pointee.handle, messages, UInt32(nodes.count), 0, $0)
@@ -352,13 +341,13 @@ public func wsk_receive_from(
     _ irp: PIRP?
 ) -> NTSTATUS {
     onSocket(socket, irp, .receiveFrom) { socket, operation, irp in
-        guard let buffer, flags == 0 else { return Submission.refuse(irp, STATUS_INVALID_PARAMETER) }
-        guard takes(socket, LAMINA_DATAGRAM) else { return Submission.refuse(irp, STATUS_NOT_SUPPORTED) }
-        guard socket.has(WSK_IS_BOUND) else { return Submission.refuse(irp, STATUS_INVALID_DEVICE_STATE) }
+        guard let buffer, flags == 0 else { return Submission.answer(irp, STATUS_INVALID_PARAMETER) }
+        guard takes(socket, LAMINA_DATAGRAM) else { return Submission.answer(irp, STATUS_NOT_SUPPORTED) }
+        guard socket.has(WSK_IS_BOUND) else { return Submission.answer(irp, STATUS_INVALID_DEVICE_STATE) }
         operation.pointee.output.0 = address.map { UnsafeMutableRawPointer($0) }
         operation.pointee.output.1 = controlLength.map { UnsafeMutableRawPointer($0) }
         operation.pointee.output.2 = controlFlags.map { UnsafeMutableRawPointer($0) }
-        let answer = Buffers.with(buffer.pointee) { pieces, count in
+        return Submission.run(irp, over: buffer.pointee) { pieces, count, request in
             operation.pointee.message = lamina_message()
             operation.pointee.message.buffers = pieces
             operation.pointee.message.buffer_count = count
@@ -366,11 +355,9 @@ public func wsk_receive_from(
             if let control, let controlLength {
                 operation.pointee.message.control = UnsafeMutableRawPointer(control)
                 operation.pointee.message.control_length = Int(controlLength.pointee)
+                operation.pointee.argument.1 = UInt64(controlLength.pointee)
             }
-            return Submission.run(irp) {
-                lamina_socket_receive_from(socket.pointee.handle, operation.place(\.message), 0, $0)
-            }
+            return lamina_socket_receive_from(socket.pointee.handle, operation.place(\.message), 0, request)
         }
-        return answer ?? Submission.refuse(irp, STATUS_INVALID_PARAMETER)
     }
 }

@@ -6,7 +6,7 @@ import Lamina
 final class LaminaConnection: RequestLoop {
     private let socket: lamina_socket
     private let service: Service
-    private let room = UnsafeMutableRawPointer.allocate(byteCount: Service.blockSize, alignment: 64)
+    private let room: UnsafeMutableRawBufferPointer
     private let answer = UnsafeMutablePointer<lamina_request>.allocate(capacity: 1)
     private var gift: Gift?
     private var isClosing = false
@@ -16,6 +16,8 @@ final class LaminaConnection: RequestLoop {
     init(_ socket: lamina_socket, _ service: Service) {
         self.socket = socket
         self.service = service
+        // Each connection has a buffer of its own for the receive that waits.
+        room = .allocate(byteCount: service == .echo ? 4096 : Service.blockSize, alignment: 64)
         super.init()
         if service == .give { gift = Gift(socket, room) }
         _ = Unmanaged.passRetained(self)
@@ -42,7 +44,7 @@ final class LaminaConnection: RequestLoop {
     // MARK: - By requests
 
     override func issue() {
-        var buffer = lamina_buffer(base: room, length: Service.blockSize)
+        var buffer = lamina_buffer(base: room.baseAddress, length: room.count)
         _ = lamina_socket_receive(socket, &buffer, 1, 0, request)
     }
 
@@ -51,7 +53,7 @@ final class LaminaConnection: RequestLoop {
             close()
             return false
         }
-        take(lamina_buffer(base: room, length: Int(request.pointee.bytes)))
+        take(lamina_buffer(base: room.baseAddress, length: Int(request.pointee.bytes)))
         return true
     }
 
@@ -132,10 +134,10 @@ final class LaminaConnection: RequestLoop {
 /// Sends as many bytes as are wanted, a block a request.
 private final class Gift: RequestLoop {
     private let socket: lamina_socket
-    private let block: UnsafeMutableRawPointer
+    private let block: UnsafeMutableRawBufferPointer
     private var rest = 0
 
-    init(_ socket: lamina_socket, _ block: UnsafeMutableRawPointer) {
+    init(_ socket: lamina_socket, _ block: UnsafeMutableRawBufferPointer) {
         self.socket = socket
         self.block = block
     }
@@ -146,7 +148,7 @@ private final class Gift: RequestLoop {
     }
 
     override func issue() {
-        var buffer = lamina_buffer(base: block, length: min(rest, Service.blockSize))
+        var buffer = lamina_buffer(base: block.baseAddress, length: min(rest, block.count))
         _ = lamina_socket_send(socket, &buffer, 1, 0, request)
     }
 

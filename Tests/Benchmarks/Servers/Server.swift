@@ -1,3 +1,5 @@
+import ArgumentParser
+
 /// What a server of the benchmarks does, each on a port of its own on loopback.
 enum Service: String, CaseIterable {
     /// Sends back what comes on a connection.
@@ -25,6 +27,33 @@ enum Service: String, CaseIterable {
 protocol Server: Sendable {
     func port(of service: Service) -> UInt16
 
-    /// Ends it. Its clients have closed their connections.
+    /// Ends it.
     func stop()
+}
+
+/// The servers that are part of this program.
+enum ServerKind: String, CaseIterable, ExpressibleByArgument {
+    case systemCalls = "system-calls"
+    case requests
+    case indications
+
+    /// What tables call it.
+    var title: String {
+        switch self {
+        case .systemCalls: "epoll and system calls"
+        case .requests: "Lamina, requests"
+        case .indications: "Lamina, indications"
+        }
+    }
+
+    func make() throws -> any Server {
+        switch self {
+        case .systemCalls: try RawServer()
+        case .requests: try LaminaServer(byIndications: false)
+        case .indications: try LaminaServer(byIndications: true)
+        }
+    }
+
+    /// Whether it has a way of its own for the service: what is indicated comes one by one.
+    func offers(_ service: Service) -> Bool { self != .indications || service != .datagramBatches }
 }

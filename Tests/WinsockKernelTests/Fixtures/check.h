@@ -145,4 +145,23 @@ static inline PWSK_SOCKET connect_socket(USHORT port) {
     return socket;
 }
 
+/// Makes a call with an IRP of its own, and checks how it ends. Its byte count goes to `information`.
+#define DO(wanted, function_call)                                                                                      \
+    do {                                                                                                               \
+        call made;                                                                                                     \
+        begin_call(&made);                                                                                             \
+        const PIRP irp = made.irp;                                                                                     \
+        const NTSTATUS returned = function_call;                                                                       \
+        CHECK_STATUS(wait_call(&made, returned), (wanted));                                                            \
+        information = irp->IoStatus.Information;                                                                       \
+        end_call(&made);                                                                                               \
+    } while (0)
+
+static ULONG_PTR information __attribute__((unused));
+
+static inline WSK_BUF buffer_of(void *bytes, ULONG length) {
+    WSK_BUF buffer = {make_mdl(bytes, length), 0, length};
+    return buffer;
+}
+
 #endif

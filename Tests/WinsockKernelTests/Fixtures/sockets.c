@@ -7,25 +7,6 @@
 #define DATAGRAM(socket) ((const WSK_PROVIDER_DATAGRAM_DISPATCH *)(socket)->Dispatch)
 #define LISTENER(socket) ((const WSK_PROVIDER_LISTEN_DISPATCH *)(socket)->Dispatch)
 
-/// Makes a call with an IRP of its own, and checks how it ends. Its byte count goes to `information`.
-#define DO(wanted, function_call)                                                                                      \
-    do {                                                                                                               \
-        call one;                                                                                                      \
-        begin_call(&one);                                                                                              \
-        const PIRP irp = one.irp;                                                                                      \
-        const NTSTATUS returned = function_call;                                                                       \
-        CHECK_STATUS(wait_call(&one, returned), (wanted));                                                             \
-        information = irp->IoStatus.Information;                                                                       \
-        end_call(&one);                                                                                                \
-    } while (0)
-
-static ULONG_PTR information;
-
-static WSK_BUF buffer_of(void *bytes, ULONG length) {
-    WSK_BUF buffer = {make_mdl(bytes, length), 0, length};
-    return buffer;
-}
-
 static USHORT port_of(PWSK_SOCKET socket) {
     SOCKADDR_IN address;
     DO(STATUS_SUCCESS, DATAGRAM(socket)->WskGetLocalAddress(socket, (PSOCKADDR)&address, irp));

@@ -1,0 +1,7 @@
+/// The same as wdm.h.
+#ifndef WSK_DEVIOCTL_H
+#define WSK_DEVIOCTL_H
+
+#include "wdm.h"
+
+#endif

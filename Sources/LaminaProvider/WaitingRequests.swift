@@ -1,0 +1,134 @@
+public import CLamina
+import Glibc
+
+/// Requests of one socket that wait, in no lane, for something that seldom happens: all end with it, or each by itself
+/// when it is cancelled or its deadline passes. Lives until it is closed and the last of them has ended.
+public struct WaitingRequests {
+    // Guarded by the lock.
+    fileprivate var first: UnsafeMutablePointer<WaitingRequest>?
+    fileprivate var references = 1
+    fileprivate var isClosed = false
+    fileprivate var epoch: UInt32
+
+    fileprivate static let lock = PluginLock {}
+}
+
+/// One of them.
+private struct WaitingRequest {
+    var next: UnsafeMutablePointer<WaitingRequest>?
+    let list: UnsafeMutablePointer<WaitingRequests>
+    let slot: UnsafeMutablePointer<lamina_slot>
+    let request: UnsafeMutablePointer<lamina_request>
+}
+
+extension UnsafeMutablePointer<WaitingRequests> {
+    /// An empty list. Nil: no memory.
+    public static func make() -> Self? {
+        guard let memory = malloc(MemoryLayout<WaitingRequests>.size) else { return nil }
+        let list = memory.bindMemory(to: WaitingRequests.self, capacity: 1)
+        ForkEpoch.start()
+        list.initialize(to: WaitingRequests(epoch: ForkEpoch.current))
+        return list
+    }
+
+    private func locked<Result>(_ body: () -> Result) -> Result {
+        WaitingRequests.lock.locked {
+            // In a child process, what waits is the parent's.
+            if pointee.epoch != ForkEpoch.current {
+                pointee = WaitingRequests(isClosed: pointee.isClosed, epoch: ForkEpoch.current)
+            }
+            return body()
+        }
+    }
+
+    /// Whether nothing waits.
+    public var isEmpty: Bool { locked { pointee.first == nil } }
+
+    /// Lets a request wait. Answers what the entry returns.
+    public func add(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        guard let memory = malloc(MemoryLayout<WaitingRequest>.size) else {
+            return lamina_complete(slot, request, -ENOMEM, 0)
+        }
+        let node = memory.bindMemory(to: WaitingRequest.self, capacity: 1)
+        let held = locked { () -> Int32 in
+            guard !pointee.isClosed else { return -ECANCELED }
+            node.initialize(to: WaitingRequest(next: pointee.first, list: self, slot: slot, request: request))
+            request.pointee.owner.0 = memory
+            let held = slot.pointee.column.pointee.upcalls.pointee.hold(slot, request) { _, request in
+                request.pointee.owner.0?.assumingMemoryBound(to: WaitingRequest.self).cancel()
+            }
+            guard held == 0 else { return held }
+            pointee.first = node
+            pointee.references += 1
+            return 0
+        }
+        guard held == 0 else {
+            free(memory)
+            return lamina_complete(slot, request, held, 0)
+        }
+        return LAMINA_PENDING
+    }
+
+    /// Ends what waits now, on this thread.
+    public func end(_ status: Int32) {
+        // A completion may close the list.
+        locked { pointee.references += 1 }
+        defer { drop() }
+        while true {
+            let (node, isOurs) = locked { () -> (UnsafeMutablePointer<WaitingRequest>?, Bool) in
+                guard let node = pointee.first else { return (nil, false) }
+                pointee.first = node.pointee.next
+                return (node, lamina_request_claim(node.pointee.request) != 0)
+            }
+            guard let node else { return }
+            // A cancel that came first ends the request itself.
+            if isOurs { node.finish(status) }
+        }
+    }
+
+    /// Ends what waits with -ECANCELED, and lets nothing more wait. The list is no longer the caller's.
+    public func close() {
+        locked { pointee.isClosed = true }
+        end(-ECANCELED)
+        drop()
+    }
+
+    fileprivate func unlink(_ node: UnsafeMutablePointer<WaitingRequest>) {
+        locked {
+            var place = field(\.first)
+            while let current = place.pointee {
+                if current == node {
+                    place.pointee = node.pointee.next
+                    return
+                }
+                place = current.field(\.next)
+            }
+        }
+    }
+
+    fileprivate func drop() {
+        let isLast = locked {
+            pointee.references -= 1
+            return pointee.references == 0
+        }
+        if isLast { free(UnsafeMutableRawPointer(self)) }
+    }
+}
+
+extension UnsafeMutablePointer<WaitingRequest> {
+    fileprivate func cancel() {
+        pointee.list.unlink(self)
+        finish(lamina_cancel_status(pointee.request))
+    }
+
+    /// Ends a request that nobody else has.
+    fileprivate func finish(_ status: Int32) {
+        let (list, slot, request) = (pointee.list, pointee.slot, pointee.request)
+        free(UnsafeMutableRawPointer(self))
+        _ = lamina_complete(slot, request, status, 0)
+        list.drop()
+    }
+}
