@@ -112,7 +112,7 @@ install_tree() {
     put 644 Plugins/plugin.map $sdk/plugin.map
     while IFS= read -r file; do
         put 644 "$file" "$sdk/$file"
-    done < <(find Sources/CLamina Sources/CLinux Sources/LaminaProvider -type f ! -name '*.in' | sort)
+    done < <(find Sources/{CLamina,CLinux,Lamina,LaminaProvider,LaminaConformance} -type f ! -name '*.in' | sort)
 
     generate share/bash-completion/completions/lamina "$lamina" --generate-completion-script bash
     generate share/zsh/site-functions/_lamina "$lamina" --generate-completion-script zsh

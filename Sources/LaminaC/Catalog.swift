@@ -127,3 +127,16 @@ extension Effect {
         }
     }
 }
+
+/// Waits until a catalog's directories say something else.
+@c @implementation
+public func lamina_wait_catalog_change(
+    _ catalog: OpaquePointer?,
+    _ deadline: Int64,
+    _ error: UnsafeMutablePointer<lamina_error>?
+) -> lamina_status {
+    answer(error) { () throws(LaminaError) in
+        _ = try Handle<ShownCatalog>.of(try given(catalog, "catalog")).object.catalog.changed(deadline: deadline)
+        return 0
+    }
+}

@@ -57,3 +57,16 @@ public func lamina_chain_warning(_ chain: OpaquePointer?, _ index: Int) -> Unsaf
     guard let handle = chain.map(Handle<Chain>.of), handle.object.warnings.indices.contains(index) else { return nil }
     return handle.text(handle.object.instances.count + index)
 }
+
+/// Closes a chain's sockets and waits until they are gone.
+@c @implementation
+public func lamina_wait_close_sockets(
+    _ chain: OpaquePointer?,
+    _ deadline: Int64,
+    _ error: UnsafeMutablePointer<lamina_error>?
+) -> lamina_status {
+    answer(error) { () throws(LaminaError) in
+        try Handle<Chain>.of(try given(chain, "chain")).object.closeSockets(deadline: deadline)
+        return 0
+    }
+}

@@ -13,19 +13,21 @@ struct CheckCommand: ParsableCommand {
         commandName: name,
         abstract: "Check whether a plug-in keeps the contract: requests, order, cancel, close, data, leaks.",
         discussion: """
-            Each rule is checked in a process of its own, so that a crash or a hang is a rule that failed. Layers are \
-            checked over a base of the kit's own, over memory and over the kernel's loopback, bases by themselves. The \
-            status is 0 when all rules that apply passed, 1 when one failed, and 125 when the check can't be made.
+            Each rule is checked in a process of its own, several at a time, so that a crash or a hang is a rule that \
+            failed. Layers are checked over a base of the kit's own, over memory and over the kernel's loopback, bases \
+            by themselves. The status is 0 when all rules that apply passed, 1 when one failed, and 125 when the check \
+            can't be made. A rule is marked - where it doesn't apply, with the reason.
 
             Examples:
               lamina check ./libMine.so
-              lamina check ./libMine.so --setting limit=1mbit --only order --only cancel
+              lamina check ./libMine.so --setting limit=1mbit --rule order --rule cancel
+              lamina check trace                  an installed provider
               lamina check --list
             """
     )
 
     @Argument(
-        help: ArgumentHelp("The plug-in's shared object.", valueName: "file.so"),
+        help: ArgumentHelp("The plug-in's shared object, or an installed provider's name.", valueName: "file.so"),
         completion: .file(extensions: ["so"])
     )
     var file: String?
@@ -34,7 +36,8 @@ struct CheckCommand: ParsableCommand {
     var setting: [String] = []
 
     @Option(
-        help: ArgumentHelp("Check this rule alone; may be repeated.", valueName: "rule"),
+        name: [.customLong("rule"), .customLong("only")],
+        help: ArgumentHelp("Check this rule alone; may be repeated.", valueName: "name"),
         completion: .list(Rule.all.map(\.name))
     )
     var only: [String] = []
@@ -54,19 +57,34 @@ struct CheckCommand: ParsableCommand {
         guard let file else { throw ValidationError("no plug-in is named") }
         let plugins = try DemoPlugins()
         defer { plugins.remove() }
+        let target = try CheckTarget(file, provider: provider, catalog: plugins.catalog)
         let conformance = Conformance(
-            file: file,
-            provider: provider,
+            file: target.file,
+            provider: target.provider,
             settings: try settings(),
             rules: rules,
             bases: Conformance.Base.all(of: plugins.catalog)
         )
-        let isText = !json
-        let results = try conformance.run(helper: ["/proc/self/exe", Self.option]) { result in
-            if isText { Self.show(result) }
-        }
-        if json { print(JSON.array(results.map(\.json)).text(pretty: true), terminator: "") }
+        let results = json ? try run(conformance) : try show(conformance, rules)
         if results.contains(where: \.isFailure) { throw ExitCode(1) }
+    }
+
+    /// What the command line calls itself with for each rule.
+    private static let helper = ["/proc/self/exe", option]
+
+    private func run(_ conformance: Conformance) throws(LaminaError) -> [RuleResult] {
+        let results = try conformance.run(helper: Self.helper)
+        print(JSON.array(results.map(\.json)).text(pretty: true), terminator: "")
+        return results
+    }
+
+    private func show(_ conformance: Conformance, _ rules: [Rule]) throws(LaminaError) -> [RuleResult] {
+        var output = CheckOutput(rules)
+        output.begin()
+        defer { output.clear() }
+        let results = try conformance.run(helper: Self.helper) { output.show($0) }
+        output.end()
+        return results
     }
 
     private func chosen() throws(LaminaError) -> [Rule] {
@@ -93,18 +111,6 @@ struct CheckCommand: ParsableCommand {
     private func settings() throws(LaminaError) -> [LayerSpecification.Setting] {
         guard !setting.isEmpty else { return [] }
         return try LayerSpecification(parsing: "plugin:\(setting.joined(separator: ","))").settings
-    }
-
-    private static func show(_ result: RuleResult) {
-        switch result.verdict {
-        case .passed: print("\(Terminal.styled("passed", .green))  \(result.provider): \(result.rule.name)")
-        case .notApplicable(let reason):
-            print(
-                Terminal.styled("-       \(result.provider): \(result.rule.name): \(Terminal.printable(reason))", .dim)
-            )
-        case .failed: print("\(Terminal.styled("failed", .red))  \(Terminal.printable(result.line))")
-        }
-        fflush(nil)
     }
 
     private static func text(_ rules: [Rule]) -> String {

@@ -17,6 +17,7 @@ final class Ask {
     private let messages = UnsafeMutablePointer<lamina_message>.allocate(capacity: 2)
     private let operation = UnsafeMutablePointer<lamina_operation>.allocate(capacity: 1)
     private let value = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+    private let control = UnsafeMutableRawBufferPointer.allocate(byteCount: Ask.type.count, alignment: 8)
 
     /// An entry with `payload` in two buffers, for 192.0.2.7:`port` unless another address is given.
     init(_ entry: Int, payload: [UInt8] = Ask.marker, address: lamina_address? = nil, port: UInt16 = 4711) {
@@ -37,6 +38,11 @@ final class Ask {
         messages[0].buffer_count = 2
         messages[1].buffers = UnsafePointer(others)
         messages[1].buffer_count = 1
+        control.copyBytes(from: Self.type)
+        if entry == LAMINA_ENTRY_SEND_TO {
+            messages[0].control = control.baseAddress
+            messages[0].control_length = control.count
+        }
         value.initialize(to: 1)
         operation.initialize(to: lamina_operation())
         operation.pointee.size = UInt32(MemoryLayout<lamina_operation>.size)
@@ -57,11 +63,20 @@ final class Ask {
         messages.deallocate()
         operation.deallocate()
         value.deallocate()
+        control.deallocate()
     }
 
     /// Bytes that nobody sends by chance.
     static let marker = Array("What is sent here is known from the first byte to the last one.".utf8)
     private static let spoilt: UInt8 = 0xDB
+
+    /// Control data that change nothing: the usual type of service, as IP_TOS has it.
+    private static let type: [UInt8] = {
+        var bytes: [UInt8] = []
+        for word in [UInt64(20)] { withUnsafeBytes(of: word) { bytes += $0 } }
+        for word in [Int32(IPPROTO_IP), IP_TOS, 0, 0] { withUnsafeBytes(of: word) { bytes += $0 } }
+        return bytes
+    }()
 
     static func address(port: UInt16, host: UInt32 = 0xC000_0207) -> lamina_address {
         var address = lamina_address()
@@ -76,8 +91,8 @@ final class Ask {
     /// The entry's name.
     var name: String { EntryName.of(entry) }
 
-    /// Makes the call.
-    func issue(_ socket: lamina_socket, _ request: Request) -> lamina_status {
+    /// Makes the call, with `flags` for the lists of datagrams.
+    func issue(_ socket: lamina_socket, _ request: Request, _ flags: UInt32 = 0) -> lamina_status {
         let count: UInt32 = 2
         switch entry {
         case Int(LAMINA_ENTRY_CONTROL): return lamina_socket_control(socket, operation, request)
@@ -92,11 +107,12 @@ final class Ask {
         case Int(LAMINA_ENTRY_SEND):
             return lamina_socket_send(socket, buffers, count, UInt32(LAMINA_SEND_NO_DELAY), request)
         case Int(LAMINA_ENTRY_RECEIVE): return lamina_socket_receive(socket, buffers, count, 0, request)
-        case Int(LAMINA_ENTRY_SEND_TO): return lamina_socket_send_to(socket, messages, 0, request)
-        case Int(LAMINA_ENTRY_RECEIVE_FROM): return lamina_socket_receive_from(socket, messages, 0, request)
-        case Int(LAMINA_ENTRY_SEND_MESSAGES): return lamina_socket_send_messages(socket, messages, count, 0, request)
+        case Int(LAMINA_ENTRY_SEND_TO): return lamina_socket_send_to(socket, messages, flags, request)
+        case Int(LAMINA_ENTRY_RECEIVE_FROM): return lamina_socket_receive_from(socket, messages, flags, request)
+        case Int(LAMINA_ENTRY_SEND_MESSAGES):
+            return lamina_socket_send_messages(socket, messages, count, flags, request)
         case Int(LAMINA_ENTRY_RECEIVE_MESSAGES):
-            return lamina_socket_receive_messages(socket, messages, count, 0, request)
+            return lamina_socket_receive_messages(socket, messages, count, flags, request)
         case Int(LAMINA_ENTRY_DISCONNECT): return lamina_socket_disconnect(socket, buffers, count, 0, request)
         default: return lamina_refuse(request, -EOPNOTSUPP)
         }
@@ -132,6 +148,7 @@ final class Ask {
         guard entry != Int(LAMINA_ENTRY_SEND_MESSAGES), entry != Int(LAMINA_ENTRY_RECEIVE_MESSAGES) else { return }
         for index in 0..<2 { buffers[index] = lamina_buffer(base: poison.baseAddress, length: poison.count / 2) }
         value.pointee = -1
+        control.initializeMemory(as: UInt8.self, repeating: Self.spoilt)
         operation.pointee.code = UInt32(SO_DEBUG)
         let isWritten = [LAMINA_ENTRY_ACCEPT, LAMINA_ENTRY_LOCAL_ADDRESS, LAMINA_ENTRY_REMOTE_ADDRESS]
             .contains { Int($0) == entry }

@@ -14,14 +14,13 @@ final class Battery {
 
     private(set) var reports: [Report] = []
 
-    /// Makes the calls at every place, and lets the time pass in which what must not come would have come.
+    /// Makes the calls at every place.
     static func run(on subject: Subject) throws -> Battery {
         let battery = Battery()
         try checkAll(
             { try subject.onStage { try battery.playStage($0) } },
             { try subject.onLoopback { try battery.playLoopback($0) } }
         )
-        Patience.pass()
         return battery
     }
 
@@ -96,7 +95,7 @@ final class Battery {
         call.make { ask.issue(socket, $0) }
         switch mode {
         case .later, .laterFailing:
-            _ = Patience.wait(300) { stage.heldCount(entry) > 0 || call.hasEnded }
+            _ = Patience.wait(300) { stage.heldCount() > 0 || call.hasEnded }
             let status: lamina_status = mode == .later && entry != Int(LAMINA_ENTRY_ACCEPT) ? 0 : -EIO
             while !call.hasEnded, stage.heldCount() > 0 {
                 let worker = Worker { if !stage.finish(entry, status) { stage.finish(nil, status) } }

@@ -38,10 +38,12 @@ final class Call: @unchecked Sendable {
     /// The next number in the order of completions and other events.
     static func next() -> Int { sequence.add(1, ordering: .acquiringAndReleasing).newValue }
 
-    init(_ subject: String, deadline: Int64 = 0) {
+    /// A call with a deadline, and `LAMINA_REQUEST_…` flags.
+    init(_ subject: String, deadline: Int64 = 0, flags: Int = 0) {
         self.subject = subject
         prepare()
         request.pointee.deadline = deadline
+        request.pointee.flags = UInt32(flags)
     }
 
     deinit { request.deallocate() }
@@ -77,6 +79,7 @@ final class Call: @unchecked Sendable {
     /// Makes the call. What `body` captures lives until its end.
     @discardableResult
     func make(_ body: @escaping (Request) -> lamina_status) -> lamina_status {
+        Report.tell(subject)
         state.withLock { $0.body = body }
         let status = body(request)
         state.withLock { $0.returned = status }
@@ -117,14 +120,13 @@ enum Patience {
     /// Waits until `condition` holds, at most this many milliseconds. False where it doesn't.
     static func wait(_ milliseconds: Int64, _ condition: () -> Bool) -> Bool {
         let deadline = clinux_monotonic() + milliseconds * 1_000_000
-        for _ in 0..<50 {
-            if condition() { return true }
-            sched_yield()
-        }
+        // What ends at once is seen at once. Yielding instead would cost a turn of everybody else on a busy machine.
+        var pause: Int64 = 20_000
         while !condition() {
             let now = clinux_monotonic()
             guard now < deadline else { return condition() }
-            _ = clinux_wait_for(-1, 0, -1, -1, min(deadline, now + 300_000))
+            _ = clinux_wait_for(-1, 0, -1, -1, min(deadline, now + pause))
+            pause = min(2 * pause, 500_000)
         }
         return true
     }

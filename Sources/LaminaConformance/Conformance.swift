@@ -60,22 +60,20 @@ public struct Conformance: Sendable {
     // MARK: - In a process of its own
 
     /// Checks each rule in a child process: `helper`, a command that calls `serve` with its last argument. `timeout` is
-    /// in nanoseconds and for each rule; `each` hears of every result as it comes. Blocks. Throws what keeps the file
-    /// from being checked at all: it can't be loaded, or its settings are wrong.
+    /// in nanoseconds and for each rule; `children` is how many run at a time, 0 for twice as many as there are
+    /// processors. `each` hears of every result, in the order of the rules. Blocks. Throws what keeps the file from
+    /// being checked at all: it can't be loaded, or its settings are wrong.
     public func run(
         helper: [String],
         timeout: Int64 = 120_000_000_000,
+        children: Int = 0,
         each: (RuleResult) -> Void = { _ in }
     ) throws(LaminaError) -> [RuleResult] {
-        var results: [RuleResult] = []
-        for name in try providerNames(helper: helper) {
-            for rule in rules {
-                let result = try Self.check(order(provider: name, rule: rule), name, rule, helper, timeout)
-                results.append(result)
-                each(result)
-            }
+        let tasks = try providerNames(helper: helper).flatMap { name in
+            rules.map { Children.Task(provider: name, rule: $0, order: order(provider: name, rule: $0).text()) }
         }
-        return results
+        return try Children(tasks, helper: helper, timeout: timeout)
+            .run(atATime: children > 0 ? children : Children.usual, each: each)
     }
 
     private func providerNames(helper: [String]) throws(LaminaError) -> [String] {
@@ -92,25 +90,6 @@ public struct Conformance: Sendable {
             )
         }
         return names
-    }
-
-    private static func check(
-        _ order: JSON,
-        _ name: String,
-        _ rule: Rule,
-        _ helper: [String],
-        _ timeout: Int64
-    ) throws(LaminaError) -> RuleResult {
-        let ending = try HelperProcess(helper + [order.text()]).collect(until: clinux_monotonic() + timeout)
-        let report = Report(ending)
-        if let error = report.error { throw error }
-        if let result = report.result { return result }
-        let verdict = RuleResult.Verdict.failed(
-            entry: "process",
-            seen: report.cause(timeout),
-            remedy: "run it in one process, under a debugger or a sanitizer (LaminaConformance, Conformance.run())"
-        )
-        return RuleResult(provider: name, rule: rule, verdict: verdict)
     }
 
     private func order(provider: String?, rule: Rule?) -> JSON {
@@ -135,7 +114,9 @@ public struct Conformance: Sendable {
             try provider.map { name throws(LaminaError) in [try library.provider(named: name)] }
             ?? library.providers
         var known: [(String, Provider)] = []
-        for base in bases { known.append((base.name, try Library.load(base.library).provider())) }
+        if providers.contains(where: { $0.manifest.kind != .base }) {
+            for base in bases { known.append((base.name, try Library.load(base.library).provider())) }
+        }
         var results: [RuleResult] = []
         for provider in providers {
             let subject = Subject(
@@ -178,6 +159,7 @@ public struct Conformance: Sendable {
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
         setenv("SWIFT_BACKTRACE", "enable=no", 1)
         clinux_report_crashes(Probe.reportDescriptor)
+        Report.tellsPlaces = true
         guard let order = try? JSON(parsing: Array(order.utf8)), let file = order["file"]?.stringValue else { return 2 }
         let conformance = Conformance(
             file: file,

@@ -12,8 +12,6 @@ struct Rig {
     /// `over the stage`, `over memory`.
     let place: String
 
-    private static let anywhere: UInt32 = 0x7F00_0001
-
     init(stageFor subject: Subject) throws {
         let stage = Stage()
         self.subject = subject
@@ -110,21 +108,30 @@ struct Rig {
         return address.pointee
     }
 
-    private func bound(_ category: SocketCategories) throws -> (lamina_socket, lamina_address) {
+    private func bound(
+        _ category: SocketCategories,
+        _ prepare: (lamina_socket) throws -> Void = { _ in }
+    ) throws -> (lamina_socket, lamina_address) {
         let socket = try open(category)
-        var address = Ask.address(port: 0, host: Self.anywhere)
+        try prepare(socket)
+        var address = Self.anywhere
         _ = try need("bind") { lamina_socket_bind(socket, &address, 0, $0) }
         return (socket, try self.address(of: socket))
     }
 
-    /// A socket that listens, and where.
-    func listener() throws -> (lamina_socket, lamina_address) {
+    /// Port 0 of loopback.
+    static var anywhere: lamina_address { Ask.address(port: 0, host: 0x7F00_0001) }
+
+    /// A socket that listens, and where. `prepare` gets it before it is bound.
+    func listener(
+        _ prepare: (lamina_socket) throws -> Void = { _ in }
+    ) throws -> (lamina_socket, lamina_address) {
         guard subject.has([.listen, .stream]) || !subject.isBase else {
             throw NotApplicable("it doesn't stand in the category listen")
         }
-        let options = try bound(.listen)
-        _ = try need("listen") { lamina_socket_listen(options.0, 64, $0) }
-        return options
+        let (socket, address) = try bound(.listen, prepare)
+        _ = try need("listen") { lamina_socket_listen(socket, 64, $0) }
+        return (socket, address)
     }
 
     /// Two connected sockets. Throws `NotApplicable` where they can't be had.

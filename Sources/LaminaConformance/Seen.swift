@@ -12,6 +12,8 @@ struct Seen {
     /// How much room a receive brought.
     var room = 0
     var addresses: [Address] = []
+    /// Control data of datagrams.
+    var control: [UInt8] = []
     /// Counts and codes.
     var numbers: [Int] = []
     /// What is wrong with the request's frames.
@@ -42,6 +44,7 @@ struct Seen {
         for index in 0..<Int(count) {
             take(messages[index].buffers, messages[index].buffer_count)
             if let address = messages[index].address { take(address) }
+            control += UnsafeRawBufferPointer(start: messages[index].control, count: messages[index].control_length)
         }
     }
 
@@ -66,6 +69,9 @@ struct Seen {
                 : "\(expected.bytes.count) bytes arrived below as \(bytes.count)"
         }
         if room != expected.room { return "room for \(expected.room) bytes arrived below as \(room)" }
+        if control != expected.control {
+            return "\(expected.control.count) bytes of control data arrived below as \(control.count), or changed"
+        }
         if numbers != expected.numbers { return "arguments \(expected.numbers) arrived below as \(numbers)" }
         if addresses != expected.addresses, !addressesMayDiffer {
             let (old, new) = (expected.addresses.first?.description ?? "none", addresses.first?.description ?? "none")

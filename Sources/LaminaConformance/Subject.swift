@@ -39,6 +39,11 @@ struct Subject {
         try checkAll(bases.map { base in { try check(try Rig(self, over: base)) } })
     }
 
+    /// Runs a check where the provider stands in any case: a layer over the stage, a base by itself.
+    func inItsPlace(_ check: @escaping (Rig) throws -> Void) throws {
+        try check(isBase ? try Rig(alone: self) : try Rig(stageFor: self))
+    }
+
     /// Runs a check at every place that there is.
     func everywhere(_ check: @escaping (Rig) throws -> Void) throws {
         try checkAll({ try onStage(check) }, { try onLoopback(check) })

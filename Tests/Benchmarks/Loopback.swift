@@ -23,33 +23,38 @@ struct Loopback {
         let trips = settings.isQuick ? 100 : 400
         let bytes = settings.isQuick ? 4 << 20 : 16 << 20
         let rounds = settings.isQuick ? 11 : 75
-        let times = try Samples.medians(
+        let times = try Samples.rounds(
             of: [
                 { try blocking.pingPong(trips) }, { try polling.pingPong(trips) }, { try lamina.pingPong(trips) },
             ],
-            rounds: rounds
+            count: rounds
         )
-        let rates = try Samples.medians(
+        let rates = try Samples.rounds(
             of: [
                 { try blocking.throughput(bytes) }, { try polling.throughput(bytes) }, { try lamina.throughput(bytes) },
             ],
-            rounds: rounds
+            count: rounds
         )
         var table = Table(
             "loopback TCP, kernel base",
-            columns: ["µs there and back", "MB/s", "trips, of blocking", "bytes, of blocking"],
-            digits: [2, 0, 2, 2]
+            columns: [
+                "µs there and back", "MB/s", "trips, of blocking", "their lower quartile", "bytes, of blocking",
+                "the bytes' lower quartile",
+            ],
+            digits: [2, 0, 2, 2, 2, 2]
         )
         for (index, name) in ["system calls that block", "system calls and poll", "Lamina, waiting"].enumerated() {
-            table.add(name, [times[index], rates[index], times[0] / times[index], rates[index] / rates[0]])
+            let (trips, bytes) = (times[0].ratios(to: times[index]), rates[index].ratios(to: rates[0]))
+            table.add(
+                name,
+                [times[index].median, rates[index].median]
+                    + [trips, bytes].flatMap { [$0.median, $0.quantile(0.25)] }
+            )
         }
         for (index, name) in ["calls that block", "calls and poll"].enumerated() {
-            table.goals.append(
-                Goal(name: "trips, of \(name)", value: times[index] / times[2], bound: .atLeast(0.97), unit: "")
-            )
-            table.goals.append(
-                Goal(name: "bytes, of \(name)", value: rates[2] / rates[index], bound: .atLeast(0.97), unit: "")
-            )
+            let (trips, bytes) = (times[index].ratios(to: times[2]), rates[2].ratios(to: rates[index]))
+            table.goals.append(Goal(name: "trips, of \(name)", value: trips.median, bound: .atLeast(0.97), unit: ""))
+            table.goals.append(Goal(name: "bytes, of \(name)", value: bytes.median, bound: .atLeast(0.97), unit: ""))
         }
         return [table]
     }

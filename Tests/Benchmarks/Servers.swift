@@ -98,7 +98,7 @@ private struct ComparisonTable {
     init(_ title: String) {
         table = Table(
             title,
-            columns: ["median", "of system calls", "a quarter below", "a quarter above"],
+            columns: ["median", "of system calls", "lower quartile", "upper quartile"],
             digits: [0, 2, 2, 2]
         )
         note(

@@ -32,6 +32,7 @@ struct InstallScriptTests {
             "bin/lamina", "lib/liblamina.so", "lib/liblamina.so.0", "lib/lamina/libLaminaTrace.so",
             "lib/pkgconfig/lamina.pc", "include/lamina/lamina.h", "include/lamina/lamina_provider.h",
             "share/lamina/catalog.d/kernel.json", "share/lamina/LaminaProvider/Package.swift",
+            "share/lamina/LaminaProvider/Sources/LaminaConformance/Conformance.swift",
             "share/bash-completion/completions/lamina",
         ] {
             #expect(installed.contains(file), "\(file)")
@@ -90,23 +91,16 @@ struct InstallScriptTests {
         #expect(shipped == seen)
     }
 
-    @Test("A plug-in in Swift is built from the installed SDK alone")
+    @Test("A plug-in in Swift is built from what is installed alone, and its own tests check it")
     func sdk() throws {
-        try directory.write(
-            """
-            // swift-tools-version: 6.2
-            import PackageDescription
-            let package = Package(
-                name: "Mine",
-                products: [.library(name: "Mine", type: .dynamic, targets: ["Mine"])],
-                dependencies: [.package(path: "\(PackageTree.prefix)/share/lamina/LaminaProvider")],
-                targets: [
-                    .target(name: "Mine", dependencies: [.product(name: "LaminaProvider", package: "LaminaProvider")])
-                ]
-            )
-            """,
-            to: "mine/Package.swift"
-        )
+        func documented(_ mark: String) throws -> String {
+            let file = "Sources/LaminaConformance/Documentation.docc/LaminaConformance.md"
+            return try Documentation.block("swift", with: mark, in: file)
+        }
+        let package = try documented("PackageDescription").split(separator: "/usr/local")
+        try #require(package.count == 2)
+        try directory.write(package.joined(separator: PackageTree.prefix), to: "mine/Package.swift")
+        try directory.write(try documented("import Testing"), to: "mine/Tests/MineTests/MineTests.swift")
         try directory.write(
             """
             import CLamina
@@ -144,7 +138,14 @@ struct InstallScriptTests {
             """,
             to: "mine/Sources/Mine/Mine.swift"
         )
-        let built = try Child.run(["swift", "build", "--package-path", "\(directory.path)/mine"])
-        #expect(built.code == 0, "\(built.output)\(built.errors)")
+        let tested = try Child.run(
+            ["/bin/sh", "-c", "cd '\(directory.path)/mine' && exec swift test"],
+            environment: [
+                "PATH=\(PackageTree.prefix)/bin:\(getenv("PATH").map { String(cString: $0) } ?? "")",
+                "LAMINA_CATALOG_PATH=\(PackageTree.prefix)/share/lamina/catalog.d",
+            ]
+        )
+        #expect(tested.code == 0, "\(tested.output)\(tested.errors)")
+        #expect(tested.output.contains("The plug-in keeps every rule"))
     }
 }

@@ -1,9 +1,6 @@
-import Glibc
 import Lamina
 import LaminaConformance
-import Synchronization
 import TestSupport
-import Testing
 
 /// Plug-ins that the tests check, and the command that checks them.
 enum Plugins {
@@ -18,36 +15,22 @@ enum Plugins {
     /// A plug-in of the project, by its module's name.
     static func product(_ name: String) -> String { "\(PackageTree.products)/libLamina\(name).so" }
 
-    /// Builds a fixture, once a process, and gives the library's path.
-    static func build(_ name: String, in folder: String) throws -> String {
-        try built.withLock { built in
-            if let library = built[name] { return library }
-            let library = "\(output)/lib\(name).so"
-            let root = PackageTree.root
-            let status = try run([
-                "cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-pthread",
-                "-I", "\(root)/Sources/CLamina/include", "-I", "\(root)/Tests/Fixtures/layers",
-                "\(root)/Tests/\(folder)/\(name).c", "-o", library,
-            ])
-            try #require(status == 0, "\(name) could not be built")
-            built[name] = library
-            return library
+    /// What a fixture is compiled as.
+    enum Kind: String, Sendable {
+        case layer, base, terminating
+
+        fileprivate var options: [String] {
+            switch self {
+            case .layer: []
+            case .base: ["-DBROKEN_BASE", "-DSOUND_BASE=\"\(Plugins.product("Memory"))\""]
+            case .terminating: ["-DBROKEN_TERMINATING"]
+            }
         }
     }
 
-    private static let built = Mutex<[String: String]>([:])
-
-    /// Where the fixtures are built; removed when the process exits.
-    private static let output: String = {
-        atexit { _ = try? TestSupport.run(["rm", "-rf", Plugins.output]) }
-        let template = strdup("/tmp/lamina-check-XXXXXX")
-        defer { free(template) }
-        return template.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? ""
-    }()
-
-    /// The check of a broken layer.
-    static func broken(_ name: String, rules: [Rule] = Rule.all) throws -> Conformance {
-        let library = try build(name, in: "LaminaConformanceTests/Fixtures")
+    /// The check of a plug-in that breaks a rule.
+    static func broken(_ name: String, as kind: Kind = .layer, rules: [Rule] = Rule.all) throws -> Conformance {
+        let library = try CPlugin.build("LaminaConformanceTests/Fixtures/\(name)", options: kind.options)
         return Conformance(file: library, rules: rules, bases: bases)
     }
 }

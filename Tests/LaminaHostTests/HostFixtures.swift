@@ -20,10 +20,14 @@ enum HostFixtures {
     /// A layer that crashes; wants `how`.
     static let crash = layer("crash")
 
+    /// What is built here stays until the process ends.
     private static let directory: String = {
-        atexit { _ = try? TestSupport.run(["rm", "-rf", HostFixtures.directory]) }
-        var template = Array("/tmp/lamina-host-XXXXXX".utf8CString)
-        return mkdtemp(&template).map { String(cString: $0) } ?? "/tmp"
+        do {
+            return try TemporaryDirectory.ofProcess().path
+        } catch {
+            Issue.record(error)
+            return "/nowhere"
+        }
     }()
 
     /// A path that nothing else uses.

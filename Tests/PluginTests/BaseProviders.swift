@@ -42,23 +42,3 @@ struct Pair {
 
 /// A deadline that only a hang reaches.
 func soon() -> Int64 { Deadline.after(seconds: 20) }
-
-/// A directory for Unix sockets, gone at the end of its life.
-final class SocketDirectory: Sendable {
-    private let directory: String
-
-    init() throws {
-        guard let template = strdup("/tmp/lamina-unix-XXXXXX"), mkdtemp(template) != nil else {
-            throw TestFailure("/tmp: no directory could be made")
-        }
-        directory = String(cString: template)
-        free(template)
-    }
-
-    func path(_ name: String) -> String { "\(directory)/\(name)" }
-
-    deinit {
-        for name in ["socket", "one", "two"] { unlink(path(name)) }
-        rmdir(directory)
-    }
-}

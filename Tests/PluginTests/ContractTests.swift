@@ -1,6 +1,7 @@
 import CLamina
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 @Suite("The request contract of the base providers", .serialized)
@@ -13,7 +14,7 @@ struct ContractTests {
         func waits(on base: BaseProvider) -> Bool { self != .sendTo || base == .kernel }
 
         /// Starts it, and perhaps others before it. Answers the sockets to close, the one that waits first.
-        func start(_ chain: Chain, _ calls: PendingCalls, _ directory: SocketDirectory) throws -> [Socket] {
+        func start(_ chain: Chain, _ calls: PendingCalls, _ directory: TemporaryDirectory) throws -> [Socket] {
             switch self {
             case .accept:
                 let listener = try chain.listen(on: Address(host: "127.0.0.1", port: 0))
@@ -26,9 +27,9 @@ struct ContractTests {
                 return [socket]
             case .sendTo:
                 let receiver = try chain.open(.datagram(AF_UNIX))
-                try receiver.waiting.bind(to: Address(unix: directory.path("one")))
+                try receiver.waiting.bind(to: Address(unix: "\(directory.path)/one"))
                 let sender = try chain.open(.datagram(AF_UNIX))
-                try sender.waiting.connect(to: Address(unix: directory.path("one")))
+                try sender.waiting.connect(to: Address(unix: "\(directory.path)/one"))
                 // The receiver's queue is short.
                 for _ in 0..<10_000 where calls.sendTo(sender, [1]) == LAMINA_PENDING { break }
                 return [sender, receiver]
@@ -51,7 +52,7 @@ struct ContractTests {
         guard operation.waits(on: base) else { return }
         let calls = PendingCalls()
         calls.deadline = Deadline.after(seconds: 0.1)
-        let directory = try SocketDirectory()
+        let directory = try TemporaryDirectory()
         let sockets = try operation.start(try base.chain(), calls, directory)
         #expect(calls.wait(for: calls.count).last?.status == -ETIMEDOUT)
         #expect(calls.endsNow.count == calls.count)
@@ -62,7 +63,7 @@ struct ContractTests {
     func cancel(base: BaseProvider, operation: Waiting) throws {
         guard operation.waits(on: base) else { return }
         let calls = PendingCalls()
-        let directory = try SocketDirectory()
+        let directory = try TemporaryDirectory()
         let sockets = try operation.start(try base.chain(), calls, directory)
         #expect(calls.endsNow.count == calls.count - 1)
         calls.cancel(calls.count - 1)
@@ -74,7 +75,7 @@ struct ContractTests {
     func close(base: BaseProvider, operation: Waiting) throws {
         guard operation.waits(on: base) else { return }
         let calls = PendingCalls()
-        let directory = try SocketDirectory()
+        let directory = try TemporaryDirectory()
         let sockets = try operation.start(try base.chain(), calls, directory)
         try sockets[0].waiting.close()
         #expect(calls.endsNow.count == calls.count)
@@ -96,8 +97,8 @@ struct ContractTests {
     )
     func blackhole(ending: Ending, isUnix: Bool) throws {
         let chain = try BaseProvider.kernel.chain()
-        let directory = try SocketDirectory()
-        let address = isUnix ? Address(unix: directory.path("socket")) : Address(host: "127.0.0.1", port: 0)
+        let directory = try TemporaryDirectory()
+        let address = isUnix ? Address(unix: "\(directory.path)/socket") : Address(host: "127.0.0.1", port: 0)
         // Linux drops what comes to a listener whose backlog is full: nobody answers.
         let listener = try chain.listen(on: address, backlog: 0)
         let place = try listener.waiting.localAddress()

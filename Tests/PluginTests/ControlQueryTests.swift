@@ -16,7 +16,8 @@ struct ControlQueryTests {
         let pair = try Pair(try base.chain())
         #expect(try pair.server.waiting.receiveBacklog() == 0)
         try pair.client.waiting.send([UInt8](repeating: 1, count: 700))
-        while try pair.server.waiting.receiveBacklog() < 700 { sched_yield() }
+        let limit = soon()
+        while try pair.server.waiting.receiveBacklog() < 700, clinux_monotonic() < limit { sched_yield() }
         #expect(try pair.server.waiting.receive(upTo: 100, deadline: soon()).count == 100)
         #expect(try pair.server.waiting.receiveBacklog() == 600)
         let client = EventClient()

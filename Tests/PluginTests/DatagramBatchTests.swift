@@ -2,6 +2,7 @@ import CLamina
 import CLinux
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 @Suite("Many datagrams by one call", .serialized)
@@ -134,11 +135,11 @@ struct DatagramBatchTests {
 
     /// Two Unix sockets, of which the first sends to the second alone: there the kernel tells when the other is full.
     private func withUnixPair(_ body: (_ sender: Socket, _ receiver: Socket) throws -> Void) throws {
-        let directory = try SocketDirectory()
+        let directory = try TemporaryDirectory()
         let chain = try BaseProvider.kernel.chain()
-        let one = try bound(chain, Address(unix: directory.path("one")))
-        let two = try bound(chain, Address(unix: directory.path("two")))
-        try one.waiting.connect(to: Address(unix: directory.path("two")))
+        let one = try bound(chain, Address(unix: "\(directory.path)/one"))
+        let two = try bound(chain, Address(unix: "\(directory.path)/two"))
+        try one.waiting.connect(to: Address(unix: "\(directory.path)/two"))
         try body(one, two)
         for socket in [one, two] { try socket.waiting.close() }
     }
@@ -169,13 +170,13 @@ struct DatagramBatchTests {
 
     @Test("A send to a full Unix socket without being connected to it goes on, and doesn't keep the engine busy")
     func fullStranger() throws {
-        let directory = try SocketDirectory()
+        let directory = try TemporaryDirectory()
         let engine = try Engine()
         let chain = try BaseProvider.kernel.chain(engine: engine)
-        let one = try bound(chain, Address(unix: directory.path("one")))
-        let two = try bound(chain, Address(unix: directory.path("two")))
+        let one = try bound(chain, Address(unix: "\(directory.path)/one"))
+        let two = try bound(chain, Address(unix: "\(directory.path)/two"))
         let sent = (0..<40).map { [UInt8($0)] }
-        let batch = MessageBatch(sent, to: Address(unix: directory.path("two")))
+        let batch = MessageBatch(sent, to: Address(unix: "\(directory.path)/two"))
         let calls = PendingCalls()
         #expect(calls.call { batch.send(one, $0) } == LAMINA_PENDING)
         let turns = (0..<1000).count { _ in engine.run() > 0 }

@@ -2,6 +2,7 @@ import CLamina
 import CLinux
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 @Suite("Datagrams of the base providers", .serialized)
@@ -71,13 +72,13 @@ struct DatagramTests {
 
     @Test("Unix datagram sockets reach each other by name", arguments: BaseProvider.allCases)
     func unix(base: BaseProvider) throws {
-        let directory = try SocketDirectory()
+        let directory = try TemporaryDirectory()
         let chain = try base.chain()
-        let one = try bound(chain, Address(unix: directory.path("one")))
-        let two = try bound(chain, Address(unix: directory.path("two")))
-        try one.waiting.send([1, 2], to: Address(unix: directory.path("two")))
+        let one = try bound(chain, Address(unix: "\(directory.path)/one"))
+        let two = try bound(chain, Address(unix: "\(directory.path)/two"))
+        try one.waiting.send([1, 2], to: Address(unix: "\(directory.path)/two"))
         let datagram = try two.waiting.receiveDatagram(deadline: soon())
-        #expect(datagram.bytes == [1, 2] && datagram.sender == Address(unix: directory.path("one")))
+        #expect(datagram.bytes == [1, 2] && datagram.sender == Address(unix: "\(directory.path)/one"))
         for socket in [one, two] { try socket.waiting.close() }
     }
 }

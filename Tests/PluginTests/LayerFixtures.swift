@@ -13,33 +13,8 @@ enum Plugin {
 
     /// Builds a fixture layer with a compiler, once a process, and gives the library's path.
     static func build(_ name: String, with compiler: [String] = ["cc", "-std=gnu11"]) throws -> String {
-        try built.withLock { built in
-            let key = ([name] + compiler).joined(separator: " ")
-            if let library = built[key] { return library }
-            let library = "\(folder)/lib\(name)-\(built.count).so"
-            let status = try run(
-                compiler + ["-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-pthread"]
-                    + [
-                        "-I", "\(PackageTree.root)/Sources/CLamina/include",
-                        "\(PackageTree.root)/Tests/Fixtures/layers/\(name).c",
-                    ]
-                    + ["-o", library]
-            )
-            try #require(status == 0, "\(name) could not be built")
-            built[key] = library
-            return library
-        }
+        try CPlugin.build("Fixtures/layers/\(name)", with: compiler)
     }
-
-    private static let built = Mutex<[String: String]>([:])
-
-    /// Where the fixtures are built; removed when the process exits.
-    private static let folder: String = {
-        atexit { _ = try? run(["rm", "-rf", Plugin.folder]) }
-        let template = strdup("/tmp/lamina-layers-XXXXXX")
-        defer { free(template) }
-        return template.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? ""
-    }()
 }
 
 extension TemporaryDirectory {

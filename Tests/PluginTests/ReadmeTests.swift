@@ -6,16 +6,8 @@ import Testing
 
 @Suite("The README")
 struct ReadmeTests {
-    /// The first fenced block of a language that holds `mark`.
-    private func block(
-        _ language: String,
-        with mark: String,
-        in file: String = "README.md"
-    ) throws -> String {
-        let text = try shell("cat \(PackageTree.root)/\(file)").text
-        let blocks = text.split(separator: "```").enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
-        let block = blocks.first { $0.hasPrefix("\(language)\n") && $0.contains(mark) }
-        return String(try #require(block).dropFirst(language.count + 1))
+    private func block(_ language: String, with mark: String, in file: String = "README.md") throws -> String {
+        try Documentation.block(language, with: mark, in: file)
     }
 
     private func shell(_ command: String) throws -> (code: Int32, text: String) {

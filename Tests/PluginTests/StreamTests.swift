@@ -2,6 +2,7 @@ import CLamina
 import CLinux
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
 @Suite("Connections of the base providers", .serialized)
@@ -12,8 +13,8 @@ struct StreamTests {
         ["127.0.0.1:0", "[::1]:0", "unix"]
     )
     func echo(base: BaseProvider, place: String) throws {
-        let directory = try SocketDirectory()
-        let address = place == "unix" ? Address(unix: directory.path("socket")) : try Address(parsing: place)
+        let directory = try TemporaryDirectory()
+        let address = place == "unix" ? Address(unix: "\(directory.path)/socket") : try Address(parsing: place)
         let pair = try Pair(try base.chain(), on: address)
         try pair.client.waiting.send(Array("hello".utf8))
         #expect(try pair.server.waiting.receive(upTo: 100, deadline: soon()) == Array("hello".utf8))

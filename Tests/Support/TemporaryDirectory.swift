@@ -16,8 +16,21 @@ public final class TemporaryDirectory: Sendable {
     }
 
     deinit {
+        remove()
+    }
+
+    private func remove() {
         _ = try? run(["rm", "-rf", path])
     }
+
+    private static let lasting: Result<TemporaryDirectory, any Error> = Result {
+        let made = try TemporaryDirectory()
+        atexit { (try? TemporaryDirectory.lasting.get())?.remove() }
+        return made
+    }
+
+    /// The one that lasts as long as this process.
+    public static func ofProcess() throws -> TemporaryDirectory { try lasting.get() }
 
     /// Writes a file below the directory, with its folders, and gives its path.
     @discardableResult

@@ -116,6 +116,10 @@ LAMINA_STATIC_ASSERT(sizeof(lamina_catalog_entry) == 56, "a size of 0 stands for
 lamina_status lamina_catalog_open(
     const char *const *directories, size_t count, lamina_catalog **catalog, lamina_error *error);
 
+/// Waits until the directories say something else than they did when the catalog was opened, which they may do already
+/// (WSK_TRANSPORT_LIST_CHANGE): open it again to see. -ETIMEDOUT: the deadline has passed.
+lamina_status lamina_wait_catalog_change(const lamina_catalog *catalog, int64_t deadline, lamina_error *error);
+
 /// Frees the catalog. Null is ignored.
 void lamina_catalog_close(lamina_catalog *catalog);
 
@@ -161,6 +165,11 @@ lamina_status lamina_chain_open(
 
 /// Gives the chain up. Its open sockets go on, and it ends with the last of them. Null is ignored.
 void lamina_chain_close(lamina_chain *chain);
+
+/// Closes every socket that the program has open on the chain, and waits until all are gone; what pends completes as
+/// cancelled. -ETIMEDOUT: the deadline has passed, and the message names the sockets that are left, by their number in
+/// traces, with what they are and where they are bound; their close goes on.
+lamina_status lamina_wait_close_sockets(lamina_chain *chain, int64_t deadline, lamina_error *error);
 
 /// What the chain does to data: the most that any layer does (`LAMINA_EFFECT_…`).
 lamina_status lamina_chain_effect(const lamina_chain *chain);

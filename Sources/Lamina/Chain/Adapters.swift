@@ -94,9 +94,9 @@ enum Adapters {
 
     /// disconnect with final data as send, then disconnect; without data it passes.
     private static let disconnect: lamina_disconnect_function = { slot, buffers, count, flags, request in
-        guard count > 0, let buffers, let own = table(slot)?.send else {
-            return lamina_disconnect(slot, buffers, count, flags, request)
-        }
+        // An abortive one takes no data: the level below says so.
+        guard count > 0, flags & UInt32(LAMINA_DISCONNECT_ABORTIVE) == 0, let buffers, let own = table(slot)?.send
+        else { return lamina_disconnect(slot, buffers, count, flags, request) }
         let data = (0..<Int(count)).map { buffers[$0] }
         var isSent = false
         return Relay(slot, request).run { status, bytes in

@@ -1,4 +1,5 @@
 import CLamina
+import CLinux
 import Glibc
 
 /// Columns that come from below: of accepted connections, and of terminating levels. The upcalls for both.
@@ -41,7 +42,10 @@ enum ColumnAccepting {
             let active = state.chain.active(from: state.start, for: subject)
             state.link(active, waits: false)
             LevelOpening.open(active & ~state.opened, of: state) { status in
-                guard status < 0 else { return done(listener, base, 0, context) }
+                guard status < 0 else {
+                    if state.column.pointee.above == nil { clinux_store_u32(&state.isGivenOut, 1) }
+                    return done(listener, base, 0, context)
+                }
                 let handle = lamina_socket(slot: state.slots, generation: state.column.pointee.generation)
                 ColumnClosing.close(handle) { _ in done(listener, base, status, context) }
             }
@@ -64,7 +68,7 @@ enum ColumnAccepting {
             guard start < state.chain.instanceCount else { return lamina_complete(slot, request, -ENODEV, 0) }
             var arguments = arguments.pointee
             arguments.flags = 0
-            let (opened, status) = ColumnOpening.open(
+            return ColumnOpening.open(
                 state.chain,
                 start: start,
                 arguments: arguments,
@@ -72,10 +76,9 @@ enum ColumnAccepting {
                 client: indications,
                 context: context,
                 above: slot,
+                lower: lower,
                 request: request
-            )
-            lower.pointee = opened
-            return status
+            ).status
         }
 
     /// `close_below`.

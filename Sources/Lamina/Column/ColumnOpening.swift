@@ -32,6 +32,7 @@ enum ColumnOpening {
         client: UnsafePointer<lamina_indications>?,
         context: UnsafeMutableRawPointer?,
         above: Slot?,
+        lower: UnsafeMutablePointer<Slot?>? = nil,
         request: Request
     ) -> (slot: Slot?, status: lamina_status) {
         let category = SocketCategories(rawValue: arguments.category)
@@ -65,6 +66,8 @@ enum ColumnOpening {
         var arguments = arguments
         arguments.size = UInt32(MemoryLayout<lamina_open_arguments>.size)
         arguments.origin = UnsafePointer(origin.pointer)
+        // The completion may run inside the call, and free what it is written to.
+        lower?.pointee = slots
         return (slots, lamina_open(slots, &arguments, request))
     }
 
@@ -73,6 +76,8 @@ enum ColumnOpening {
         if request.pointee.status < 0 {
             ColumnClosing.discard(ColumnState.of(slot))
         } else {
+            let state = ColumnState.of(slot)
+            if slot.pointee.column.pointee.above == nil { clinux_store_u32(&state.isGivenOut, 1) }
             request.pointee.socket = slot
             request.pointee.socket_generation = slot.pointee.column.pointee.generation
         }

@@ -40,6 +40,23 @@ enum ColumnPool {
         }
     }
 
+    /// The sockets of a chain that programs hold and nobody has closed, the newest first.
+    static func sockets(of chain: Chain) -> [lamina_socket] {
+        let chain = Unmanaged.passUnretained(chain).toOpaque()
+        return state.withLock { state in
+            var found: [lamina_socket] = []
+            var next = state.open
+            while let column = next {
+                next = column.pointee.framework.2?.assumingMemoryBound(to: lamina_column.self)
+                let generation = clinux_load_u64(&column.pointee.generation)
+                guard column.pointee.chain == chain, generation % 2 == 1 else { continue }
+                guard clinux_load_u32(&ColumnState.of(slots(column)).isGivenOut) != 0 else { continue }
+                found.append(lamina_socket(slot: slots(column), generation: generation))
+            }
+            return found
+        }
+    }
+
     /// Takes a column back whose generation is even: nobody is inside, and no handle fits it any more.
     static func give(_ column: Column, slotCount: Int) {
         let generation = column.pointee.generation

@@ -20,6 +20,8 @@ final class ColumnState: @unchecked Sendable {
     /// The levels that are linked, and those that were opened, bit 1 for level 1.
     var active: UInt64 = 0
     var opened: UInt64 = 0
+    /// Whether a program has its handle: it was opened or accepted, and no level opened it. Changed by atomic operations.
+    var isGivenOut: UInt32 = 0
     /// Whether levels still wait for a destination to decide their conditions. Guarded by the chain's `binding`.
     var waits = false
 

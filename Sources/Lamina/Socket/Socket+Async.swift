@@ -111,8 +111,10 @@ extension Socket {
         return Array(room[..<Int(outcome.bytes)])
     }
 
-    /// Sends one datagram, to the address or, without one, to the address that the socket is connected to (sendto).
-    public func send(_ bytes: [UInt8], to address: Address?) async throws(LaminaError) {
+    /// Sends one datagram, to the address or, without one, where the socket's datagrams go (sendto, sendmsg), with
+    /// control data.
+    public func send(_ bytes: [UInt8], to address: Address?, control: [ControlData] = []) async throws(LaminaError) {
+        let pieces = ControlData.encode(control)
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 16)
         defer { copy.deallocate() }
         copy.copyBytes(from: bytes)
@@ -126,16 +128,24 @@ extension Socket {
                     message.buffers = buffer
                     message.buffer_count = 1
                     message.address = address == nil ? nil : destination
-                    return lamina_socket_send_to(handle, &message, 0, request)
+                    return pieces.withUnsafeBytes { pieces in
+                        message.control = pieces.isEmpty ? nil : UnsafeMutableRawPointer(mutating: pieces.baseAddress)
+                        message.control_length = pieces.count
+                        return lamina_socket_send_to(handle, &message, 0, request)
+                    }
                 }
             }
         }
         try outcome.check("send \(bytes.count) bytes to \(address?.description ?? "the peer")")
     }
 
-    /// Receives one datagram of up to `count` bytes (recvfrom).
-    public func receiveDatagram(upTo count: Int = 65_535) async throws(LaminaError) -> Datagram {
-        let room = DatagramRoom(count)
+    /// Receives one datagram of up to `count` bytes (recvfrom, recvmsg), with up to `room` bytes of control data, each
+    /// piece with a header of 16.
+    public func receiveDatagram(
+        upTo count: Int = 65_535,
+        control room: Int = 0
+    ) async throws(LaminaError) -> Datagram {
+        let room = DatagramRoom(count, control: room)
         let outcome = await AsyncOperation.run { lamina_socket_receive_from(handle, room.message, 0, $0) }
         try outcome.check("receive")
         return room.datagram(of: Int(outcome.bytes))

@@ -323,13 +323,15 @@ final class Gate: @unchecked Sendable {
         clinux_eventfd_signal(wakeUp)
     }
 
-    func pass(running engine: Engine) -> lamina_status {
+    /// Waits until it is open; -ETIMEDOUT: the deadline, in nanoseconds of CLOCK_MONOTONIC, 0 for none, has passed.
+    func pass(running engine: Engine, until deadline: Int64 = 0) -> lamina_status {
         // On an engine's thread nobody else would run it.
         let isEngine = lamina_this_thread().pointee.engine > 0
         while clinux_load_u32(&isOpen) == 0 {
             if isEngine { return -EDEADLK }
+            if deadline != 0, clinux_monotonic() >= deadline { return -ETIMEDOUT }
             let own = engine.isRunByProgram ? engine.descriptor : -1
-            if clinux_wait_for(-1, 0, wakeUp, own, 0) & 4 != 0, engine.run() == 0 { sched_yield() }
+            if clinux_wait_for(-1, 0, wakeUp, own, deadline) & 4 != 0, engine.run() == 0 { sched_yield() }
         }
         return status
     }

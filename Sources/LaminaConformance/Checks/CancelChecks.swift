@@ -73,7 +73,7 @@ enum CancelChecks {
         let call = Call(ask.name, deadline: reason == .expired ? Deadline.after(milliseconds: ahead) : 0)
         call.make { ask.issue(socket, $0) }
         if reason == .cancelled {
-            _ = Patience.wait(ahead) { call.hasEnded }
+            _ = Patience.wait(ahead) { call.hasEnded || rig.stage?.heldCount() ?? 1 > 0 }
             guard !call.hasEnded else { throw NotApplicable("\(ask.name) doesn't wait \(rig.place)") }
             _ = Requests.cancel(call.request)
         }

@@ -81,6 +81,7 @@ enum CloseChecks {
     }
 
     static func lateCalls(_ subject: Subject) throws {
+        var closed: [(rig: Rig, loaded: Loaded, end: Call.End)] = []
         try checkAll(
             {
                 try everywhere(subject) { rig, pending in
@@ -96,20 +97,23 @@ enum CloseChecks {
                     guard let end = close.end(within: 7_000), end.status != -ETIMEDOUT else {
                         throw NotApplicable("close doesn't end \(rig.place), which close-with-pending is about")
                     }
-                    Patience.pass()
-                    for call in loaded.calls {
-                        guard let last = call.ends.last, last.sequence > end.sequence else { continue }
-                        throw Finding(
-                            call.subject,
-                            "\(rig.place): completed after close had completed",
-                            "call mark_pending or hold for what is kept, so that close waits for it"
-                        )
-                    }
+                    closed.append((rig, loaded, end))
                     try answersBad(rig, loaded.socket)
                 }
             },
             { try subject.onLoopback(hammer) }
         )
+        Patience.pass()
+        for (rig, loaded, end) in closed {
+            for call in loaded.calls {
+                guard let last = call.ends.last, last.sequence > end.sequence else { continue }
+                throw Finding(
+                    call.subject,
+                    "\(rig.place): completed after close had completed",
+                    "call mark_pending or hold for what is kept, so that close waits for it"
+                )
+            }
+        }
     }
 
     /// A call on a handle whose socket is gone.
@@ -180,22 +184,51 @@ enum CloseChecks {
 
     static func useAfterClose(_ subject: Subject) throws {
         try checkAll(
-            [SocketCategories.connection, .datagram].map { category in
-                {
-                    try subject.onStage { rig in
-                        let loaded = try load(rig, category)
-                        rig.close(loaded.socket)
-                        Patience.pass()
-                        guard let late = rig.stage?.afterClose.first else { return }
-                        throw Finding(
-                            late,
-                            "\(rig.place): was called for a socket that the levels below had closed",
-                            "make no call below once close was passed on"
-                        )
-                    }
-                }
-            }
+            { try subject.onStage { try callsAfterClose($0, .connection) } },
+            { try subject.onStage { try callsAfterClose($0, .datagram) } },
+            { try subject.onLoopback { try indicationsAfterClose($0) } }
         )
+    }
+
+    private static func callsAfterClose(_ rig: Rig, _ category: SocketCategories) throws {
+        let loaded = try load(rig, category)
+        rig.close(loaded.socket)
+        Patience.pass()
+        guard let late = rig.stage?.afterClose.first else { return }
+        throw Finding(
+            late,
+            "\(rig.place): was called for a socket that the levels below had closed",
+            "make no call below once close was passed on"
+        )
+    }
+
+    /// Sockets that indicated something are closed, and others take their columns.
+    private static func indicationsAfterClose(_ rig: Rig) throws {
+        var others: [(socket: lamina_socket, sink: EventSink)] = []
+        for _ in 0..<4 {
+            let pair = try rig.pair()
+            let sink = EventSink()
+            try sink.attach(to: pair.server, [LAMINA_INDICATION_RECEIVE], rig)
+            let ask = Ask(LAMINA_ENTRY_SEND)
+            _ = try rig.need(ask.name) { ask.issue(pair.client, $0) }
+            _ = Patience.wait(Patience.call) { sink.calls > 0 && !sink.isInside }
+            rig.close(pair.server)
+            let other = EventSink()
+            let socket = try rig.open(.connection)
+            try other.attach(to: socket, [LAMINA_INDICATION_RECEIVE], rig)
+            others.append((socket, other))
+            rig.close(pair.client)
+            rig.close(pair.listener)
+        }
+        Patience.pass()
+        guard others.allSatisfy({ $0.sink.calls == 0 && $0.sink.deaths == 0 }) else {
+            throw Finding(
+                "receive indication",
+                "\(rig.place): came to a new socket, after the close of the one that had its column before",
+                "let no indication run, nor begin, once close has completed"
+            )
+        }
+        for other in others { rig.close(other.socket) }
     }
 
     static func endOfStream(_ subject: Subject) throws {

@@ -6,7 +6,9 @@ import Lamina
 /// How requests end: once, marked truthfully, in order.
 enum CompletionChecks {
     static func completesOnce(_ subject: Subject) throws {
-        for report in try Battery.run(on: subject).reports {
+        let battery = try Battery.run(on: subject)
+        Patience.pass()
+        for report in battery.reports {
             let call = report.call
             let circumstance = "\(report.place), \(report.circumstance)"
             if call.ends.isEmpty {

@@ -127,7 +127,15 @@ enum ForwardingChecks {
     }
 
     private static func check(_ sending: Call, _ send: Ask, _ receiving: Call, _ receive: Ask, _ rig: Rig) throws {
-        _ = try sending.needEnd(rig.place)
+        let sent = try sending.needEnd(rig.place)
+        guard sent.status >= 0 else {
+            throw Finding(
+                send.name,
+                "\(rig.place): ended with \(Status.text(sent.status)), with descriptors, address and control data "
+                    + "that are gone after the return",
+                "copy descriptors, addresses, control data and input before the call returns"
+            )
+        }
         let end = try receiving.needEnd(rig.place)
         try checkPoison(receive, rig)
         guard end.status >= 0, receive.content.prefix(end.bytes) == send.payload.prefix(end.bytes) else {
@@ -221,48 +229,6 @@ enum ForwardingChecks {
                 "leave data as they are, or declare the effect transform"
             )
         }
-    }
-
-    // MARK: - Nothing passes by
-
-    static func noBypass(_ subject: Subject) throws {
-        try subject.onStage { rig in
-            guard rig.effect == .transform else {
-                throw NotApplicable("with these settings it transforms no data")
-            }
-            var changed: [Int] = []
-            var clear: [Int] = []
-            for category in [SocketCategories.connection, .datagram] where subject.has(category) {
-                for entry in Battery.entries(of: category) {
-                    let description = lamina_describe_entry(UInt32(entry)).pointee
-                    guard description.classes & UInt32(LAMINA_CLASS_DATA_OUT) != 0,
-                        let bytes = try? sent(entry, category, rig), !bytes.isEmpty
-                    else { continue }
-                    if bytes.contains(Ask.marker) { clear.append(entry) } else { changed.append(entry) }
-                }
-            }
-            guard !changed.isEmpty else { throw NotApplicable("it left what was sent over the stage as it was") }
-            guard let entry = clear.first else { return }
-            throw Finding(
-                EntryName.of(entry),
-                "\(rig.place): its data left in the clear, and \(EntryName.of(changed[0])) transforms what it sends",
-                "transform in every data entry, or leave the entry empty: then the framework links what is filled"
-            )
-        }
-    }
-
-    private static func sent(_ entry: Int, _ category: SocketCategories, _ rig: Rig) throws -> [UInt8] {
-        let connects = entry == LAMINA_ENTRY_CONNECT_WITH_DATA
-        let socket = connects ? try rig.open(category) : try rig.ready(category)
-        let (stage, _) = try rig.below()
-        stage.forget()
-        let ask = Ask(entry)
-        let call = Call(ask.name)
-        call.make { ask.issue(socket, $0) }
-        _ = call.end()
-        let bytes = stage.seen.filter { $0.entry != LAMINA_ENTRY_CONTROL }.flatMap(\.bytes)
-        if call.hasEnded { rig.close(socket) }
-        return bytes
     }
 
     // MARK: - Frames

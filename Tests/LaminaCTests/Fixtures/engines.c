@@ -16,7 +16,7 @@ typedef struct receiver {
     lamina_socket other;
     // The one thread that completes; 0 before the first completion.
     long thread;
-    uint32_t completed;
+    tally completed;
     char byte;
 } receiver;
 
@@ -31,8 +31,13 @@ static lamina_status completed(lamina_slot *slot, lamina_request *request, void 
     CHECK(request->status == 0 && request->bytes == 1);
     CHECK(own->thread == 0 || own->thread == thread);
     own->thread = thread;
-    __atomic_add_fetch(&own->completed, 1, __ATOMIC_SEQ_CST);
+    note(&own->completed);
     return 0;
+}
+
+static void begin(receiver *own) {
+    *own = (receiver){.sockets = connect_pair(chain)};
+    CHECK(sem_init(&own->completed.each, 0, 0) == 0);
 }
 
 static void receive(receiver *own, lamina_completion completion) {
@@ -48,15 +53,14 @@ static void send_byte(receiver *own) {
 // Lets every socket complete again and again, and counts the threads.
 static void use_threads(void) {
     static receiver receivers[PAIRS];
-    memset(receivers, 0, sizeof receivers);
     for (int i = 0; i < PAIRS; i++) {
-        receivers[i].sockets = connect_pair(chain);
+        begin(&receivers[i]);
         if (i % 2) receivers[i].other = open_socket(chain, SOCK_DGRAM, LAMINA_DATAGRAM);
     }
-    for (uint32_t round = 1; round <= ROUNDS; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < PAIRS; i++) receive(&receivers[i], completed);
         for (int i = 0; i < PAIRS; i++) send_byte(&receivers[i]);
-        for (int i = 0; i < PAIRS; i++) await(&receivers[i].completed, round);
+        for (int i = 0; i < PAIRS; i++) await(&receivers[i].completed);
     }
     uint32_t threads = 0;
     for (int i = 0; i < PAIRS; i++) {
@@ -90,7 +94,7 @@ static lamina_status fork_here(lamina_slot *slot, lamina_request *request, void 
     }
     CHECK(child > 0);
     own->thread = child;
-    __atomic_store_n(&own->completed, 1, __ATOMIC_SEQ_CST);
+    note(&own->completed);
     return 0;
 }
 
@@ -111,7 +115,7 @@ int main(int count, char **arguments) {
     // With watches and requests of the parent's on every thread.
     static receiver pending[PAIRS];
     for (int i = 0; i < PAIRS; i++) {
-        pending[i].sockets = connect_pair(chain);
+        begin(&pending[i]);
         receive(&pending[i], completed);
     }
     const pid_t child = fork();
@@ -123,16 +127,17 @@ int main(int count, char **arguments) {
     }
     CHECK(child > 0);
     finish(child);
-    for (int i = 0; i < PAIRS; i++) CHECK(__atomic_load_n(&pending[i].completed, __ATOMIC_SEQ_CST) == 0);
+    for (int i = 0; i < PAIRS; i++) CHECK(__atomic_load_n(&pending[i].completed.count, __ATOMIC_SEQ_CST) == 0);
     for (int i = 0; i < PAIRS; i++) send_byte(&pending[i]);
-    for (int i = 0; i < PAIRS; i++) await(&pending[i].completed, 1);
+    for (int i = 0; i < PAIRS; i++) await(&pending[i].completed);
 
     // On an engine's thread.
     static receiver forking;
+    CHECK(sem_init(&forking.completed.each, 0, 0) == 0);
     forking.sockets = pending[0].sockets;
     receive(&forking, fork_here);
     send_byte(&forking);
-    await(&forking.completed, 1);
+    await(&forking.completed);
     finish((pid_t)forking.thread);
     CHECK(__atomic_load_n(is_child_done, __ATOMIC_SEQ_CST) == 1);
     for (int i = 0; i < PAIRS; i++) close_pair(pending[i].sockets);

@@ -8,7 +8,7 @@
 enum { CHILDREN = 40 };
 
 // Seen by every process.
-static struct { uint32_t in_parent, in_child; } *completions;
+static struct { tally in_parent, in_child; } *completions;
 static pid_t parent;
 static uint32_t is_over;
 
@@ -22,7 +22,7 @@ static void echo(pair open) {
 
 static lamina_status completed(lamina_slot *slot, lamina_request *request, void *context) {
     (void)slot, (void)request, (void)context;
-    __atomic_add_fetch(getpid() == parent ? &completions->in_parent : &completions->in_child, 1, __ATOMIC_SEQ_CST);
+    note(getpid() == parent ? &completions->in_parent : &completions->in_child);
     return 0;
 }
 
@@ -48,6 +48,7 @@ int main(int count, char **arguments) {
     parent = getpid();
     completions = mmap(0, sizeof *completions, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(completions != MAP_FAILED);
+    CHECK(sem_init(&completions->in_parent.each, 1, 0) == 0 && sem_init(&completions->in_child.each, 1, 0) == 0);
     lamina_chain *chain = 0, *memory = 0;
     CHECK_STATUS(lamina_chain_open(0, 0, arguments[1], 0, 0, &chain, &error), 0);
     CHECK_STATUS(lamina_chain_open(0, 0, arguments[2], 0, 0, &memory, &error), 0);
@@ -71,7 +72,7 @@ int main(int count, char **arguments) {
         lamina_request_prepare(&mine, completed, 0);
         CHECK(lamina_socket_receive(own.server, &room, 1, 0, &mine) == LAMINA_PENDING);
         CHECK_STATUS(lamina_wait_send(own.client, "x", 1, 0, 0, &error), 1);
-        await(&completions->in_child, 1);
+        await(&completions->in_child);
         CHECK(mine.status == 0 && mine.bytes == 1);
         close_pair(own);
         CHECK_STATUS(lamina_wait_send(alone.client, "x", 1, 0, 0, &error), -ESTALE);
@@ -84,11 +85,11 @@ int main(int count, char **arguments) {
     }
     CHECK(child > 0);
     finish(child);
-    CHECK(__atomic_load_n(&completions->in_parent, __ATOMIC_SEQ_CST) == 0);
+    CHECK(__atomic_load_n(&completions->in_parent.count, __ATOMIC_SEQ_CST) == 0);
     CHECK_STATUS(lamina_wait_send(pending.client, "x", 1, 0, 0, &error), 1);
-    await(&completions->in_parent, 1);
+    await(&completions->in_parent);
     CHECK(request.status == 0 && request.bytes == 1 && byte == 'x');
-    CHECK(completions->in_child == 1);
+    CHECK(completions->in_child.count == 1);
     echo(alone);
 
     // Forks while two threads are inside everything, none of it for the first time: what Swift's run time makes at its

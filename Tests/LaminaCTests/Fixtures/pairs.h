@@ -1,4 +1,7 @@
 // Connections over loopback, and counters that other threads and processes move.
+#include <semaphore.h>
+#include <time.h>
+
 #include "check.h"
 
 enum { PATIENCE = 10000 };
@@ -21,9 +24,20 @@ static inline void close_pair(pair open) {
     CHECK_STATUS(lamina_wait_close(open.listener, &error), 0);
 }
 
-static inline void await(uint32_t *counter, uint32_t count) {
-    for (int rounds = 0; __atomic_load_n(counter, __ATOMIC_SEQ_CST) < count; rounds++) {
-        CHECK(rounds < PATIENCE);
-        usleep(1000);
-    }
+// How often something has happened, and one post for each time.
+typedef struct tally {
+    uint32_t count;
+    sem_t each;
+} tally;
+
+static inline void note(tally *tally) {
+    __atomic_add_fetch(&tally->count, 1, __ATOMIC_SEQ_CST);
+    CHECK(sem_post(&tally->each) == 0);
+}
+
+static inline void await(tally *tally) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE / 1000;
+    CHECK(sem_timedwait(&tally->each, &until) == 0);
 }

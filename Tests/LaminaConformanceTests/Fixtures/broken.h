@@ -1,10 +1,24 @@
-/// What the broken layers share: each is a layer that passes calls on, with one thing wrong.
+/// What the broken plug-ins share: each passes calls on, with one thing wrong. One source is a layer, or a base with
+/// BROKEN_BASE, or a terminating level with BROKEN_TERMINATING.
 #ifndef BROKEN_H
 #define BROKEN_H
 
 #include "layer.h"
 
 #include <stdlib.h>
+
+#define TABLE .size = sizeof(lamina_table), .version = LAMINA_ABI_VERSION
+
+#if defined(BROKEN_BASE)
+#include "broken_base.h"
+#elif defined(BROKEN_TERMINATING)
+#include "broken_terminating.h"
+#else
+
+/// Passes a call on.
+#define BELOW(entry, slot, ...) lamina_##entry(slot, __VA_ARGS__)
+/// Passes an indication on.
+#define ABOVE(entry, NAME, slot, event) lamina_indicate_##entry(slot, event)
 
 /// The plug-in: a layer with these entries and indications.
 #define BROKEN(layer_name, layer_effect, layer_categories, entries, events)                                            \
@@ -19,12 +33,23 @@
         .kind = LAMINA_LAYERED_PROVIDER,                                                                               \
         .name = layer_name,                                                                                            \
         .effect = layer_effect,                                                                                        \
+        .handoff = HANDOFF,                                                                                            \
         .phase = LAMINA_PHASE_INSPECTOR,                                                                               \
         .categories = layer_categories,                                                                                \
+        .setting_count = SETTING_COUNT,                                                                                \
+        .settings = SETTINGS,                                                                                          \
         .instantiate = instantiate,                                                                                    \
     };                                                                                                                 \
     OFFER(provider)
 
-#define TABLE .size = sizeof(lamina_table), .version = LAMINA_ABI_VERSION
+#endif
+
+#ifndef HANDOFF
+#define HANDOFF LAMINA_HANDOFF_NONE
+#endif
+#ifndef SETTINGS
+#define SETTINGS 0
+#define SETTING_COUNT 0
+#endif
 
 #endif

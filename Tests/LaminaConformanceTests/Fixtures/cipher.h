@@ -42,7 +42,7 @@ static inline lamina_status send_turned(
         free(copy);
         return lamina_complete(slot, request, -ENOMEM, 0);
     }
-    return lamina_send(slot, copy, 1, flags, request);
+    return BELOW(send, slot, copy, 1, flags, request);
 }
 
 static inline lamina_status send_to_turned(
@@ -55,7 +55,7 @@ static inline lamina_status send_to_turned(
     lamina_message other = *message;
     other.buffers = copy;
     other.buffer_count = 1;
-    return lamina_send_to(slot, &other, flags, request);
+    return BELOW(send_to, slot, &other, flags, request);
 }
 
 /// What a receive's frame needs.
@@ -96,7 +96,7 @@ static inline int push_room(lamina_slot *slot, lamina_request *request, const la
 static inline lamina_status receive_turned(
     lamina_slot *slot, const lamina_buffer *buffers, uint32_t count, uint32_t flags, lamina_request *request) {
     if (!push_room(slot, request, buffers, count)) return lamina_complete(slot, request, -ENOMEM, 0);
-    return lamina_receive(slot, buffers, count, flags, request);
+    return BELOW(receive, slot, buffers, count, flags, request);
 }
 
 static inline lamina_status receive_from_turned(
@@ -104,7 +104,7 @@ static inline lamina_status receive_from_turned(
     if (!push_room(slot, request, message->buffers, message->buffer_count)) {
         return lamina_complete(slot, request, -ENOMEM, 0);
     }
-    return lamina_receive_from(slot, message, flags, request);
+    return BELOW(receive_from, slot, message, flags, request);
 }
 
 #endif

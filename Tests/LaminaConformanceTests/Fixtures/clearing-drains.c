@@ -9,9 +9,9 @@ static lamina_status cleared(lamina_slot *slot, lamina_request *own, void *conte
 
 static lamina_status enable(lamina_slot *slot, uint32_t set, uint32_t clear, lamina_request *request) {
     lamina_request *own = clear ? malloc(sizeof *own) : 0;
-    if (!own) return lamina_enable_indications(slot, set, clear, request);
+    if (!own) return BELOW(enable_indications, slot, set, clear, request);
     lamina_request_prepare(own, cleared, 0);
-    (void)lamina_enable_indications(slot, set, clear, own);
+    (void)BELOW(enable_indications, slot, set, clear, own);
     return lamina_complete(slot, request, 0, 0);
 }
 

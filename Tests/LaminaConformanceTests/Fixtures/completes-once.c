@@ -3,7 +3,7 @@
 
 static lamina_status send_twice(
     lamina_slot *slot, const lamina_buffer *buffers, uint32_t count, uint32_t flags, lamina_request *request) {
-    const lamina_status status = lamina_send(slot, buffers, count, flags, request);
+    const lamina_status status = BELOW(send, slot, buffers, count, flags, request);
     return status == 0 ? lamina_complete(slot, request, status, 0) : status;
 }
 

@@ -24,7 +24,7 @@ static lamina_status receive_uncopied(
     }
     place->buffers = buffers;
     place->count = count;
-    return lamina_receive(slot, buffers, count, flags, request);
+    return BELOW(receive, slot, buffers, count, flags, request);
 }
 
 static const lamina_table table = {TABLE, .send = send_turned, .receive = receive_uncopied, .send_to = send_to_turned,

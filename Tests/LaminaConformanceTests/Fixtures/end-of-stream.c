@@ -10,7 +10,7 @@ static lamina_status reset(lamina_slot *slot, lamina_request *request, void *con
 static lamina_status receive(
     lamina_slot *slot, const lamina_buffer *buffers, uint32_t count, uint32_t flags, lamina_request *request) {
     if (!lamina_push(slot, request, reset, 0)) return lamina_complete(slot, request, -ENOMEM, 0);
-    return lamina_receive(slot, buffers, count, flags, request);
+    return BELOW(receive, slot, buffers, count, flags, request);
 }
 
 static const lamina_table table = {TABLE, .receive = receive};

@@ -1,10 +1,9 @@
-// Forgets the flags of a send.
+// Forgets that a send should not be delayed.
 #include "broken.h"
 
 static lamina_status send_plain(
     lamina_slot *slot, const lamina_buffer *buffers, uint32_t count, uint32_t flags, lamina_request *request) {
-    (void)flags;
-    return lamina_send(slot, buffers, count, 0, request);
+    return lamina_send(slot, buffers, count, flags & ~(uint32_t)LAMINA_SEND_NO_DELAY, request);
 }
 
 static const lamina_table table = {TABLE, .send = send_plain};

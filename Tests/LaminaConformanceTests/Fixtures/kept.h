@@ -32,7 +32,7 @@ static void cancel(lamina_slot *slot, lamina_request *request) {
 
 static lamina_status receive_kept(
     lamina_slot *slot, const lamina_buffer *buffers, uint32_t count, uint32_t flags, lamina_request *request) {
-    if (request->flags & LAMINA_REQUEST_TRY) return lamina_receive(slot, buffers, count, flags, request);
+    if (request->flags & LAMINA_REQUEST_TRY) return BELOW(receive, slot, buffers, count, flags, request);
     kept *kept = malloc(sizeof *kept);
     if (!kept) return lamina_complete(slot, request, -ENOMEM, 0);
     kept->slot = slot;
@@ -44,7 +44,7 @@ static lamina_status receive_kept(
         free(kept);
         return lamina_complete(slot, request, status, 0);
     }
-    (void)lamina_receive(slot, buffers, count, flags, &kept->inner);
+    (void)BELOW(receive, slot, buffers, count, flags, &kept->inner);
     return LAMINA_PENDING;
 }
 

@@ -22,9 +22,9 @@ static lamina_status keep(lamina_slot *slot, lamina_request *request, void *cont
 
 static lamina_status local_address(lamina_slot *slot, lamina_address *address, lamina_request *request) {
     // A caller that waits gets its answer.
-    if (request->flags) return lamina_local_address(slot, address, request);
+    if (request->flags) return BELOW(local_address, slot, address, request);
     if (!lamina_push(slot, request, keep, 0)) return lamina_complete(slot, request, -ENOMEM, 0);
-    return lamina_local_address(slot, address, request);
+    return BELOW(local_address, slot, address, request);
 }
 
 static const lamina_table table = {TABLE, .local_address = local_address};

@@ -26,9 +26,9 @@ static lamina_status delay(lamina_slot *slot, lamina_request *request, void *con
 
 static lamina_status send_delayed(
     lamina_slot *slot, const lamina_buffer *buffers, uint32_t count, uint32_t flags, lamina_request *request) {
-    if (request->flags & LAMINA_REQUEST_TRY) return lamina_send(slot, buffers, count, flags, request);
+    if (request->flags & LAMINA_REQUEST_TRY) return BELOW(send, slot, buffers, count, flags, request);
     if (!lamina_push(slot, request, delay, 0)) return lamina_complete(slot, request, -ENOMEM, 0);
-    return lamina_send(slot, buffers, count, flags, request);
+    return BELOW(send, slot, buffers, count, flags, request);
 }
 
 static const lamina_table table = {TABLE, .send = send_delayed};

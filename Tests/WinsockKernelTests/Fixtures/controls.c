@@ -343,6 +343,41 @@ static void test_queries(void) {
     close_socket(socket);
 }
 
+static WSK_INSPECT_ID inspected;
+
+static WSK_INSPECT_ACTION WSKAPI inspect(PVOID context, PSOCKADDR local, PSOCKADDR remote, PWSK_INSPECT_ID identity) {
+    UNREFERENCED_PARAMETER(context);
+    UNREFERENCED_PARAMETER(local);
+    UNREFERENCED_PARAMETER(remote);
+    inspected = *identity;
+    return WskInspectAccept;
+}
+
+static NTSTATUS WSKAPI aborted(PVOID context, PWSK_INSPECT_ID identity) {
+    UNREFERENCED_PARAMETER(context);
+    UNREFERENCED_PARAMETER(identity);
+    return STATUS_SUCCESS;
+}
+
+/// An accepted socket tells which inspection it came from.
+static void test_inspection(void) {
+    static const WSK_CLIENT_LISTEN_DISPATCH dispatch = {NULL, inspect, aborted};
+    PWSK_SOCKET listener = open_socket(SOCK_STREAM, IPPROTO_TCP, WSK_FLAG_LISTEN_SOCKET, NULL, &dispatch);
+    SOCKADDR_IN address = loopback(0);
+    WSK_INSPECT_ID found;
+    set_option(listener, SOL_SOCKET, SO_CONDITIONAL_ACCEPT, 1);
+    DO(STATUS_SUCCESS, LISTENER(listener)->WskBind(listener, (PSOCKADDR)&address, 0, irp));
+    DO(STATUS_SUCCESS, LISTENER(listener)->WskGetLocalAddress(listener, (PSOCKADDR)&address, irp));
+    PWSK_SOCKET client = connect_socket(RtlUshortByteSwap(address.sin_port));
+    DO(STATUS_SUCCESS, LISTENER(listener)->WskAccept(listener, 0, NULL, NULL, NULL, NULL, irp));
+    PWSK_SOCKET server = (PWSK_SOCKET)information;
+    DO(STATUS_SUCCESS, CONTROL(server, WskIoctl, SIO_WSK_QUERY_INSPECT_ID, 0, 0, NULL, sizeof found, &found));
+    CHECK(found.Key == inspected.Key && found.SerialNumber == inspected.SerialNumber && found.SerialNumber != 0);
+    close_socket(client);
+    close_socket(server);
+    close_socket(listener);
+}
+
 /// A destination that datagrams have which name none, seen by layers.
 static void test_destination(void) {
     PWSK_SOCKET one = open_datagram(AF_INET), two = open_datagram(AF_INET), three = open_datagram(AF_INET);
@@ -584,6 +619,7 @@ int main(int count, char **arguments) {
     } else {
         test_options();
         test_queries();
+        test_inspection();
         test_destination();
         test_ancillary_data(AF_INET);
         test_ancillary_data(AF_INET6);
