@@ -37,13 +37,15 @@ enum Accept: Acceptor {
 
     /// Connections that died while they waited are passed over.
     static func takeUninspected(_ state: UnsafeMutablePointer<SocketState>) -> Int {
-        while true {
-            let descriptor = clinux_raw_accept(state.pointee.descriptor, nil, nil)
-            switch descriptor {
-            case -EINTR, -ECONNABORTED, -EPROTO, -ENETDOWN, -EHOSTDOWN, -EHOSTUNREACH, -ENETUNREACH, -ENONET:
-                continue
-            default:
-                return Int(descriptor)
+        state.reading {
+            while true {
+                let descriptor = clinux_raw_accept(state.pointee.descriptor, nil, nil)
+                switch descriptor {
+                case -EINTR, -ECONNABORTED, -EPROTO, -ENETDOWN, -EHOSTDOWN, -EHOSTUNREACH, -ENETUNREACH, -ENONET:
+                    continue
+                default:
+                    return Int(descriptor)
+                }
             }
         }
     }

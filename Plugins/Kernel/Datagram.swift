@@ -269,10 +269,14 @@ enum Datagram {
         _ flags: Int32
     ) -> Int {
         var header = room(message)
-        var received: Int
-        repeat {
-            received = clinux_raw_receive_message(state.pointee.descriptor, &header, flags)
-        } while received == -Int(EINTR)
+        func take() -> Int {
+            while true {
+                let received = clinux_raw_receive_message(state.pointee.descriptor, &header, flags)
+                if received != -Int(EINTR) { return received }
+            }
+        }
+        // What is only looked at stays, and reports stand elsewhere.
+        let received = flags == 0 ? state.reading(nil, take) : take()
         if received >= 0 { finish(message, header, received) }
         return received
     }

@@ -101,7 +101,8 @@ struct DatagramBatch {
         for index in 0..<most {
             room[index].header = Datagram.room(messages + done + index)
         }
-        let received = clinux_raw_receive_messages(state.pointee.descriptor, room, UInt32(most), flags)
+        func take() -> Int { Int(clinux_raw_receive_messages(state.pointee.descriptor, room, UInt32(most), flags)) }
+        let received = Int32(flags == 0 ? state.reading(nil, take) : take())
         guard received >= 0 else { return received }
         for index in 0..<Int(received) {
             if let result = results.map({ $0 + done + index }) {

@@ -135,7 +135,8 @@ extension Stream {
         _ room: UnsafeMutablePointer<IndicationRoom>
     ) -> Int {
         var buffer = lamina_buffer(base: room.pointee.bytes, length: room.pointee.capacity)
-        let received = take(state.pointee.descriptor, &buffer, 1, room.pointee.capacity, 0)
+        let capacity = room.pointee.capacity
+        let received = state.reading(capacity) { take(state.pointee.descriptor, &buffer, 1, capacity, 0) }
         return received > 0 || received == -Int(EAGAIN) ? received : Int(state.endStatus(received))
     }
 

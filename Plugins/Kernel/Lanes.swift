@@ -60,10 +60,15 @@ enum Lanes {
     }
 
     static let readable: UInt32 = 0x001
+    static let urgent: UInt32 = 0x002
     static let writable: UInt32 = 0x004
     static let broken: UInt32 = 0x008 | 0x010
     /// The peer has ended its sending direction.
     static let ended: UInt32 = 0x2000
+    /// What there is to know of a socket's input.
+    static let input = readable | urgent | ended
+    /// Each change is told once, and the watch stays.
+    static let edges: UInt32 = 1 << 31
 }
 
 extension UnsafeMutablePointer<Lane> {
@@ -80,69 +85,81 @@ extension UnsafeMutablePointer<SocketState> {
         return watchDescriptor()
     }
 
-    /// Watches for what the lanes and the indications wait for. Under the lock.
+    /// Watches for what the lanes and the indications wait for, and lets the indications go on where an edge has told
+    /// of it already. Under the lock.
     func watchDescriptor() -> Int32 {
         var wanted = pointee.armed
         if let inspector = pointee.inspector {
-            if pointee.isListening, inspector.hasRoom { wanted |= Lanes.readable }
+            if pointee.isListening, inspector.hasRoom { wanted |= Lanes.input }
         } else if input.needsEngine {
-            wanted |= Lanes.readable
+            wanted |= Lanes.input
         }
         if let indicator = pointee.indicator, pointee.isConnected {
-            if indicator.wantsInput { wanted |= Lanes.readable }
+            if indicator.wantsInput { wanted |= Lanes.input }
             if indicator.wantsEnd { wanted |= Lanes.ended }
         }
         if output.needsEngine, !Connect.isWaitingOtherwise(output) { wanted |= Lanes.writable }
+        let status = watch(for: wanted)
+        return status < 0 ? status : runUnread()
+    }
+
+    private func watch(for wanted: UInt32) -> Int32 {
         guard wanted != pointee.armed else { return 0 }
         let slot = pointee.slot
         let status: Int32
         if pointee.isWatched {
-            status = slot.upcalls.rearm(slot, watch, wanted)
+            status = slot.upcalls.rearm(slot, watch, wanted | Lanes.edges)
         } else {
             pointee.watch = lamina_watch(of: self, descriptor: pointee.descriptor)
-            status = slot.upcalls.watch(slot, watch, wanted)
+            status = slot.upcalls.watch(slot, watch, wanted | Lanes.edges)
             pointee.isWatched = status == 0
         }
-        if status == 0 { pointee.armed = wanted }
-        return status
+        guard status == 0 else { return status }
+        pointee.armed = wanted
+        // What is there already is told as the first edge.
+        if wanted & Lanes.readable != 0 { beginReadiness() }
+        return 0
+    }
+
+    /// No edge comes again for what an indication left unread, because it had no room or its turn was over.
+    private func runUnread() -> Int32 {
+        if let inspector = pointee.inspector, pointee.isListening, inspector.hasRoom, hasUnreadInput {
+            return inspector.post()
+        }
+        if let indicator = pointee.indicator, pointee.isConnected,
+            indicator.wantsInput && hasUnreadInput || indicator.wantsEnd && hasUnseenEnd
+        {
+            return indicator.post()
+        }
+        return 0
     }
 
     private var watch: UnsafeMutablePointer<lamina_watch> { field(\.watch) }
 
-    /// The engine saw `events`; the watch is disarmed.
+    /// The engine saw an edge.
     fileprivate func ready(_ events: UInt32) {
+        // Noted before anybody looks who waits: whoever comes later finds it.
+        let isReadable = note(events)
+        let isWritable = events & (Lanes.writable | Lanes.broken) != 0
         group.lock()
         guard group.pinLocked() else { return group.unlock() }
-        pointee.armed = 0
-        let isReadable = events & (Lanes.readable | Lanes.ended | Lanes.broken) != 0
-        let isWritable = events & (Lanes.writable | Lanes.broken) != 0
-        // The direction that isn't ready goes on waiting; the other arms again when it blocks.
-        let status = isReadable ? 0 : watchDescriptor()
         let (indicator, inspector) = (pointee.indicator, pointee.inspector)
+        let wakesInput = isReadable && input.beginWake()
+        let wakesOutput = isWritable && output.beginWake()
+        if wakesOutput { indicator?.noteBacklog() }
+        if isWritable { forgetOutput() }
         group.unlock()
         if isReadable { inspector?.run() }
-        if isReadable || status < 0 { input.wake() }
+        if wakesInput { input.endWake() }
         if isReadable { indicator?.run() }
-        if isWritable || status < 0 { output.wake() }
-        if isWritable { noteBacklog() }
-        if isReadable, !isWritable { watchAgain() }
+        if wakesOutput { output.endWake() }
         group.release()
     }
 
-    private func noteBacklog() {
-        group.lock()
-        pointee.indicator?.noteBacklog()
-        group.unlock()
-    }
-
-    /// Watches for what still waits.
-    private func watchAgain() {
-        group.lock()
-        let status = group.isClosing ? 0 : watchDescriptor()
-        group.unlock()
-        guard status < 0 else { return }
-        input.wake()
-        output.wake()
+    /// A socket that tells of room whenever something leaves is watched for it only while a send waits. Under the lock.
+    private func forgetOutput() {
+        guard pointee.armed & Lanes.writable != 0, !isTCP, !output.needsEngine else { return }
+        _ = watch(for: pointee.armed & ~Lanes.writable)
     }
 
     /// Takes the descriptor out of the engine. Not under the lock.
@@ -151,6 +168,7 @@ extension UnsafeMutablePointer<SocketState> {
         pointee.slot.upcalls.unwatch(pointee.slot, watch)
         pointee.isWatched = false
         pointee.armed = 0
+        endReadiness()
     }
 }
 

@@ -20,7 +20,7 @@ extension Stream {
         let isWaited = request.pointee.flags & UInt32(LAMINA_REQUEST_WAITED) != 0
         let received =
             isWaited && state.expectsToWait
-            ? -Int(EAGAIN) : take(state.pointee.descriptor, buffers, Int(count), total, 0)
+            ? -Int(EAGAIN) : state.reading(total) { take(state.pointee.descriptor, buffers, Int(count), total, 0) }
         if received > 0 {
             if isWaited { state.pointee.misses = 0 }
             return state.input.leave(slot, request, 0, UInt64(received))
@@ -160,13 +160,17 @@ extension Stream {
                 let left = indicator.takeRemaining(rest.buffers, rest.count, keeps: isPeek)
                 if left > 0 { return left }
             }
-            return take(
-                state.pointee.descriptor,
-                rest.buffers.map { UnsafePointer($0) },
-                rest.count,
-                rest.bytes,
-                messageFlags
-            )
+            func take() -> Int {
+                Stream.take(
+                    state.pointee.descriptor,
+                    rest.buffers.map { UnsafePointer($0) },
+                    rest.count,
+                    rest.bytes,
+                    messageFlags
+                )
+            }
+            // What is looked at stays, and urgent data stand elsewhere.
+            return messageFlags == 0 ? state.reading(rest.bytes, take) : take()
         }
     }
 }
@@ -176,13 +180,6 @@ extension UnsafeMutablePointer<SocketState> {
     /// all the same. Inside the input lane.
     @inline(__always)
     var expectsToWait: Bool { pointee.misses >= 4 && pointee.misses & 15 != 0 }
-
-    /// Whether nothing more will come, or an error waits: asked of the kernel, now.
-    var mayHaveEnded: Bool {
-        let ended = Int16(truncatingIfNeeded: Lanes.ended)
-        let hints = Int32(ended) | Int32(POLLHUP) | Int32(POLLERR)
-        return clinux_raw_poll_now(pointee.descriptor, ended) & hints != 0
-    }
 
     /// What a receive ends with that got `received`, 0 or a negative errno. The kernel tells an error once and a
     /// graceful end afterwards; here it stays an error.

@@ -15,8 +15,10 @@ struct SocketState {
     var transport: Int32 = 0
     /// The error that ended the connection: the kernel tells it once, every later receive must hear it.
     var broken: Int32 = 0
-    /// The events that the engine watches for now; under the group's lock.
+    /// The events whose edges the engine tells; under the group's lock.
     var armed: UInt32 = 0
+    /// `Readiness`: what they told.
+    var readiness: UInt32 = Readiness.unwatched
     /// Waited receives in a row that found nothing at once; changed inside the input lane.
     var misses: UInt8 = 0
     var isAnyFamily = false
@@ -92,6 +94,7 @@ extension UnsafeMutablePointer<SocketState> {
         pointee.broken = 0
         pointee.misses = 0
         pointee.armed = 0
+        endReadiness()
         pointee.isAnyFamily = false
         pointee.isBound = false
         pointee.isConnected = false
@@ -112,6 +115,7 @@ extension UnsafeMutablePointer<SocketState> {
     func renew() {
         pointee.armed = 0
         pointee.isWatched = false
+        endReadiness()
         pointee.indicator = nil
         pointee.acceptance = nil
         pointee.inspector = nil

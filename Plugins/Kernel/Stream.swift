@@ -122,7 +122,15 @@ enum Stream {
             flags: flags,
             moved: moved
         )
-        return lane.submit(Lanes.drive(operation, state, POLLOUT), slot, request, isInside: true)
+        // A part may have been sent for another reason than a full buffer, which no edge would tell of.
+        if let operation = Lanes.drive(operation, state, POLLOUT), !operation.pointee.isDriven, moved > 0,
+            attemptSend(operation, state) == .ended
+        {
+            let (status, moved) = (operation.pointee.status, operation.pointee.moved)
+            operation.discard()
+            return lane.leave(slot, request, status, moved)
+        }
+        return lane.submit(operation, slot, request, isInside: true)
     }
 
     /// Sends what is left of an operation.

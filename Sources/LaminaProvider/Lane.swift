@@ -76,8 +76,13 @@ extension UnsafeMutablePointer<LaneGroup> {
 
     /// Takes the lock.
     public func lock() {
-        if field(\.epoch).pointee != ForkEpoch.current { renew() }
+        renewIfForked()
         pthread_mutex_lock(field(\.mutex))
+    }
+
+    /// In a child process, forgets what is the parent's. Where it isn't one, two loads.
+    public func renewIfForked() {
+        if field(\.epoch).pointee != ForkEpoch.current { renew() }
     }
 
     /// In a child process the lock may be held by a thread that is gone, and what waits is the parent's.
@@ -118,11 +123,19 @@ extension UnsafeMutablePointer<LaneGroup> {
     }
 
     /// Undoes `pinLocked` while the caller has another reason to stay; under the lock.
-    public func unpinLocked() { pointee.busy -= 1 }
+    public func unpinLocked() {
+        // A child process that returns from what its parent began isn't counted any more.
+        if pointee.busy > 0 { pointee.busy -= 1 }
+    }
 
     /// Undoes `pin`; without the lock.
     public func release() {
         lock()
+        releaseLocked()
+    }
+
+    /// The same for a caller that has the lock, which is given back.
+    func releaseLocked() {
         let isLast = drop()
         unlock()
         if isLast { pointee.actions.pointee.finish(pointee.owner) }
@@ -130,7 +143,7 @@ extension UnsafeMutablePointer<LaneGroup> {
 
     /// One user less; under the lock. True: the caller must call `finish` once it has given the lock back.
     func drop() -> Bool {
-        pointee.busy -= 1
+        unpinLocked()
         guard pointee.isClosing, pointee.busy == 0, !pointee.isFinished else { return false }
         pointee.isFinished = true
         return true
@@ -296,11 +309,15 @@ extension UnsafeMutablePointer<Lane> {
         }
         group.pointee.busy += 1
         if isInside { pushFront(operation) } else { append(operation) }
-        let mustDrain = isInside ? !block() : !hand()
-        if mustDrain { group.pointee.busy += 1 }
-        group.unlock()
-        if mustDrain { drain() }
+        leaveOperation(isInside ? block() : hand())
         return LAMINA_PENDING
+    }
+
+    /// Gives the lock back, and works off the list unless somebody else will.
+    private func leaveOperation(_ isLeft: Bool) {
+        guard !isLeft else { return group.unlock() }
+        group.pointee.busy += 1
+        drainLocked()
     }
 
     private func refuse(
@@ -359,15 +376,28 @@ extension UnsafeMutablePointer<Lane> {
     /// Tries again what waits: the descriptor is ready, or the peer did something. Completes on this thread.
     public func wake() {
         group.lock()
-        if isBlocked {
-            clinux_store_u32(field(\.state), Lane.contended)
-            group.pointee.busy += 1
-            group.unlock()
-            drain()
-        } else {
+        if take() { drainLocked() } else { group.unlock() }
+    }
+
+    /// The first half of `wake`, under the lock, for the engine: an operation that a waiting thread polls for is left
+    /// to that thread. True: the caller gives the lock back, and calls `endWake`.
+    public func beginWake() -> Bool {
+        if let first = pointee.first, first.pointee.isDriven, isBlocked { return false }
+        return take()
+    }
+
+    /// The other half.
+    public func endWake() { drain() }
+
+    /// Takes the lane where something waits in it; else whoever is inside tries again. Under the lock.
+    private func take() -> Bool {
+        guard isBlocked else {
             pointee.isAwaken = clinux_load_u32(field(\.state)) != Lane.free
-            group.unlock()
+            return false
         }
+        clinux_store_u32(field(\.state), Lane.contended)
+        group.pointee.busy += 1
+        return true
     }
 
     /// Fails everything that waits now.
@@ -388,36 +418,38 @@ extension UnsafeMutablePointer<Lane> {
 
     /// Works off the list. The caller is inside, and counted as busy until this returns.
     private func drain() {
-        while true {
-            group.lock()
-            guard let operation = pointee.first else {
-                pointee.isAwaken = false
-                if !group.pointee.isClosing {
-                    pointee.failure = 0
-                    group.pointee.actions.pointee.idle(self)
-                }
-                clinux_store_u32(field(\.state), Lane.free)
-                return dropAndFinish()
-            }
+        group.lock()
+        drainLocked()
+    }
+
+    /// The same for a caller that has the lock, which is given back.
+    private func drainLocked() {
+        while let operation = pointee.first {
             unlink(operation)
             let failure = pointee.failure
-            let isOurs = lamina_request_claim(operation.pointee.request) != 0
-            group.unlock()
             // A cancel that came first ends the operation itself.
-            guard isOurs else { continue }
+            guard lamina_request_claim(operation.pointee.request) != 0 else { continue }
+            group.unlock()
             operation.pointee.status = failure
             switch failure == 0 ? group.pointee.actions.pointee.attempt(operation) : .ended {
             case .ended: conclude(operation)
-            case .taken: break
+            case .taken: group.lock()
             case .blocked:
-                if wait(operation) { return }
+                group.lock()
+                if wait(operation) { return group.releaseLocked() }
             }
         }
+        pointee.isAwaken = false
+        if !group.pointee.isClosing {
+            pointee.failure = 0
+            group.pointee.actions.pointee.idle(self)
+        }
+        clinux_store_u32(field(\.state), Lane.free)
+        group.releaseLocked()
     }
 
-    /// Puts a tried operation back. True: the caller has left the lane.
+    /// Puts a tried operation back. True: the caller has left the lane. Under the lock.
     private func wait(_ operation: UnsafeMutablePointer<Operation>) -> Bool {
-        group.lock()
         let held = hold(operation)
         guard held == 0 else {
             group.unlock()
@@ -426,28 +458,14 @@ extension UnsafeMutablePointer<Lane> {
             return false
         }
         pushFront(operation)
-        guard block() else {
-            group.unlock()
-            return false
-        }
-        dropAndFinish()
-        return true
+        return block()
     }
 
-    /// Ends the caller's drain; gives back the lock, which it holds.
-    private func dropAndFinish() {
-        let group = group
-        let isLast = group.drop()
-        group.unlock()
-        if isLast { group.pointee.actions.pointee.finish(group.pointee.owner) }
-    }
-
-    /// Completes an operation; the caller is counted as busy besides.
+    /// Completes an operation, and takes the lock; the caller is counted as busy besides.
     private func conclude(_ operation: UnsafeMutablePointer<Operation>) {
         complete(operation)
         group.lock()
-        group.pointee.busy -= 1
-        group.unlock()
+        group.unpinLocked()
     }
 
     @discardableResult
@@ -478,10 +496,7 @@ extension UnsafeMutablePointer<Lane> {
             return end(operation)
         }
         append(operation)
-        let mustDrain = !hand()
-        if mustDrain { group.pointee.busy += 1 }
-        group.unlock()
-        if mustDrain { drain() }
+        leaveOperation(hand())
         return LAMINA_PENDING
     }
 

@@ -39,6 +39,27 @@ import Testing
         #expect(ending.code == 0 && ending.output == "done\n", "\(ending.errors)")
     }
 
+    @Test(
+        "The shared engine runs as many threads as LAMINA_ENGINE_THREADS says, each socket on one, also in a child",
+        arguments: [1, 3, 4]
+    )
+    func engines(threads: Int) throws {
+        let program = try programs.linked("engines.c")
+        let variable = "LAMINA_ENGINE_THREADS=\(threads)"
+        let ending = try programs.run(program, CPrograms.kernel, "\(threads)", environment: [variable])
+        #expect(ending.code == 0 && ending.output == "done\n" && ending.errors.isEmpty, "\(ending.errors)")
+    }
+
+    @Test("A bad LAMINA_ENGINE_THREADS is named and not followed", arguments: ["0", "65", "many", "-1", " 2"])
+    func badThreads(text: String) throws {
+        let program = try programs.linked("engines.c")
+        let variable = "LAMINA_ENGINE_THREADS=\(text)"
+        let ending = try programs.run(program, CPrograms.kernel, "0", environment: [variable])
+        #expect(ending.code == 0 && ending.output == "done\n", "\(ending.errors)")
+        #expect(ending.errors.hasPrefix("lamina: LAMINA_ENGINE_THREADS: \"\(text)\" is no number from 1 to 64"))
+        #expect(ending.errors.filter { $0 == "\n" }.count == 1, "\(ending.errors)")
+    }
+
     @Test("Destinations, control data and addresses are had from C; a wait for other addresses ends when one comes")
     func controls() throws {
         let program = try programs.linked("controls.c", compiler: "gcc -std=gnu11")

@@ -49,9 +49,9 @@ struct CPrograms {
     }
 
     /// Runs a program to its end, in the tree, with the tree's catalog beside the standard one.
-    func run(_ program: String, _ arguments: String...) throws -> Child.Ending {
+    func run(_ program: String, _ arguments: String..., environment: [String] = []) throws -> Child.Ending {
         let catalog = "LAMINA_CATALOG_PATH=\(tree.path)/share/lamina/catalog.d"
-        return try Child.run([program] + arguments, environment: [catalog])
+        return try Child.run([program] + arguments, environment: [catalog] + environment)
     }
 
     /// Runs a script of the shell to its end, in the tree.

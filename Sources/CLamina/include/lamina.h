@@ -132,7 +132,8 @@ lamina_status lamina_catalog_entry_at(const lamina_catalog *catalog, size_t inde
 
 // Engines.
 
-/// Waits for what would block, and runs completion routines. Chains without one share an engine with its own thread.
+/// Waits for what would block, and runs completion routines. Chains without one share an engine with threads of its own,
+/// LAMINA_ENGINE_THREADS of them (else one for each processor, at most 4); each socket stays on one of them.
 typedef struct lamina_engine lamina_engine;
 
 /// Makes an engine that the program runs itself: it starts no thread, and completion routines of its sockets run in

@@ -231,7 +231,8 @@ LAMINA_INLINE void *LAMINA_NULLABLE lamina_instance_context(const lamina_slot *s
 /// What the framework offers a provider (WSPUPCALLTABLE). Callable on any thread; none blocks unless it says so.
 typedef struct lamina_watch lamina_watch;
 
-/// Called on the engine's thread with the `EPOLL…` events that came; the watch is disarmed until `rearm`.
+/// Called on the thread of the socket's engine with the `EPOLL…` events that came; the watch is disarmed until `rearm`,
+/// unless it tells edges.
 typedef void (*lamina_watch_function)(lamina_watch *watch, uint32_t events);
 
 /// A descriptor that the engine watches, in the provider's own memory, e.g. embedded in its socket state.
@@ -300,7 +301,10 @@ typedef struct lamina_upcalls {
     /// Closes a column that `open_below` made. Ends with `request`; the slot is not to be used again.
     lamina_status (*close_below)(lamina_slot *lower, lamina_request *request);
 
-    /// Watches a descriptor for `EPOLL…` events, once; after it has fired, and to change the events, `rearm`.
+    /// Watches a descriptor for `EPOLL…` events, once; after it has fired, and to change the events, `rearm`. With
+    /// EPOLLET among the events it stays armed, and each change is told once: what is ready already, when the watch
+    /// begins and at each `rearm`, and what becomes ready later. Whoever doesn't read until EAGAIN must remember that
+    /// there is more.
     lamina_status (*watch)(lamina_slot *slot, lamina_watch *watch, uint32_t events);
     lamina_status (*rearm)(lamina_slot *slot, lamina_watch *watch, uint32_t events);
 
@@ -308,7 +312,8 @@ typedef struct lamina_upcalls {
     /// function that runs on another thread: call it without a lock that the function takes.
     void (*unwatch)(lamina_slot *slot, lamina_watch *watch);
 
-    /// Runs `function` on the socket's engine soon, in the order of the posts. -ENOMEM if it can't.
+    /// Runs `function` soon on the thread of the socket's engine, the one where its completions and indications run, in
+    /// the order of the posts. -ENOMEM if it can't.
     lamina_status (*post)(lamina_slot *slot, void (*function)(void *LAMINA_NULLABLE context),
         void *LAMINA_NULLABLE context);
 

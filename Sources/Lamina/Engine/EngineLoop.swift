@@ -22,6 +22,8 @@ final class EngineLoop: @unchecked Sendable {
         var runner: UnsafeMutablePointer<lamina_thread>?
         /// Whether the thread waits, or is about to: then a post must wake it.
         var isAsleep: UInt32 = 1
+        /// How often the process has forked: a thread of an earlier epoch serves no more.
+        var epoch: UInt32 = 0
         var sockets: UInt32 = 0
     }
 
@@ -73,23 +75,21 @@ final class EngineLoop: @unchecked Sendable {
         if clock >= 0 { _ = clinux_epoll_add(descriptor, clock, events, Self.clockIdentity) }
     }
 
-    /// In a child process: begins anew. Where this thread is the one that runs the loop, it still does.
+    /// In a child process: begins anew, with a thread of its own. One that forked while it served the loop is none of
+    /// the engine's any more.
     func beginChild() {
+        if ownThread, isOnOwnThread { lamina_add_engines(-1) }
+        _ = clinux_add_u32(&words.pointee.epoch, 1)
         clinux_replace_descriptor(clinux_epoll_create(), descriptor)
         clinux_replace_descriptor(clinux_eventfd(), wakeUp)
         if clock >= 0 { clinux_replace_descriptor(clinux_timerfd(), clock) }
-        let isSelf = isOnOwnThread
         state.withLock { state in
             state.watches.endAll()
-            state = State(
-                watches: state.watches,
-                isThreadStarted: state.isThreadStarted && isSelf,
-                isRunning: state.isRunning && isSelf
-            )
+            state = State(watches: state.watches)
         }
         clinux_store_u64(&words.pointee.running, 0)
-        clinux_store_u32(&words.pointee.isAsleep, isSelf ? 0 : 1)
-        if !isSelf { clinux_store_pointer(&words.pointee.runner, nil) }
+        clinux_store_u32(&words.pointee.isAsleep, 1)
+        clinux_store_pointer(&words.pointee.runner, nil)
         watchOwn()
     }
 
@@ -136,13 +136,14 @@ final class EngineLoop: @unchecked Sendable {
         }
     }
 
-    /// Serves for good, on a thread of the loop's own.
+    /// Serves, on a thread of the loop's own.
     private func serve() {
         clinux_enter_own_code()
         lamina_add_engines(1)
         clinux_store_pointer(&words.pointee.runner, lamina_this_thread())
         state.withLock { $0.isRunning = true }
-        while true {
+        let epoch = clinux_load_u32(&words.pointee.epoch)
+        while clinux_load_u32(&words.pointee.epoch) == epoch {
             var wait = state.withLock { settle(&$0, atMost: nil) }
             if wait == nil {
                 _ = runDue()
@@ -191,7 +192,8 @@ final class EngineLoop: @unchecked Sendable {
     private func dispatch(_ identity: UInt64, _ events: UInt32) {
         clinux_store_u64(&words.pointee.running, identity)
         if let watch = watches.watch(identity) { watch.pointee.function(watch, events) }
-        clinux_store_u64(&words.pointee.running, 0)
+        // In a child process another thread may serve by now.
+        _ = clinux_replace_u64(&words.pointee.running, identity, 0)
     }
 
     private func runDue() -> Int {

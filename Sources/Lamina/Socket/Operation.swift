@@ -73,6 +73,12 @@ final class Waiter: @unchecked Sendable {
     private var isDone: UInt32 = 0
 
     private static let free = Locked<[Waiter]>([])
+    /// One of the free ones, which is taken and given back without the lock; 0 for none.
+    nonisolated(unsafe) private static let spare: UnsafeMutablePointer<UInt64> = {
+        let place = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+        place.initialize(to: 0)
+        return place
+    }()
 
     private init() {
         request = .allocate(capacity: 1)
@@ -86,14 +92,26 @@ final class Waiter: @unchecked Sendable {
 
     /// The parent's waiters would be woken by either process.
     static func beginChild() {
+        _ = takeSpare()
         free.withLock { $0 = [] }
     }
 
     static func take() -> Waiter {
-        free.withLock { $0.popLast() } ?? Waiter()
+        takeSpare() ?? free.withLock { $0.popLast() } ?? Waiter()
+    }
+
+    private static func takeSpare() -> Waiter? {
+        let word = clinux_load_u64(spare)
+        guard let address = UnsafeRawPointer(bitPattern: UInt(word)), clinux_replace_u64(spare, word, 0) != 0 else {
+            return nil
+        }
+        return Unmanaged<Waiter>.fromOpaque(address).takeRetainedValue()
     }
 
     func give() {
+        let own = Unmanaged.passRetained(self)
+        guard clinux_replace_u64(Self.spare, 0, UInt64(UInt(bitPattern: own.toOpaque()))) == 0 else { return }
+        own.release()
         Self.free.withLock { $0.append(self) }
     }
 

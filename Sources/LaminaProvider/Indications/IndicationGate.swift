@@ -80,35 +80,33 @@ extension UnsafeMutablePointer<IndicationGate> {
     /// Whether one of these indications is wanted. Under the lock.
     public func wants(_ bits: UInt32) -> Bool { pointee.enabled & bits != 0 }
 
-    /// Whether one of these indications is wanted; without the lock.
-    func isOpen(for bits: UInt32) -> Bool {
-        pointee.group.lock()
-        defer { pointee.group.unlock() }
-        return wants(bits)
-    }
-
-    /// Begins an indication: the socket lives until `end`. False, and nothing has begun: nobody wants it any more.
-    public func begin(_ bits: UInt32) -> Bool {
+    /// Begins an indication: the socket lives until `end`. False, and nothing has begun: nobody wants it any more. `also`
+    /// runs under the lock where it begins.
+    public func begin(_ bits: UInt32, also: () -> Void = {}) -> Bool {
         let group = pointee.group
         group.lock()
         defer { group.unlock() }
         guard pointee.enabled & bits != 0, group.pinLocked() else { return false }
         field(\.running).pointee += 1
+        also()
         return true
     }
 
     /// Begins something that clearing waits for, of a socket that the caller has pinned. Under the lock.
     func beginLocked() { field(\.running).pointee += 1 }
 
-    /// Ends an indication, and completes what waits for the last one. Afterwards the socket may be gone.
-    public func end() {
+    /// Ends an indication, and completes what waits for the last one. Afterwards the socket may be gone. `also` runs
+    /// under the lock before that.
+    public func end(also: () -> Void = {}) {
         let group = pointee.group
-        let slot = pointee.slot
         group.lock()
+        also()
         field(\.running).pointee -= 1
-        // A cancel that came first completes the request itself.
+        guard pointee.running == 0, !field(\.drains).pointee.isEmpty else { return group.releaseLocked() }
+        let slot = pointee.slot
         var drains: [UnsafeMutablePointer<lamina_request>] = []
-        if pointee.running == 0 { swap(&drains, &field(\.drains).pointee) }
+        swap(&drains, &field(\.drains).pointee)
+        // A cancel that came first completes the request itself.
         drains.removeAll { lamina_request_claim($0) == 0 }
         group.unlock()
         for request in drains { _ = lamina_complete(slot, request, 0, 0) }

@@ -259,30 +259,34 @@ extension UnsafeMutablePointer<Indicator> {
         group.unlock()
     }
 
-    /// An indication counts as not taken while it runs, so that a client which enables it again meanwhile is heard.
-    private func setStopped(_ isStopped: Bool) {
-        group.lock()
-        pointee.isStopped = isStopped
-        group.unlock()
-    }
-
     /// Indicates what is there. On the engine's thread, while the caller keeps the socket.
     public func run() {
         let lane = pointee.lane
         guard lane.enterOrAsk() else { return }
-        indicateBacklog()
         var turn = 0
-        while turn < Self.turns, !lane.isContended, isWanted, indicate() { turn += 1 }
+        while turn < Self.turns {
+            let next = next()
+            if next.isBacklogDue { indicateBacklog() }
+            guard let task = next.task, !lane.isContended, indicate(task) else { break }
+            turn += 1
+        }
         lane.leaveAndLook()
+    }
+
+    /// What there is to look for.
+    private enum Task { case data, end }
+
+    private func next() -> (isBacklogDue: Bool, task: Task?) {
+        group.lock()
+        defer {
+            pointee.isBacklogDue = false
+            group.unlock()
+        }
+        return (pointee.isBacklogDue, wantsInput ? .data : wantsEnd ? .end : nil)
     }
 
     /// Tells a backlog that differs by more than a quarter from the one that was told last.
     private func indicateBacklog() {
-        group.lock()
-        let isDue = pointee.isBacklogDue
-        pointee.isBacklogDue = false
-        group.unlock()
-        guard isDue else { return }
         let (ideal, told) = (actions.pointee.backlog(owner), pointee.backlog)
         guard ideal > 0, abs(ideal - told) > told / 4, gate.begin(Self.sending) else { return }
         pointee.backlog = ideal
@@ -291,15 +295,9 @@ extension UnsafeMutablePointer<Indicator> {
         gate.end()
     }
 
-    private var isWanted: Bool {
-        group.lock()
-        defer { group.unlock() }
-        return wantsInput || wantsEnd
-    }
-
     /// One indication. True: there may be more.
-    private func indicate() -> Bool {
-        guard gate.isOpen(for: Self.data) else {
+    private func indicate(_ task: Task) -> Bool {
+        guard task == .data else {
             if let reason = actions.pointee.ending(owner) { indicateEnd(reason) }
             return false
         }
@@ -326,23 +324,18 @@ extension UnsafeMutablePointer<Indicator> {
     /// Indicates stream data. True: they were taken or retained.
     private func indicate(_ node: UnsafeMutablePointer<IndicatedNode>) -> Bool {
         let length = UInt64(node.pointee.data.buffer.length)
-        guard gate.begin(IndicationGate.bit(LAMINA_INDICATION_RECEIVE)) else {
+        // It counts as not taken while it runs, so that a client which enables it again meanwhile is heard.
+        guard gate.begin(IndicationGate.bit(LAMINA_INDICATION_RECEIVE), also: { pointee.isStopped = true }) else {
             setRest(node)
             return false
         }
-        setStopped(true)
         var event = lamina_receive_event(data: node.data, bytes_indicated: length, bytes_accepted: length)
         let status = lamina_indicate_receive(slot, &event)
         let taken = status == 0 ? Swift.min(event.bytes_accepted, length) : 0
         let isDone = status == LAMINA_PENDING || taken == length
-        if !isDone {
-            node.advance(by: Int(taken))
-            setRest(node)
-        } else {
-            setStopped(false)
-            if status == 0 { node.giveBack() }
-        }
-        gate.end()
+        if isDone, status == 0 { node.giveBack() }
+        if !isDone { node.advance(by: Int(taken)) }
+        gate.end { if isDone { pointee.isStopped = false } else { pointee.rest = node } }
         return isDone
     }
 
@@ -363,15 +356,16 @@ extension UnsafeMutablePointer<Indicator> {
         }
         guard let first else { return false }
         var status = -EAGAIN
-        let isWanted = gate.begin(IndicationGate.bit(LAMINA_INDICATION_RECEIVE_FROM))
+        let isWanted = gate.begin(
+            IndicationGate.bit(LAMINA_INDICATION_RECEIVE_FROM),
+            also: { pointee.isStopped = true }
+        )
         if isWanted {
-            setStopped(true)
             var event = lamina_receive_from_event(datagrams: first)
             status = lamina_indicate_receive_from(slot, &event)
         }
         if status != LAMINA_PENDING { IndicatedNode.giveBack(first) }
-        if status >= 0 { setStopped(false) }
-        if isWanted { gate.end() }
+        if isWanted { gate.end { if status >= 0 { pointee.isStopped = false } } }
         return status >= 0 && count == Self.batch
     }
 

@@ -1,42 +1,16 @@
 // A program that forks while its sockets are open, requests pend, and other threads are at work.
 #include <pthread.h>
-#include <semaphore.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 
-#include "check.h"
+#include "pairs.h"
 
-enum { CHILDREN = 40, PATIENCE = 10000 };
-
-// How many completions a process has seen, and one post for each of them.
-typedef struct tally {
-    uint32_t count;
-    sem_t each;
-} tally;
+enum { CHILDREN = 40 };
 
 // Seen by every process.
 static struct { tally in_parent, in_child; } *completions;
 static pid_t parent;
 static uint32_t is_over;
-
-typedef struct pair { lamina_socket listener, client, server; } pair;
-
-static pair connect_pair(lamina_chain *chain) {
-    pair made;
-    made.listener = open_listener(chain);
-    const lamina_address address = loopback(port_of(made.listener));
-    made.client = open_socket(chain, SOCK_STREAM, LAMINA_CONNECTION);
-    CHECK_STATUS(lamina_wait_connect(made.client, &address, lamina_deadline_after_ms(PATIENCE), &error), 0);
-    CHECK_STATUS(lamina_wait_accept(made.listener, &made.server, 0, lamina_deadline_after_ms(PATIENCE), &error), 0);
-    return made;
-}
-
-static void close_pair(pair open) {
-    CHECK_STATUS(lamina_wait_close(open.client, &error), 0);
-    CHECK_STATUS(lamina_wait_close(open.server, &error), 0);
-    CHECK_STATUS(lamina_wait_close(open.listener, &error), 0);
-}
 
 static void echo(pair open) {
     char bytes[4];
@@ -47,18 +21,9 @@ static void echo(pair open) {
 }
 
 static lamina_status completed(lamina_slot *slot, lamina_request *request, void *context) {
-    tally *own = getpid() == parent ? &completions->in_parent : &completions->in_child;
     (void)slot, (void)request, (void)context;
-    __atomic_add_fetch(&own->count, 1, __ATOMIC_SEQ_CST);
-    CHECK(sem_post(&own->each) == 0);
+    note(getpid() == parent ? &completions->in_parent : &completions->in_child);
     return 0;
-}
-
-static void await(tally *tally) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += PATIENCE / 1000;
-    CHECK(sem_timedwait(&tally->each, &until) == 0);
 }
 
 static void finish(pid_t child) {
