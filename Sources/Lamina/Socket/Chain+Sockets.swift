@@ -1,4 +1,4 @@
-public import CLamina
+import CLamina
 import Glibc
 
 extension Chain {
