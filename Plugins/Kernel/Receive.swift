@@ -139,7 +139,7 @@ extension Stream {
             return lane.leave(slot, request, state.endStatus(received), 0)
         }
         if request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0 { return lane.leave(slot, request, -EAGAIN, 0) }
-        state.pointee.misses &+= 1
+        state.field(\.misses).pointee &+= 1
         return lane.submit(make(slot, state, buffers, count, flags, request), slot, request, isInside: true)
     }
 
