@@ -36,11 +36,10 @@ struct CheckCommand: ParsableCommand {
     var setting: [String] = []
 
     @Option(
-        name: [.customLong("rule"), .customLong("only")],
         help: ArgumentHelp("Check this rule alone; may be repeated.", valueName: "name"),
         completion: .list(Rule.all.map(\.name))
     )
-    var only: [String] = []
+    var rule: [String] = []
 
     @Option(help: "Which provider, where the file holds several; else all.")
     var provider: String?
@@ -88,9 +87,9 @@ struct CheckCommand: ParsableCommand {
     }
 
     private func chosen() throws(LaminaError) -> [Rule] {
-        guard !only.isEmpty else { return Rule.all }
+        guard !rule.isEmpty else { return Rule.all }
         var rules: [Rule] = []
-        for name in only {
+        for name in rule {
             guard let rule = Rule.named(name) else {
                 throw LaminaError(
                     .notFound,

@@ -74,7 +74,7 @@ struct CheckCommandTests {
     @Test("What is no plug-in is named, with what to type instead, in one line and status 125")
     func wrong() throws {
         let library = try layer("Fixtures/layers/nothing")
-        let manifest = try command.directory.write(#"{"name": "mine", "kind": "layered"}"#, to: "mine.json")
+        let manifest = "\(PackageTree.root)/Plugins/Count/manifest.json"
         try command.directory.write("", to: "libs/libMine.so")
         let folder = "\(command.directory.path)/libs"
         for (arguments, parts) in [
@@ -82,7 +82,7 @@ struct CheckCommandTests {
             (["/nowhere/libMine.so"], ["/nowhere/libMine.so", "is missing"]),
             (["\(folder)/libMime.so"], ["is missing", "did you mean \"libMine.so\"?"]),
             ([folder], ["is a directory", "name a shared object in it: \(folder)/libMine.so"]),
-            ([manifest], ["is the manifest of mine", "check the plug-in's shared object"]),
+            ([manifest], ["is the manifest of count", "check its library, libLaminaCount.so"]),
             (["\(PackageTree.root)/README.md"], ["is not an ELF file"]),
             (["/bin/sh"], ["is a program"]),
             (["tracer"], ["is neither a file nor an installed provider"]),

@@ -66,7 +66,7 @@ struct UsageTests {
             (["run", "--layer", "./libMine.so", "true"], "./libMine.so: the library is missing; check the path"),
             (["trace", "--set", "entries=conect", "true"], "did you mean \"connect\"?"),
             (["check"], "no plug-in is named"), (["check", "./libMine.so"], "./libMine.so"),
-            (["check", "./libMine.so", "--only", "ordr"], "did you mean \"order\"?"),
+            (["check", "./libMine.so", "--rule", "ordr"], "did you mean \"order\"?"),
         ]
     )
     func runMistakes(arguments: [String], remedy: String) throws {
