@@ -52,7 +52,11 @@ enum Lanes {
         request.pointee.wait.events = UInt32(events)
         request.pointee.wait.slot = operation.pointee.slot
         if events == POLLIN {
-            request.pointee.wait.drive = { $0.state?.input.wake() }
+            request.pointee.wait.drive = { slot in
+                guard let state = slot.state else { return }
+                state.noteInput()
+                state.input.wake()
+            }
         } else {
             request.pointee.wait.drive = { $0.state?.output.wake() }
         }

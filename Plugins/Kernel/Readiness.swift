@@ -65,6 +65,11 @@ extension UnsafeMutablePointer<SocketState> {
             && (pointee.transport == 0 || pointee.transport == Int32(IPPROTO_TCP))
     }
 
+    /// Somebody has seen input, before the engine perhaps.
+    func noteInput() {
+        if clinux_load_u32(readiness) & Readiness.unwatched == 0 { _ = clinux_set_bits_u32(readiness, Readiness.input) }
+    }
+
     /// Edges of the input are told from now on.
     func beginReadiness() { _ = clinux_clear_bits_u32(readiness, Readiness.unwatched) }
 

@@ -135,6 +135,38 @@ struct EngineTests {
         try pair.close()
     }
 
+    @Test("A thread that waits gets its bytes while the engine's thread is busy with another socket")
+    func busyEngine() throws {
+        let engine = try Engine()
+        let kernel = (layer: try LayerSpecification(parsing: "kernel"), provider: try BaseProvider.kernel.provider())
+        let chain = try Chain([kernel], engine: engine)
+        let (busy, pair) = (try Pair(chain), try Pair(chain))
+        let (isInside, isOver) = (Latch(), Latch())
+        let client = EventClient()
+        client.insideReceive = {
+            isInside.open()
+            isOver.wait()
+        }
+        try client.attach(to: busy.server)
+        try busy.server.enable([LAMINA_INDICATION_RECEIVE])
+        // From this receive on the engine watches the connection.
+        let calls = PendingCalls()
+        #expect(calls.receive(pair.server, 8) == LAMINA_PENDING)
+        let runner = Helper {
+            while calls.endsNow.isEmpty || client.callCount == 0 { engine.run(timeout: 10_000_000) }
+        }
+        try pair.client.waiting.send([1])
+        #expect(calls.wait(for: 1).count == 1)
+        try busy.client.waiting.send([2])
+        isInside.wait()
+        try pair.client.waiting.send([3])
+        #expect(try pair.server.waiting.receive(upTo: 1, deadline: soon()) == [3])
+        isOver.open()
+        try runner.join()
+        try pair.close()
+        try busy.close()
+    }
+
     @Test("Sends that wait for room go on with it, and receives that wait with what then comes")
     func bothWays() throws {
         let pair = try Pair(try BaseProvider.kernel.chain())

@@ -67,10 +67,10 @@ enum WaitingOperation {
 
 /// A thread that waits: a request and a descriptor that wakes it. Kept for the next one.
 final class Waiter: @unchecked Sendable {
-    // One thread uses a waiter at a time; `isDone` is set by whoever completes, and read by atomic operations.
+    // One thread uses a waiter at a time; `isDone` is changed by whoever completes as well, by atomic operations.
     let request: Request
     private let wakeUp: Int32
-    private var isDone: UInt32 = 0
+    private let isDone: UnsafeMutablePointer<UInt32>
 
     private static let free = Locked<[Waiter]>([])
     /// One of the free ones, which is taken and given back without the lock; 0 for none.
@@ -82,11 +82,13 @@ final class Waiter: @unchecked Sendable {
 
     private init() {
         request = .allocate(capacity: 1)
+        isDone = .allocate(capacity: 1)
         wakeUp = clinux_eventfd()
     }
 
     deinit {
         request.deallocate()
+        isDone.deallocate()
         close(wakeUp)
     }
 
@@ -116,7 +118,7 @@ final class Waiter: @unchecked Sendable {
     }
 
     func begin() {
-        clinux_store_u32(&isDone, 0)
+        clinux_store_u32(isDone, 0)
     }
 
     static let completed: lamina_completion = { _, _, context in
@@ -124,7 +126,7 @@ final class Waiter: @unchecked Sendable {
         let waiter = Unmanaged<Waiter>.fromOpaque(context).takeUnretainedValue()
         // Once it is done, the waiter may serve another thread: nothing but the descriptor is touched afterwards.
         let wakeUp = waiter.wakeUp
-        if clinux_set_bits_u32(&waiter.isDone, 1) & 2 != 0 { clinux_eventfd_signal(wakeUp) }
+        if clinux_set_bits_u32(waiter.isDone, 1) & 2 != 0 { clinux_eventfd_signal(wakeUp) }
         return 0
     }
 
@@ -134,12 +136,12 @@ final class Waiter: @unchecked Sendable {
         let own = engine.isRunByProgram ? engine.descriptor : -1
         var isExpired = false
         // Bit 1: done; bit 2: the thread sleeps, and wants to be woken.
-        while clinux_set_bits_u32(&isDone, 2) & 1 == 0 {
+        while clinux_set_bits_u32(isDone, 2) & 1 == 0 {
             let wait = request.pointee.wait
             let events = Int16(truncatingIfNeeded: wait.events)
             let ready = clinux_wait_for(wait.descriptor, events, wakeUp, own, isExpired ? 0 : deadline)
             if ready & 2 != 0 { clinux_eventfd_drain(wakeUp) }
-            if clinux_clear_bits_u32(&isDone, 2) & 1 != 0 { break }
+            if clinux_clear_bits_u32(isDone, 2) & 1 != 0 { break }
             if ready & 1 != 0 {
                 if let drive = wait.drive, let slot = wait.slot, let handle, lamina_enter(handle) != 0 {
                     drive(slot)
