@@ -118,10 +118,28 @@ struct IndicationTests {
         try sender.join()
         #expect(client.callCount > calls)
         #expect(try client.bytes(count) == sent)
+        try client.release(through: pair.server)
         try pair.client.waiting.send(Array("last".utf8))
         _ = try client.bytes(count + 4)
         try pair.close()
         try client.release(through: nil)
+    }
+
+    @Test("An end that came while only data were wanted is told once that is wanted", arguments: BaseProvider.allCases)
+    func lateEnd(base: BaseProvider) throws {
+        let chain = try base.chain()
+        for _ in 0..<100 {
+            let pair = try Pair(chain)
+            let client = EventClient()
+            try client.attach(to: pair.server)
+            try pair.server.enable([LAMINA_INDICATION_RECEIVE])
+            try pair.client.waiting.send(Array("bye".utf8))
+            try pair.client.waiting.disconnect()
+            #expect(try client.bytes(3) == Array("bye".utf8))
+            try pair.server.enable([LAMINA_INDICATION_DISCONNECT])
+            #expect(try client.end().flags == 0)
+            try pair.close()
+        }
     }
 
     @Test("A reset is indicated as an abortive end", arguments: BaseProvider.allCases, [true, false])

@@ -61,6 +61,8 @@ public struct Indicator {
     fileprivate var isStopped = false
     /// The stream's end has been told, or isn't the peer's. Guarded by the lock.
     fileprivate var isOver = false
+    /// What the stream ended with, where that was found while nobody wanted to be told. Guarded by the lock.
+    fileprivate var untold: Int32?
     /// `run`, on the engine. Guarded by the lock.
     fileprivate var engineRun = EngineRun()
     /// The ideal backlog may have changed. Guarded by the lock.
@@ -182,7 +184,8 @@ extension UnsafeMutablePointer<Indicator> {
 
     /// What wasn't taken needs no word from the transport.
     private func scheduleNext() -> Int32 {
-        pointee.rest != nil && wantsInput ? post() : actions.pointee.schedule(owner)
+        let isKept = pointee.rest != nil && wantsInput || pointee.untold != nil && gate.wants(Self.end)
+        return isKept ? post() : actions.pointee.schedule(owner)
     }
 
     /// Lets the engine call `run`. Under the lock. A negative errno if it can't.
@@ -208,6 +211,7 @@ extension UnsafeMutablePointer<Indicator> {
     public func stopEnding() {
         group.lock()
         pointee.isOver = true
+        pointee.untold = nil
         group.unlock()
     }
 
@@ -274,7 +278,7 @@ extension UnsafeMutablePointer<Indicator> {
     }
 
     /// What there is to look for.
-    private enum Task { case data, end }
+    private enum Task { case data, end, told(Int32) }
 
     private func next() -> (isBacklogDue: Bool, task: Task?) {
         group.lock()
@@ -282,6 +286,7 @@ extension UnsafeMutablePointer<Indicator> {
             pointee.isBacklogDue = false
             group.unlock()
         }
+        if let reason = pointee.untold, gate.wants(Self.end) { return (pointee.isBacklogDue, .told(reason)) }
         return (pointee.isBacklogDue, wantsInput ? .data : wantsEnd ? .end : nil)
     }
 
@@ -297,8 +302,13 @@ extension UnsafeMutablePointer<Indicator> {
 
     /// One indication. True: there may be more.
     private func indicate(_ task: Task) -> Bool {
-        guard task == .data else {
+        switch task {
+        case .data: break
+        case .end:
             if let reason = actions.pointee.ending(owner) { indicateEnd(reason) }
+            return false
+        case .told(let reason):
+            indicateEnd(reason)
             return false
         }
         if let rest = pointee.rest {
@@ -372,11 +382,12 @@ extension UnsafeMutablePointer<Indicator> {
     private func indicateEnd(_ reason: Int32) {
         let isWanted = gate.begin(Self.end)
         group.lock()
-        let isFirst = !pointee.isOver
+        let isTold = pointee.isOver && pointee.untold == nil
         pointee.isOver = true
+        pointee.untold = isWanted || isTold ? nil : reason
         group.unlock()
         guard isWanted else { return }
-        if isFirst {
+        if !isTold {
             var event = lamina_disconnect_event(
                 flags: reason < 0 ? UInt32(LAMINA_DISCONNECT_ABORTIVE) : 0,
                 reason: reason

@@ -77,6 +77,7 @@ enum Events {
 
     /// Enables events where that is possible; a base that doesn't know one offers the others.
     static func enableAtOnce(_ handle: lamina_socket, _ events: UInt32) {
+        guard change(handle, set: bits(events), clear: 0) == -EOPNOTSUPP else { return }
         for (event, indication) in indications where events & UInt32(event) != 0 {
             _ = change(handle, set: 1 << UInt32(indication), clear: 0)
         }
