@@ -10,6 +10,7 @@ public enum BaseProtocols {
     /// Puts the protocols into a provider's descriptor.
     public static func declare(in provider: UnsafeMutablePointer<lamina_provider>) {
         provider.pointee.protocol_count = 6
+        provider.pointee.protocol_size = UInt32(MemoryLayout<lamina_protocol>.stride)
         provider.pointee.protocols = Immortal.values(6) { entries in
             describe(AF_INET, entries, entries + 1)
             describe(AF_INET6, entries + 2, entries + 3)
@@ -27,10 +28,12 @@ public enum BaseProtocols {
         stream.pointee.type = Int32(SOCK_STREAM.rawValue)
         stream.pointee.protocol = isUnix ? 0 : Int32(IPPROTO_TCP)
         stream.pointee.service_flags = streamFlags
+        stream.pointee.provider_flags = UInt32(LAMINA_PROTOCOL_MATCHES_ZERO)
         datagram.pointee.family = family
         datagram.pointee.type = Int32(SOCK_DGRAM.rawValue)
         datagram.pointee.protocol = isUnix ? 0 : Int32(IPPROTO_UDP)
         datagram.pointee.service_flags = datagramFlags
+        datagram.pointee.provider_flags = UInt32(LAMINA_PROTOCOL_MATCHES_ZERO)
         datagram.pointee.message_size = isUnix ? 1 : 65507
     }
 }

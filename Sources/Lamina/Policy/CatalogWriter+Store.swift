@@ -1,0 +1,35 @@
+import Glibc
+
+extension CatalogWriter {
+    /// Whether this directory has a file.
+    func holds(_ file: String) -> Bool { access("\(directory.path)/\(file)", F_OK) == 0 }
+
+    /// Writes one file of JSON, unless it says that already.
+    func store(_ json: JSON, at file: String, _ action: String, _ subject: String) throws(LaminaError) {
+        let text = json.text(pretty: true)
+        if let bytes = try? File.read("\(directory.path)/\(file)", limit: CatalogReader.sizeLimit).bytes,
+            bytes == Array(text.utf8)
+        {
+            return
+        }
+        try change(action, subject, files: [file: text])
+    }
+
+    /// An error about what lies in another directory than this one.
+    func elsewhere(
+        _ subject: String,
+        _ file: String,
+        _ origin: CatalogDirectory.Origin,
+        _ command: String,
+        _ name: String
+    ) -> LaminaError {
+        let remedy =
+            switch origin {
+            case .system: "\(command) --system \(name)"
+            case .user: "\(command) --user \(name)"
+            case .package: "it came with a package; one of the same name in /etc or your own catalog replaces it"
+            case .given: "\(command) --directory \(File.folder(of: File.folder(of: file))) \(name)"
+            }
+        return LaminaError(.notFound, subject, "is not in \(directory.path), but in \(file)", remedy: remedy)
+    }
+}
