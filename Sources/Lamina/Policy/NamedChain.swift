@@ -123,7 +123,8 @@ extension CatalogWriter {
         helper: [String]? = nil
     ) throws(LaminaError) -> [String] {
         let order = try chain.definition.check(in: catalog, helper: helper)
-        try store(chain.json, at: "\(NamedChain.folder)/\(chain.name).json", "chain add", "chain \(chain.name)")
+        let file = "\(NamedChain.folder)/\(chain.name).json"
+        try change("chain add", "chain \(chain.name)", files: [file: chain.json.text(pretty: true)])
         return order.warnings
     }
 

@@ -159,7 +159,8 @@ extension CatalogWriter {
             case .chain(let name): try catalog.chain(named: name).definition.check(in: catalog, helper: helper).warnings
             case .layers(let definition): try definition.check(in: catalog, helper: helper).warnings
             }
-        try store(policy.json, at: file(of: policy.subject), "policy set", "policy \(policy.subject)")
+        let text = policy.json.text(pretty: true)
+        try change("policy set", "policy \(policy.subject)", files: [file(of: policy.subject): text])
         return warnings
     }
 

@@ -28,8 +28,8 @@ public struct SystemdUnit: Sendable, Equatable {
         self.name = name
         var files: [String] = []
         let names = [name, Self.template(of: name)].compactMap { $0 }
-        let fragment = names.lazy.flatMap { name in Self.folders.map { "\(root)\($0)/\(name)" } }
-            .first { file in access(file, F_OK) == 0 }
+        let candidates: [String] = names.flatMap { name in Self.folders.map { "\(root)\($0)/\(name)" } }
+        let fragment = candidates.first { access($0, F_OK) == 0 }
         isMasked = fragment.flatMap(File.resolved) == "/dev/null"
         if let fragment, !isMasked { files = [fragment] + Self.dropIns(of: names, root: root) }
         self.files = files

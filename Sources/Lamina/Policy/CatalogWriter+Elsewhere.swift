@@ -4,17 +4,6 @@ extension CatalogWriter {
     /// Whether this directory has a file.
     func holds(_ file: String) -> Bool { access("\(directory.path)/\(file)", F_OK) == 0 }
 
-    /// Writes one file of JSON, unless it says that already.
-    func store(_ json: JSON, at file: String, _ action: String, _ subject: String) throws(LaminaError) {
-        let text = json.text(pretty: true)
-        if let bytes = try? File.read("\(directory.path)/\(file)", limit: CatalogReader.sizeLimit).bytes,
-            bytes == Array(text.utf8)
-        {
-            return
-        }
-        try change(action, subject, files: [file: text])
-    }
-
     /// An error about what lies in another directory than this one.
     func elsewhere(
         _ subject: String,
