@@ -15,11 +15,15 @@ struct LaminaCommand: ParsableCommand {
               lamina run --layer count -- wget http://host/
               lamina run --layer ./libMine.so:key=value -- PROGRAM
               lamina install ./libMine.so         make it available by name
+              lamina chain add web trace count    name a chain
+              lamina policy set path:/usr/bin/curl --chain web
+              lamina explain curl                 which layers it gets, and why
               lamina check ./libMine.so           whether it keeps the contract
             """,
         version: Version.text,
         subcommands: [
-            ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, DemoCommand.self,
+            ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, ExplainCommand.self, DemoCommand.self,
+            ChainCommand.self, PolicyCommand.self,
             InstallCommand.self, RemoveCommand.self, ManifestCommand.self, CheckCommand.self, WskCommand.self,
         ]
     )

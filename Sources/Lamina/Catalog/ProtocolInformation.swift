@@ -38,6 +38,29 @@ public struct ProtocolInformation: Sendable, Equatable {
     public var addressSizes: ClosedRange<Int>? { `protocol`?.addressSizes }
 }
 
+extension ProtocolInformation {
+    /// The entry with everything in it.
+    public var json: JSON {
+        var object = JSON.Object()
+        object["name"] = .string(name)
+        for (key, text) in [("uuid", uuid), ("version", version), ("summary", summary)] where !text.isEmpty {
+            object[key] = .string(text)
+        }
+        object["kind"] = .string(kind.rawValue)
+        object["chain"] = .array(chain.map { .string($0) })
+        for (key, value) in self.protocol?.json.objectValue?.members ?? [] { object[key] = value }
+        object["flags"] = .array(flags.texts.map { .string($0) })
+        if let sizes = addressSizes {
+            object["address-size"] = [
+                "min": .integer(Int64(sizes.lowerBound)), "max": .integer(Int64(sizes.upperBound)),
+            ]
+        }
+        object["origin"] = .string(origin.rawValue)
+        if let reason { object["reason"] = .string(reason) }
+        return .object(object)
+    }
+}
+
 extension Catalog {
     /// What sockets can be opened on: each protocol of the bases and named chains that can be used, without hidden ones, in
     /// catalog order (WSAEnumProtocols). Only those of these protocol numbers where any are given. Blocks for files.

@@ -1,6 +1,16 @@
 import Glibc
 
 extension CatalogWriter {
+    /// The catalog of everybody who reads this directory: what is written here is checked against it. For a directory of the
+    /// package or the system this leaves out what only some users have. Blocks for files.
+    public func readersCatalog() -> Catalog {
+        let isShared = directory.origin == .package || directory.origin == .system
+        var directories = CatalogDirectory.standard()
+        if isShared { directories.removeAll { $0.origin == .user || $0.origin == .given } }
+        if !directories.contains(where: { $0.path == directory.path }) { directories.append(directory) }
+        return Catalog(directories: directories)
+    }
+
     /// Whether this directory has a file.
     func holds(_ file: String) -> Bool { access("\(directory.path)/\(file)", F_OK) == 0 }
 

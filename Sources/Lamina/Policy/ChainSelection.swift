@@ -51,7 +51,7 @@ public struct ChainSelection: Sendable {
 
     /// The place that decided.
     public let source: Source
-    /// Every place that was looked at, in the order of precedence.
+    /// The places that were looked at, in the order of precedence.
     public let candidates: [Candidate]
     /// Policy files that can't be read and don't say whom they are for.
     public let problems: [LaminaError]
@@ -61,12 +61,14 @@ public struct ChainSelection: Sendable {
     private let outcome: Result<Layers, LaminaError>
 
     /// Decides for a program. Reads the chain or the policies of the catalog's directories, which blocks; loads nothing.
+    /// Places behind the one that decides are looked at where everything is wanted, for an explanation.
     public init(
         _ request: Request = Request(),
         for program: @autoclosure () -> ProgramIdentity = .ofThisProcess(),
-        in catalog: Catalog
+        in catalog: Catalog,
+        lookingEverywhere: Bool = false
     ) {
-        var search = Search(request, catalog)
+        var search = Search(request, catalog, lookingEverywhere)
         search.run(program)
         source = search.source
         candidates = search.candidates
@@ -101,30 +103,37 @@ private struct Search {
     private(set) var problems: [LaminaError] = []
     private(set) var order = ChainDefinition.Order.given
     private(set) var outcome: Result<ChainSelection.Layers, LaminaError> = .success(([], nil))
+    private let looksEverywhere: Bool
     private var isDecided = false
 
-    init(_ request: ChainSelection.Request, _ catalog: Catalog) {
+    init(_ request: ChainSelection.Request, _ catalog: Catalog, _ looksEverywhere: Bool) {
         self.request = request
         self.catalog = catalog
+        self.looksEverywhere = looksEverywhere
     }
 
     mutating func run(_ program: () -> ProgramIdentity) {
         if decides(.layers, absent: request.layers.isEmpty ? "none was given" : nil, "layers were given") {
             outcome = .success((request.layers, nil))
         }
+        if isDone { return }
         if let name = request.chain {
             let chain = Result { () throws(LaminaError) in try catalog.chain(named: name) }
             if decides(.chain(name), file: (try? chain.get())?.file, "the chain was named") {
                 take(chain.map(\.definition))
             }
         }
+        if isDone { return }
         let words = request.environment ?? ""
         if decides(.environment, absent: words.isEmpty ? "is not set" : nil, "names layers") {
             outcome = Result { () throws(LaminaError) in (try Self.layers(words), nil) }
         }
+        if isDone { return }
         lookAtPolicies(program)
-        _ = decides(.bare, "nothing else says anything")
+        if !isDone { _ = decides(.bare, "nothing else says anything") }
     }
+
+    private var isDone: Bool { isDecided && !looksEverywhere }
 
     private mutating func lookAtPolicies(_ program: () -> ProgramIdentity) {
         let policies = catalog.policies()
@@ -137,6 +146,7 @@ private struct Search {
                 continue
             }
             take(item.policy.flatMap(definition))
+            if isDone { return }
         }
     }
 

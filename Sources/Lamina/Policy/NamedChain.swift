@@ -57,6 +57,15 @@ public struct NamedChain: Sendable, Equatable {
         return .object(object)
     }
 
+    /// The chain as lists show it: what its file holds, the file, and its identity.
+    public var entry: JSON {
+        var object = json.objectValue ?? JSON.Object()
+        object["uuid"] = .string(uuid)
+        object["origin"] = .string(origin.rawValue)
+        object["file"] = .string(file)
+        return .object(object)
+    }
+
     /// Its identity: made from the name, so that it is the same on every machine (a UUID of version 8).
     public var uuid: String {
         var digits = Array(SHA256.hexadecimal(of: Array("lamina chain \(name)".utf8)).prefix(32))

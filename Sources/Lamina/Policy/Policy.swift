@@ -55,6 +55,14 @@ public struct Policy: Sendable, Equatable {
         }
     }
 
+    /// The policy as lists show it: what its file holds, and the file.
+    public var entry: JSON {
+        var object = json.objectValue ?? JSON.Object()
+        object["origin"] = .string(origin.rawValue)
+        object["file"] = .string(file)
+        return .object(object)
+    }
+
     /// The policy as its file holds it.
     public var json: JSON {
         var object = JSON.Object()

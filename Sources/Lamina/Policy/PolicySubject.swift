@@ -145,7 +145,7 @@ extension PolicySubject {
             if own == unit || isPattern && own.hasPrefix(unit.prefix { $0 != "@" } + "@") { return nil }
             return "the program runs in \(own)"
         case .user(let user):
-            guard Self.number(of: user) == program.user else { return "the program runs as user \(program.user)" }
+            guard ProgramIdentity.number(ofUser: user) == program.user else { return "the program runs as user \(program.user)" }
             return program.isSystemService ? "a system service is named by unit or path alone" : nil
         }
     }
@@ -156,18 +156,6 @@ extension PolicySubject {
         }
         if paths.contains(where: { PathPattern.matches(subject, $0) }) { return true }
         return PathPattern.expanded(subject).contains { File.resolved($0).map(paths.contains) == true }
-    }
-
-    /// A user's number; nil where there is no such user.
-    private static func number(of user: String) -> UInt32? {
-        if let number = UInt32(user) { return number }
-        var entry = passwd()
-        var found: UnsafeMutablePointer<passwd>?
-        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 14) { room in
-            guard let base = room.baseAddress, getpwnam_r(user, &entry, base, room.count, &found) == 0, found != nil
-            else { return nil }
-            return entry.pw_uid
-        }
     }
 }
 

@@ -52,6 +52,33 @@ public struct ProgramIdentity: Sendable, Equatable {
         )
     }
 
+    /// Asks what if another user ran it, by name or number. Throws where there is no such user; blocks for the user database.
+    public mutating func set(user: String) throws(LaminaError) {
+        guard let number = Self.number(ofUser: user) else {
+            throw LaminaError(.notFound, "user \"\(user)\"", "is unknown", remedy: "name one of this machine, or a number")
+        }
+        self.user = number
+    }
+
+    /// Asks what if the system manager ran it in this unit. Throws where that is no unit's name.
+    public mutating func set(unit: String) throws(LaminaError) {
+        let subject = try PolicySubject(parsing: "unit:\(unit)")
+        self.unit = subject.value
+        isSystemService = subject.value.hasSuffix(".service")
+    }
+
+    /// A user's number; nil where there is no such user.
+    static func number(ofUser user: String) -> UInt32? {
+        if let number = UInt32(user) { return number }
+        var entry = passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 14) { room in
+            guard let base = room.baseAddress, getpwnam_r(user, &entry, base, room.count, &found) == 0, found != nil
+            else { return nil }
+            return entry.pw_uid
+        }
+    }
+
     /// The path of an executable as the kernel tells it, without what it adds once the file was replaced or removed.
     static func withoutMark(_ path: String) -> String {
         let mark = " (deleted)"
