@@ -87,14 +87,14 @@ public struct ProgramIdentity: Sendable, Equatable {
 }
 
 /// Where a process stands among systemd's control groups.
-struct ControlGroup: Equatable {
+public struct ControlGroup: Sendable, Equatable {
     /// The unit that holds it.
-    let unit: String
+    public let unit: String
     /// Whether the unit is one of the system manager's services, rather than a part of somebody's session.
-    let isSystemService: Bool
+    public let isSystemService: Bool
 
-    /// Reads `/proc/PID/cgroup`; nil where that says nothing of a unit.
-    static func ofProcess(_ process: Int32) -> ControlGroup? {
+    /// Reads `/proc/PID/cgroup`; nil where that says nothing of a unit. Blocks for the file.
+    public static func ofProcess(_ process: Int32) -> ControlGroup? {
         guard let file = try? File.Descriptor(opening: "/proc/\(process)/cgroup", O_RDONLY),
             let bytes = try? file.read(1 << 14, at: 0, of: "cgroup")
         else { return nil }
@@ -102,7 +102,7 @@ struct ControlGroup: Equatable {
     }
 
     /// Reads the lines of such a file: the unified hierarchy's, else the one that systemd named after itself.
-    init?(reading text: String) {
+    public init?(reading text: String) {
         let lines = text.split(separator: "\n")
         let line = lines.first { $0.hasPrefix("0::") } ?? lines.first { $0.contains(":name=systemd:") }
         guard let line, let slash = line.firstIndex(of: "/") else { return nil }
