@@ -18,13 +18,16 @@ struct LaminaCommand: ParsableCommand {
               lamina chain add web trace count    name a chain
               lamina policy set path:/usr/bin/curl --chain web
               lamina explain curl                 which layers it gets, and why
+              lamina undo                         take the last change back
+              lamina doctor                       what is wrong, and what mends it
               lamina check ./libMine.so           whether it keeps the contract
             """,
         version: Version.text,
         subcommands: [
             ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, ExplainCommand.self, DemoCommand.self,
-            ChainCommand.self, PolicyCommand.self,
-            InstallCommand.self, RemoveCommand.self, ManifestCommand.self, CheckCommand.self, WskCommand.self,
+            ChainCommand.self, PolicyCommand.self, InstallCommand.self, RemoveCommand.self, EnableCommand.self,
+            DisableCommand.self, LogCommand.self, UndoCommand.self, ClearCommand.self, DoctorCommand.self,
+            ManifestCommand.self, CheckCommand.self, WskCommand.self,
         ]
     )
 

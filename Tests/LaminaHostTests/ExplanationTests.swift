@@ -68,12 +68,12 @@ struct ExplanationTests {
 
     @Test("A run without layers gets what the policy for its program says")
     func chosen() throws {
-        let catalog = directory.catalog()
         let policy = Policy(
             try PolicySubject(parsing: "path:\(HostFixtures.client)"),
             .layers(ChainDefinition(layers: ["count=mine"], base: "kernel:nodelay=no"))
         )
-        try directory.writer().write(policy, in: catalog)
+        try directory.writer().write(policy, in: directory.catalog())
+        let catalog = directory.catalog()
         var request = ChainSelection.Request()
         request.environment = nil
         let run = try Run(program: HostFixtures.client, choosing: request, catalog: catalog)

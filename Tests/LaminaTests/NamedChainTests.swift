@@ -138,12 +138,13 @@ struct NamedChainTests {
     func used() throws {
         _ = try add("web", "watch")
         let subject = try PolicySubject(parsing: "name:build")
-        let catalog = directory.catalog()
-        try directory.writer().write(Policy(subject, .chain("web")), in: catalog)
-        let error = #expect(throws: LaminaError.self) { try directory.writer().remove(chain: "web", in: catalog) }
+        try directory.writer().write(Policy(subject, .chain("web")), in: directory.catalog())
+        let error = #expect(throws: LaminaError.self) {
+            try directory.writer().remove(chain: "web", in: directory.catalog())
+        }
         #expect(error?.description.contains("is what the policy for name:build names") == true)
-        try directory.writer().remove(policy: subject, in: catalog)
-        try directory.writer().remove(chain: "web", in: catalog)
+        try directory.writer().remove(policy: subject, in: directory.catalog())
+        try directory.writer().remove(chain: "web", in: directory.catalog())
     }
 
     @Test("A chain's identity is made from its name, and is a UUID")
@@ -157,9 +158,9 @@ struct NamedChainTests {
     @Test("A named chain is opened with its layers, its settings and its base")
     func opens() throws {
         try directory.plugins("Kernel", "Memory", "Count", in: "real")
-        let catalog = directory.catalog("real")
         let definition = ChainDefinition(layers: ["count=outer", "count=inner:each=no"], base: "memory:buffer=1k")
-        try directory.writer("real").write(try NamedChain("pair", definition), in: catalog)
+        try directory.writer("real").write(try NamedChain("pair", definition), in: directory.catalog("real"))
+        let catalog = directory.catalog("real")
         let chain = try Chain(named: "pair", catalog: catalog)
         #expect(chain.labels == ["outer", "inner", "memory"])
         #expect(throws: LaminaError.self) { try Chain(named: "par", catalog: catalog) }

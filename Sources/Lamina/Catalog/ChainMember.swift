@@ -21,6 +21,16 @@ public struct ChainMember: Sendable, Equatable {
     }
 }
 
+extension Catalog {
+    /// What an order goes by for a layer that is loaded: what the catalog's manifests say, which may override what the
+    /// library says of itself.
+    package func member(for layer: LayerSpecification, loaded provider: Provider) -> ChainMember {
+        let entry = layer.isPath ? nil : unverified([layer.name])[0]
+        let label = layer.hasOwnLabel || !layer.isPath ? layer.label : provider.name
+        return ChainMember(entry?.manifest ?? provider.manifest, label: label, files: entry?.files ?? [])
+    }
+}
+
 /// Which of the files that a manifest was merged from a key comes from.
 enum ManifestSource {
     /// The last of the files that has the key; the first one where none does. Reads them unless there is one alone.

@@ -71,10 +71,18 @@ extension ChainDefinition {
         let base = try base.map { text throws(LaminaError) in try LayerSpecification(parsing: text) }
         guard order == .derived else { return (layers, base) }
         var members: [ChainMember] = []
-        for layer in layers { members.append(try Self.member(of: layer, in: catalog, helper: nil)) }
+        var absent: [LayerSpecification] = []
+        for layer in layers {
+            do throws(LaminaError) {
+                members.append(try Self.member(of: layer, in: catalog, helper: nil))
+            } catch {
+                guard layer.required == false else { throw error }
+                absent.append(layer)
+            }
+        }
         let order = try ChainOrder(deriving: members)
         let byLabel = Dictionary(layers.map { ($0.label, $0) }) { first, _ in first }
-        return (order.placements.compactMap { byLabel[$0.member.label] }, base)
+        return (order.placements.compactMap { byLabel[$0.member.label] } + absent, base)
     }
 
     /// Checks everything that can be checked before these layers are used: that each is there and is a layer, its settings,

@@ -25,7 +25,7 @@ extension ChainExplanation {
         var lines = ["  \(place). \(name)" + (level.manifest.map { ": \($0.inWords)" } ?? "")]
         lines += level.reasons.map { "     why here: \($0)" }
         lines += level.conditions.map { "     linked only \($0)" }
-        if let problem = level.problem { lines.append("     can't be used: \(problem)") }
+        if let problem = level.problem { lines.append("     \(level.isOptional ? "left out (required=no)" : "can't be used"): \(problem)") }
         // Facts that one file says stand in one line.
         var files: [String] = []
         for fact in level.facts where !files.contains(fact.file ?? "") { files.append(fact.file ?? "") }

@@ -29,6 +29,8 @@ public struct ChainExplanation: Sendable {
         public let conditions: [String]
         /// Why it can't be used; nil where it can.
         public let problem: LaminaError?
+        /// Whether the chain goes without it where it can't be used (`required=no`).
+        public let isOptional: Bool
     }
 
     /// What one kind of socket gets.
@@ -119,7 +121,7 @@ private struct ExplanationMaker {
     }
 
     mutating func run() {
-        defer { listAbsent() }
+        defer { finish() }
         let chosen: ChainSelection.Layers
         do throws(LaminaError) { chosen = try selection.layers() } catch {
             problem = error
@@ -150,10 +152,11 @@ private struct ExplanationMaker {
                 facts: known.map(Self.facts) ?? [],
                 reasons: [],
                 conditions: layer.conditions.when.map { "when=\($0)" } + layer.conditions.except.map { "except=\($0)" },
-                problem: failure
+                problem: failure,
+                isOptional: layer.required == false
             )
         )
-        if problem == nil { problem = failure }
+        if problem == nil, layer.required != false { problem = failure }
         return known
     }
 
@@ -201,7 +204,8 @@ private struct ExplanationMaker {
                 facts: level.facts,
                 reasons: derived[level.label] ?? [given],
                 conditions: level.conditions,
-                problem: level.problem
+                problem: level.problem,
+                isOptional: level.isOptional
             )
         }
     }
@@ -215,8 +219,8 @@ private struct ExplanationMaker {
         var left: [(label: String, reason: String)] = []
         var effect = Effect.none
         for level in levels.dropLast() {
-            guard let manifest = level.manifest else {
-                left.append((level.label, "nothing is known of it"))
+            guard let manifest = level.manifest, level.problem == nil else {
+                left.append((level.label, level.isOptional ? "it is left out (required=no)" : "it can't be used"))
                 continue
             }
             guard !manifest.categories.isDisjoint(with: kind.categories) else {
@@ -249,8 +253,11 @@ private struct ExplanationMaker {
         )
     }
 
-    /// The installed layers that are not in the chain.
-    private mutating func listAbsent() {
+    /// Adds the installed layers that are not in the chain, and what this process's environment says of all layers.
+    private mutating func finish() {
+        if Environment.isDisabled {
+            warnings.append("\(Environment.disableVariable)=1: a process with this environment uses no layers at all")
+        }
         let present = Set(levels.map(\.name))
         for entry in catalog.entries where entry.manifest?.kind != .base && !present.contains(entry.name) {
             let rival = levels.compactMap(\.manifest).first { manifest in

@@ -28,7 +28,7 @@ public struct NamedChain: Sendable, Equatable {
         origin = .given
     }
 
-    private init(_ reader: ManifestReader, _ item: StoredFiles.Item) throws(LaminaError) {
+    private init(_ reader: ManifestReader, _ item: StoredFile) throws(LaminaError) {
         try reader.refuseUnknown(["format", "name", "summary"] + ChainDefinition.keys)
         name = try reader.name("name") ?? item.stem
         guard name == item.stem else {
@@ -39,7 +39,7 @@ public struct NamedChain: Sendable, Equatable {
         origin = item.origin
     }
 
-    fileprivate static func read(_ item: StoredFiles.Item) -> Result<NamedChain, LaminaError> {
+    fileprivate static func read(_ item: StoredFile) -> Result<NamedChain, LaminaError> {
         do throws(LaminaError) { return .success(try NamedChain(try item.reader.get(), item)) } catch {
             return .failure(error)
         }
@@ -92,11 +92,8 @@ extension Catalog {
     /// The chain of this name, of several the one in the last directory. Throws `notFound` with the nearest name, or what
     /// is wrong with its file. Blocks for the file.
     public func chain(named name: String) throws(LaminaError) -> NamedChain {
-        var files = StoredFiles()
-        if LayerGrammar.isName(name), let item = files.last(named: name, in: NamedChain.folder, of: directories) {
-            return try NamedChain.read(item).get()
-        }
-        let names = files.all(in: NamedChain.folder, of: directories).map(\.stem)
+        if let item = storedFile(named: name, in: NamedChain.folder) { return try NamedChain.read(item).get() }
+        let names = names(in: NamedChain.folder)
         throw LaminaError(
             .notFound,
             "chain \"\(name)\"",
@@ -112,12 +109,7 @@ extension Catalog {
     /// Every named chain by name, of several of one name the last; what can't be read is an error that names the file.
     /// Blocks for files.
     public func namedChains() -> [Result<NamedChain, LaminaError>] {
-        var files = StoredFiles()
-        var last: [String: StoredFiles.Item] = [:]
-        for item in files.all(in: NamedChain.folder, of: directories) {
-            last[item.stem.isEmpty ? item.file : item.stem] = item
-        }
-        return last.sorted { $0.key < $1.key }.map { NamedChain.read($0.value) }
+        names(in: NamedChain.folder).compactMap { storedFile(named: $0, in: NamedChain.folder) }.map(NamedChain.read)
     }
 }
 
@@ -145,9 +137,8 @@ extension CatalogWriter {
             let found = try catalog.chain(named: name)
             throw elsewhere("chain \"\(name)\"", found.file, found.origin, "lamina chain remove", name)
         }
-        let others = catalog.directories.filter { $0.path != directory.path }
-        var files = StoredFiles()
-        let isLeft = files.last(named: name, in: NamedChain.folder, of: others) != nil
+        let others = Catalog(directories: catalog.directories.filter { $0.path != directory.path })
+        let isLeft = others.storedFile(named: name, in: NamedChain.folder) != nil
         if !isLeft, let user = catalog.policies().sound.first(where: { $0.chain == name }) {
             throw LaminaError(
                 .refused,

@@ -29,7 +29,7 @@ public struct Policy: Sendable, Equatable {
         origin = .given
     }
 
-    fileprivate init(_ subject: PolicySubject, _ reader: ManifestReader, _ item: StoredFiles.Item) throws(LaminaError) {
+    fileprivate init(_ subject: PolicySubject, _ reader: ManifestReader, _ item: StoredFile) throws(LaminaError) {
         self.subject = subject
         file = item.file
         origin = item.origin
@@ -96,11 +96,10 @@ public struct PolicySet: Sendable {
     /// Those that can be used.
     public var sound: [Policy] { items.compactMap { try? $0.policy.get() } }
 
-    fileprivate init(_ directories: [CatalogDirectory]) {
-        var files = StoredFiles()
+    fileprivate init(_ catalog: Catalog) {
         var last: [PolicySubject: Item] = [:]
         var problems: [LaminaError] = []
-        for item in files.all(in: Policy.folder, of: directories) {
+        for item in catalog.storedFiles(in: Policy.folder) {
             do throws(LaminaError) {
                 let reader = try item.reader.get()
                 let subject = try Self.subject(reader)
@@ -123,7 +122,7 @@ public struct PolicySet: Sendable {
     private static func read(
         _ subject: PolicySubject,
         _ reader: ManifestReader,
-        _ item: StoredFiles.Item
+        _ item: StoredFile
     ) -> Result<Policy, LaminaError> {
         do throws(LaminaError) { return .success(try Policy(subject, reader, item)) } catch { return .failure(error) }
     }
@@ -131,7 +130,7 @@ public struct PolicySet: Sendable {
 
 extension Catalog {
     /// The policies of this catalog's directories. Blocks for files.
-    public func policies() -> PolicySet { PolicySet(directories) }
+    public func policies() -> PolicySet { PolicySet(self) }
 
     /// The policy for exactly this subject. Throws `notFound` with the nearest subject, or what is wrong with its file.
     public func policy(for subject: PolicySubject) throws(LaminaError) -> Policy {
@@ -184,7 +183,7 @@ extension CatalogWriter {
 
     /// The file here that is for this subject already, whatever its name, or the one that would be.
     private func file(of subject: PolicySubject) -> String {
-        let own = PolicySet([directory]).items.first { $0.subject == subject }
+        let own = PolicySet(Catalog(directories: [directory])).items.first { $0.subject == subject }
         return "\(Policy.folder)/\(own.map { Manifest.stem(of: $0.file) } ?? subject.stem).json"
     }
 }
