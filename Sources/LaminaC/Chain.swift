@@ -43,7 +43,11 @@ public func lamina_chain_named(
 ) -> lamina_status {
     answer(error) { () throws(LaminaError) in
         let room = try given(chain, "chain")
-        let made = try Chain(named: try text(name, "name"), catalog: catalogOrStandard(catalog), engine: engineOrShared(engine))
+        let made = try Chain(
+            named: try text(name, "name"),
+            catalog: catalogOrStandard(catalog),
+            engine: engineOrShared(engine)
+        )
         room.pointee = Handle(made, texts: made.labels + made.warnings).give()
         return 0
     }

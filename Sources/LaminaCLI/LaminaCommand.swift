@@ -24,7 +24,8 @@ struct LaminaCommand: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, ExplainCommand.self, DemoCommand.self,
+            ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, ExplainCommand.self,
+            DemoCommand.self,
             ChainCommand.self, PolicyCommand.self, InstallCommand.self, RemoveCommand.self, EnableCommand.self,
             DisableCommand.self, LogCommand.self, UndoCommand.self, ClearCommand.self, DoctorCommand.self,
             ManifestCommand.self, CheckCommand.self, WskCommand.self,

@@ -44,7 +44,9 @@ struct ListCommand: ParsableCommand {
         let shown = isEverything ? entries : entries.filter { !$0.isMasked && $0.manifest?.isHidden != true }
         let named = chains.compactMap { try? $0.get() }
         guard !shown.isEmpty || !named.isEmpty else {
-            print(isPlain ? "nothing is installed; lamina install FILE.so installs a plug-in" : "nothing installed fits")
+            print(
+                isPlain ? "nothing is installed; lamina install FILE.so installs a plug-in" : "nothing installed fits"
+            )
             return
         }
         print(table(of: shown, named).text, terminator: "")

@@ -74,7 +74,9 @@ struct PolicySetCommand: ParsableCommand {
         if case .unit(let unit) = subject {
             print("\n\(PolicyShowCommand.dropIn(for: unit))", terminator: "")
             if writer.directory.origin == .user {
-                Terminal.complain("\(unit) reads this catalog only where it runs as this user; --system is for services")
+                Terminal.complain(
+                    "\(unit) reads this catalog only where it runs as this user; --system is for services"
+                )
             }
         }
     }

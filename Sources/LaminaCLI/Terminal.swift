@@ -30,7 +30,8 @@ enum Terminal {
 
     /// Lines of text, each without what could move a terminal's cursor.
     static func lines(_ text: String) -> String {
-        text.split(separator: "\n", omittingEmptySubsequences: false).map { printable(String($0)) }.joined(separator: "\n")
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        return lines.map { printable(String($0)) }.joined(separator: "\n")
     }
 
     /// `text` without what could move a terminal's cursor or change its state.

@@ -54,10 +54,12 @@ public struct Explanation: Sendable {
         switch (socket.kind, socket.effect) {
         case (.tcp, .none): "no hop: the program's own socket is connected, and its data calls run at native speed"
         case (.tcp, _): "pumped: the program's socket is connected to a worker over loopback, which runs the chain"
-        case (.udp, _): "not carried by a run: datagrams go to name servers on this machine alone; in the API, "
-            + socket.consequence
-        case (.unix, _): "not carried by a run: the program's own Unix sockets are left alone; in the API, "
-            + socket.consequence
+        case (.udp, _):
+            "not carried by a run: datagrams go to name servers on this machine alone; in the API, "
+                + socket.consequence
+        case (.unix, _):
+            "not carried by a run: the program's own Unix sockets are left alone; in the API, "
+                + socket.consequence
         }
     }
 }
@@ -71,7 +73,9 @@ extension Explanation {
         case .refused(let reason): lines.append("Under lamina run: refused: \(reason)")
         }
         var known = ["user \(identity.user)"]
-        if let unit = identity.unit { known.append("unit \(unit)" + (identity.isSystemService ? ", a system service" : "")) }
+        if let unit = identity.unit {
+            known.append("unit \(unit)" + (identity.isSystemService ? ", a system service" : ""))
+        }
         if let name = identity.name { known.append("name \(name)") }
         lines.append("Policies know it by " + (identity.paths.map { "path \($0)" } + known).joined(separator: "; "))
         return lines.joined(separator: "\n") + "\n" + chain.text(consequence)

@@ -20,8 +20,9 @@ struct PolicyCommandTests {
         #expect(ran.code == 0)
         #expect(ran.errors.contains("outer: 0 sockets") && ran.errors.contains("inner: 0 sockets"), "\(ran.errors)")
         let shown = try command.run("chain", "show", "web")
-        for text in ["count=outer:each=no", "kernel, because none is named", "available", "inet stream tcp", "chains/web.json"]
-        {
+        for text in [
+            "count=outer:each=no", "kernel, because none is named", "available", "inet stream tcp", "chains/web.json",
+        ] {
             #expect(shown.output.contains(text), "\(text): \(shown.output)")
         }
         let json = try JSON(parsing: try command.run("chain", "show", "--json").output)
@@ -59,7 +60,8 @@ struct PolicyCommandTests {
         let ending = try command.run("policy", "set", "unit:no-such-unit", "--layer", "count")
         #expect(ending.code == 0)
         for text in [
-            "/etc/systemd/system/no-such-unit.service.d/lamina.conf", "# The unit was not found", "[Service]\nExecStart=\n",
+            "/etc/systemd/system/no-such-unit.service.d/lamina.conf", "# The unit was not found",
+            "[Service]\nExecStart=\n",
             "bin/lamina run --name no-such-unit.service -- PROGRAM ARGUMENTS",
         ] {
             #expect(ending.output.contains(text), "\(ending.output)")
@@ -76,12 +78,15 @@ struct PolicyCommandTests {
         let text = try command.run("explain", "touch", marker)
         #expect(text.code == 0, "\(text.errors)")
         for part in [
-            "carried by the back end preload", "Chosen by policy path:/*/bin/touch", "/policies/path--", "- --layer: none was given",
+            "carried by the back end preload", "Chosen by policy path:/*/bin/touch", "/policies/path--",
+            "- --layer: none was given",
             "TCP: program > count > trace > kernel", "LSP_INSPECTOR", "memory", "pumped",
         ] where part != "memory" {
             #expect(text.output.contains(part), "\(part): \(text.output)")
         }
-        let json = try JSON(parsing: try command.run("explain", "--json", "--layer", "trace", "--", "touch", marker).output)
+        let json = try JSON(
+            parsing: try command.run("explain", "--json", "--layer", "trace", "--", "touch", marker).output
+        )
         #expect(json["source"]?.stringValue == "--layer")
         #expect(json["levels"]?.arrayValue?.map { $0["label"]?.stringValue } == ["trace", "kernel"])
         let absent = json["absent"]?.arrayValue?.compactMap { $0["name"]?.stringValue }
@@ -115,16 +120,20 @@ struct PolicyCommandTests {
             (["chain", "shwo"], 64, "did you mean \"show\"?"), (["chain", "add"], 64, "lamina chain add --help"),
             (["chain", "add", "web"], 64, "neither a layer nor a base is named"),
             (["chain", "add", "web", "trase"], 1, "did you mean \"trace\"?"),
-            (["chain", "add", "a b", "trace"], 64, "is no name"), (["chain", "show", "web"], 1, "lamina chain add web LAYER"),
+            (["chain", "add", "a b", "trace"], 64, "is no name"),
+            (["chain", "show", "web"], 1, "lamina chain add web LAYER"),
             (["chain", "remove", "web"], 1, "is not in the catalog"), (["policy", "st"], 64, "did you mean \"set\"?"),
-            (["policy", "set", "curl", "--none"], 64, "write name:curl"), (["policy", "set", "name:a"], 64, "say --chain NAME"),
+            (["policy", "set", "curl", "--none"], 64, "write name:curl"),
+            (["policy", "set", "name:a"], 64, "say --chain NAME"),
             (["policy", "set", "name:a", "--none", "--chain", "b"], 64, "stand alone"),
             (["policy", "set", "name:a", "--chain", "web"], 1, "chain \"web\": is not in the catalog"),
             (["policy", "remove", "name:a"], 1, "policy for name:a: is not in the catalog"),
             (["policy", "show", "pth:/a"], 64, "did you mean \"path:/a\"?"), (["explain"], 64, "no program is named"),
-            (["explain", "--layr", "trace", "true"], 64, "'--layer'"), (["explain", "--user", "no-such-user", "true"], 1, "is unknown"),
+            (["explain", "--layr", "trace", "true"], 64, "'--layer'"),
+            (["explain", "--user", "no-such-user", "true"], 1, "is unknown"),
             (["run", "--chain", "web", "true"], 125, "chain \"web\": is not in the catalog"),
-            (["run", "--chian", "web", "true"], 125, "'--chain'"), (["list", "--kind", "bse"], 64, "did you mean \"base\"?"),
+            (["run", "--chian", "web", "true"], 125, "'--chain'"),
+            (["list", "--kind", "bse"], 64, "did you mean \"base\"?"),
             (["list", "--state", "brokn"], 64, "state \"brokn\""),
         ] as [([String], Int32, String)]
     )
@@ -135,7 +144,10 @@ struct PolicyCommandTests {
         #expect(ending.output.isEmpty)
     }
 
-    @Test("Every command has a help of its own", arguments: [["chain"], ["chain", "add"], ["policy", "set"], ["explain"]])
+    @Test(
+        "Every command has a help of its own",
+        arguments: [["chain"], ["chain", "add"], ["policy", "set"], ["explain"]]
+    )
     func helps(words: [String]) throws {
         let ending = try command.run(words + ["--help"])
         #expect(ending.code == 0)

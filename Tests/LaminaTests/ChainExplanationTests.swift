@@ -16,7 +16,10 @@ struct ChainExplanationTests {
         ]
         try directory.manifest("kernel", ["kind": "base", "effect": "none", "protocols": protocols])
         try directory.manifest("look", ["phase": "inspector", "effect": "none"])
-        try directory.manifest("crypt", ["phase": "crypto-compress", "effect": "transform", "after": ["look"], "categories": ["connection"]])
+        try directory.manifest(
+            "crypt",
+            ["phase": "crypto-compress", "effect": "transform", "after": ["look"], "categories": ["connection"]]
+        )
         try directory.manifest("idle", ["conflicts": ["look"]])
         try directory.manifest("lost", ["library": "lost.so"])
     }
@@ -36,11 +39,18 @@ struct ChainExplanationTests {
 
     @Test("Every place is listed with its file, and why it decided or didn't")
     func candidates() throws {
-        try directory.write(#"{"format": 1, "subject": "name:mine", "layers": ["look"]}"#, to: "catalog.d/policies/a.json")
+        try directory.write(
+            #"{"format": 1, "subject": "name:mine", "layers": ["look"]}"#,
+            to: "catalog.d/policies/a.json"
+        )
         try directory.write(#"{"format": 1, "subject": "user:1000", "layers": []}"#, to: "catalog.d/policies/b.json")
         let candidates = explanation(name: "mine").selection.candidates
         let policies = "\(directory.path)/catalog.d/policies"
-        #expect(candidates.map { "\($0.source)" } == ["--layer", "LAMINA_LAYERS", "policy name:mine", "policy user:1000", "bare base"])
+        #expect(
+            candidates.map { "\($0.source)" } == [
+                "--layer", "LAMINA_LAYERS", "policy name:mine", "policy user:1000", "bare base",
+            ]
+        )
         #expect(candidates.map(\.isChosen) == [false, false, true, false, false])
         #expect(candidates.map(\.file) == [nil, nil, "\(policies)/a.json", "\(policies)/b.json", nil])
         #expect(candidates[3].reason == "it names the program, but policy name:mine stands before it")
@@ -105,11 +115,16 @@ struct ChainExplanationTests {
     @Test("What is in the way is said instead of thrown")
     func problems() throws {
         for (request, part) in [
-            (try given("look", "lost"), "lost.so: the library is missing"), (try given("lok"), "did you mean \"look\"?"),
-            (try given("look", "idle"), "conflicts with \"look\""), (.init(chain: "wbe"), "chain \"wbe\": is not in the catalog"),
+            (try given("look", "lost"), "lost.so: the library is missing"),
+            (try given("lok"), "did you mean \"look\"?"),
+            (try given("look", "idle"), "conflicts with \"look\""),
+            (.init(chain: "wbe"), "chain \"wbe\": is not in the catalog"),
         ] {
             let explanation = explanation(request)
-            #expect(explanation.problem?.description.contains(part) == true, "\(explanation.problem?.description ?? "")")
+            #expect(
+                explanation.problem?.description.contains(part) == true,
+                "\(explanation.problem?.description ?? "")"
+            )
             #expect(explanation.text().contains("Can't be made: "))
             #expect(explanation.json["problem"]?.stringValue?.contains(part) == true)
         }

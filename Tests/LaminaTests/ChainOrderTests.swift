@@ -5,7 +5,9 @@ import Testing
 
 @Suite("The order as a function of the manifests")
 struct ChainOrderTests {
-    private func layer(_ name: String, _ phase: Phase = .none, _ change: (inout Manifest) -> Void = { _ in }) -> Manifest {
+    private func layer(_ name: String, _ phase: Phase = .none, _ change: (inout Manifest) -> Void = { _ in })
+        -> Manifest
+    {
         var manifest = Manifest(name: name, library: "x.so", kind: .layered, effect: .observe)
         manifest.phase = phase
         change(&manifest)
@@ -41,7 +43,10 @@ struct ChainOrderTests {
         }
     }
 
-    @Test("Every rule holds, and layers that no rule holds back keep the order of phases", arguments: 1...40 as ClosedRange<UInt64>)
+    @Test(
+        "Every rule holds, and layers that no rule holds back keep the order of phases",
+        arguments: 1...40 as ClosedRange<UInt64>
+    )
     func rules(seed: UInt64) throws {
         let members = random(30, seed: seed)
         let order = try ChainOrder(deriving: members).placements.map(\.manifest)

@@ -21,7 +21,8 @@ struct NamedChainTests {
         try directory.manifest("wire", ["kind": "base", "effect": "none"])
     }
 
-    private func add(_ name: String, _ layers: String..., base: String? = nil, derived: Bool = false) throws -> [String] {
+    private func add(_ name: String, _ layers: String..., base: String? = nil, derived: Bool = false) throws -> [String]
+    {
         let definition = ChainDefinition(layers: layers, base: base, order: derived ? .derived : .given)
         return try directory.writer().write(try NamedChain(name, definition), in: directory.catalog())
     }
@@ -88,7 +89,10 @@ struct NamedChainTests {
             (refusal("wire"), "layer \"wire\": is a base; name it with --base"),
             (refusal("watch", base: "tls"), "base \"tls\": is a layer; name a base"),
             (refusal("watch", base: "wir"), "did you mean \"wire\"?"),
-            (refusal("watch:key=hunter2"), "layer \"watch\": key: is a secret, which no file may hold; write key=env:NAME"),
+            (
+                refusal("watch:key=hunter2"),
+                "layer \"watch\": key: is a secret, which no file may hold; write key=env:NAME"
+            ),
             (refusal("watch:key=@secret"), "@secret is relative"),
             (refusal("watch:level=env:L"), "level: takes no secret"),
             (refusal("./plugin.so"), "./plugin.so is relative, and what is stored is used from anywhere"),
@@ -149,8 +153,11 @@ struct NamedChainTests {
 
     @Test("A chain's identity is made from its name, and is a UUID")
     func identity() throws {
-        let (one, two) = (try NamedChain("web", ChainDefinition(layers: [])), try NamedChain("wbe", ChainDefinition(layers: [])))
-        #expect(one.uuid == (try NamedChain("web", ChainDefinition(layers: ["a"]))).uuid)
+        let (one, two) = (
+            try NamedChain("web", ChainDefinition(layers: [])), try NamedChain("wbe", ChainDefinition(layers: []))
+        )
+        let again = try NamedChain("web", ChainDefinition(layers: ["a"]))
+        #expect(one.uuid == again.uuid)
         #expect(one.uuid != two.uuid)
         #expect(one.uuid.split(separator: "-").map(\.count) == [8, 4, 4, 4, 12])
     }

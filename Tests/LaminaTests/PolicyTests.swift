@@ -55,8 +55,11 @@ struct PolicyTests {
                         var request = ChainSelection.Request(layers: layers, chain: chain)
                         request.environment = environment
                         let expected =
-                            !layers.isEmpty ? ["one"] : chain != nil ? ["two"]
-                            : !environment.isEmpty ? ["three", "five"] : path.hasSuffix("tool") ? ["four"] : []
+                            !layers.isEmpty
+                            ? ["one"]
+                            : chain != nil
+                                ? ["two"]
+                                : !environment.isEmpty ? ["three", "five"] : path.hasSuffix("tool") ? ["four"] : []
                         #expect(try choice(program(path), request) == expected, "\(request) \(path)")
                     }
                 }
@@ -83,7 +86,9 @@ struct PolicyTests {
         #expect(try choice(program(user: 1001)) == [])
     }
 
-    @Test("A policy in a later directory counts in the place of an earlier one for the same subject, and for that alone")
+    @Test(
+        "A policy in a later directory counts in the place of an earlier one for the same subject, and for that alone"
+    )
     func directories() throws {
         try set("path:/usr/bin/tool", "one", in: "package")
         try set("path:/usr/bin/tool", "two", in: "system")
@@ -124,14 +129,14 @@ struct PolicyTests {
     @Test("A system service is reached by its unit or its path, never through its user")
     func services() throws {
         let service = program(unit: "ssh.service", service: true, user: 0)
-        #expect(try !PolicySubject(parsing: "user:root").names(service))
+        #expect(try PolicySubject(parsing: "user:root").names(service) == false)
         #expect(try PolicySubject(parsing: "user:root").names(program(user: 0)))
         #expect(try PolicySubject(parsing: "user:0").names(program(user: 0)))
         #expect(try PolicySubject(parsing: "unit:ssh").names(service))
         #expect(try PolicySubject(parsing: "path:/usr/bin/tool").names(service))
         let instance = program(unit: "getty@tty1.service", service: true)
         #expect(try PolicySubject(parsing: "unit:getty@.service").names(instance))
-        #expect(try !PolicySubject(parsing: "unit:gett@.service").names(instance))
+        #expect(try PolicySubject(parsing: "unit:gett@.service").names(instance) == false)
     }
 
     @Test(
@@ -186,9 +191,11 @@ struct PolicyTests {
         "A subject that can't be one is refused with what to write",
         arguments: [
             ("curl", "write name:curl, path:/curl, unit:curl or user:curl"), ("pth:/a", "did you mean \"path:/a\"?"),
-            ("path:bin/a", "is no whole path"), ("path:/a/../b", "without . and .."), ("path:/a/", "is no executable's path"),
+            ("path:bin/a", "is no whole path"), ("path:/a/../b", "without . and .."),
+            ("path:/a/", "is no executable's path"),
             ("name:", "names nothing"), ("name:a b", "is no name"), ("unit:a/b", "is no unit's name"),
-            ("unit:ssh.socket", "a socket runs no program; name the service that it starts"), ("zzzz:a", "write name:, path:"),
+            ("unit:ssh.socket", "a socket runs no program; name the service that it starts"),
+            ("zzzz:a", "write name:, path:"),
         ]
     )
     func subjects(text: String, part: String) {
@@ -231,7 +238,8 @@ struct PolicyTests {
             let own = CatalogDirectory("\(path)/real")
             let executable = try #require(OriginStorage.executablePath(of: getpid()))
             let catalog = Catalog(directories: [own])
-            precondition(try Chain.ofProgram(catalog: catalog).labels == ["kernel"])
+            let bare = try Chain.ofProgram(catalog: catalog).labels
+            precondition(bare == ["kernel"])
             let folder = executable[..<(executable.lastIndex(of: "/") ?? executable.endIndex)]
             let policy = Policy(
                 try PolicySubject(parsing: "path:\(folder)/*"),
@@ -239,9 +247,11 @@ struct PolicyTests {
             )
             try CatalogWriter(own).write(policy, in: catalog)
             let changed = Catalog(directories: [own])
-            precondition(try Chain.ofProgram(catalog: changed).labels == ["mine", "kernel"])
+            let policed = try Chain.ofProgram(catalog: changed).labels
+            precondition(policed == ["mine", "kernel"])
             setenv("LAMINA_LAYERS", "count=a count=b", 1)
-            precondition(try Chain.ofProgram(catalog: changed).labels == ["a", "b", "kernel"])
+            let named = try Chain.ofProgram(catalog: changed).labels
+            precondition(named == ["a", "b", "kernel"])
         }
     }
 }

@@ -85,7 +85,8 @@ struct ProtocolTests {
         let all = catalog.allProtocols()
         #expect(
             names(all) == [
-                "chain deep", "chain web", "chain web", "base lost", "base secret", "base wire", "base wire", "layer layer",
+                "chain deep", "chain web", "chain web", "base lost", "base secret", "base wire", "base wire",
+                "layer layer",
             ]
         )
         #expect(all.first { $0.name == "web" }?.chain == ["layer", "wire"])
@@ -105,7 +106,8 @@ struct ProtocolTests {
     @Test(
         "A list is filtered by every term, and a wrong value gets the nearest",
         arguments: [
-            ([("kind", "base")], ["wire"]), ([("kind", "layered")], ["crypt", "look"]), ([("phase", "inspector")], ["look"]),
+            ([("kind", "base")], ["wire"]), ([("kind", "layered")], ["crypt", "look"]),
+            ([("phase", "inspector")], ["look"]),
             ([("effect", "transform")], ["crypt"]), ([("family", "inet"), ("type", "stream")], ["wire"]),
             ([("family", "unix")], []), ([("state", "unavailable")], ["lost"]), ([("from", "user")], []),
             ([("from", "given"), ("effect", "observe")], ["look", "lost"]), ([("kind", "chain")], []),
@@ -131,7 +133,8 @@ struct ProtocolTests {
     @Test("A filter's wrong value is answered with the nearest")
     func filterMistakes() {
         for (term, value, part) in [
-            ("kind", "bse", "did you mean \"base\"?"), ("phase", "inspecter", "\"inspector\""), ("knd", "base", "\"kind\""),
+            ("kind", "bse", "did you mean \"base\"?"), ("phase", "inspecter", "\"inspector\""),
+            ("knd", "base", "\"kind\""),
             ("effect", "some", "say one of none, observe, transform"),
         ] {
             let error = #expect(throws: LaminaError.self) { try CatalogFilter([(term: term, value: value)]) }

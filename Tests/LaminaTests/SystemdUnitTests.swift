@@ -31,7 +31,9 @@ struct SystemdUnitTests {
         )
         let unit = SystemdUnit("web.service", root: root.path)
         #expect(unit.dropInPath == "/etc/systemd/system/web.service.d/lamina.conf")
-        #expect(unit.instructions(command: "lamina").contains("systemctl daemon-reload && systemctl restart web.service"))
+        #expect(
+            unit.instructions(command: "lamina").contains("systemctl daemon-reload && systemctl restart web.service")
+        )
     }
 
     @Test("Lines go on after a backslash, comments between them are none, and prefixes stand before Lamina's command")
@@ -70,7 +72,10 @@ struct SystemdUnitTests {
         try root.write("[Service]\nExecStart=/new\n", to: "etc/systemd/system/web.service")
         #expect(SystemdUnit("web.service", root: root.path).commands == ["/new"])
         try root.write("[Service]\nExecStart=\nExecStart=/run\n", to: "run/systemd/system/web.service.d/20-run.conf")
-        try root.write("[Service]\nExecStart=\nExecStart=/lib\n", to: "usr/lib/systemd/system/web.service.d/10-lib.conf")
+        try root.write(
+            "[Service]\nExecStart=\nExecStart=/lib\n",
+            to: "usr/lib/systemd/system/web.service.d/10-lib.conf"
+        )
         #expect(SystemdUnit("web.service", root: root.path).commands == ["/run"])
         // The same name in a more important folder hides the other.
         try root.write("[Service]\nExecStart=\nExecStart=/etc\n", to: "etc/systemd/system/web.service.d/20-run.conf")

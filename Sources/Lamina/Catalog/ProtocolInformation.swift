@@ -66,7 +66,8 @@ extension Catalog {
     /// catalog order (WSAEnumProtocols). Only those of these protocol numbers where any are given. Blocks for files.
     public func protocols(of numbers: [Int32] = []) -> [ProtocolInformation] {
         allProtocols().filter { item in
-            guard item.reason == nil, item.kind != .layer, !item.flags.contains(.hidden), let entry = item.protocol else {
+            guard item.reason == nil, item.kind != .layer, !item.flags.contains(.hidden), let entry = item.protocol
+            else {
                 return false
             }
             return numbers.isEmpty || numbers.contains { entry.matches(family: 0, type: 0, protocol: $0) }

@@ -80,9 +80,8 @@ public final class Chain: @unchecked Sendable {
         isShareable = parts.allSatisfy { $0.provider.manifest.handoff == .share }
         self.absences = absences
         self.generation = generation
-        warnings =
-            try ChainOrder(keeping: members ?? parts.map { ChainMember($0.provider.manifest, label: Self.label(of: $0)) })
-            .warnings + absences.map(\.description)
+        let ordered = members ?? parts.map { ChainMember($0.provider.manifest, label: Self.label(of: $0)) }
+        warnings = try ChainOrder(keeping: ordered).warnings + absences.map(\.description)
         let size = MemoryLayout<lamina_column>.size + (parts.count + 1) * MemoryLayout<lamina_slot>.size
         memory = .allocate(byteCount: size, alignment: 64)
         memset(memory, 0, size)

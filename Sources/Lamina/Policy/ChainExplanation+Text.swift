@@ -25,13 +25,17 @@ extension ChainExplanation {
         var lines = ["  \(place). \(name)" + (level.manifest.map { ": \($0.inWords)" } ?? "")]
         lines += level.reasons.map { "     why here: \($0)" }
         lines += level.conditions.map { "     linked only \($0)" }
-        if let problem = level.problem { lines.append("     \(level.isOptional ? "left out (required=no)" : "can't be used"): \(problem)") }
+        if let problem = level.problem {
+            lines.append("     \(level.isOptional ? "left out (required=no)" : "can't be used"): \(problem)")
+        }
         // Facts that one file says stand in one line.
         var files: [String] = []
         for fact in level.facts where !files.contains(fact.file ?? "") { files.append(fact.file ?? "") }
         for file in files {
             let facts = level.facts.filter { ($0.file ?? "") == file }.map { "\($0.key) \($0.value)" }
-            lines.append("     \(file.isEmpty ? "a probe of the library" : file) says: \(facts.joined(separator: "; "))")
+            lines.append(
+                "     \(file.isEmpty ? "a probe of the library" : file) says: \(facts.joined(separator: "; "))"
+            )
         }
         return lines
     }

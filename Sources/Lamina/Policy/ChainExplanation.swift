@@ -132,7 +132,9 @@ private struct ExplanationMaker {
             members.append(add(layer))
         }
         arrange(members)
-        if let base = levels.last { sockets = ChainExplanation.Socket.Kind.allCases.map { socket($0, over: base, chosen.base) } }
+        if let base = levels.last {
+            sockets = ChainExplanation.Socket.Kind.allCases.map { socket($0, over: base, chosen.base) }
+        }
     }
 
     /// Adds a level, without the reasons for its place.
@@ -172,7 +174,9 @@ private struct ExplanationMaker {
             ("requires", manifest.requires),
         ]
         for (key, names) in lists where !names.isEmpty { facts.append((key, names.joined(separator: ", "))) }
-        if manifest.categories != .all { facts.append(("categories", manifest.categories.texts.joined(separator: ", "))) }
+        if manifest.categories != .all {
+            facts.append(("categories", manifest.categories.texts.joined(separator: ", ")))
+        }
         facts.append(("handoff", manifest.handoff.rawValue))
         return facts.map { key, value in
             ChainExplanation.Fact(key: key, value: value, file: ManifestSource.file(of: key, among: member.files))
@@ -235,7 +239,8 @@ private struct ExplanationMaker {
         let entry = base.manifest?.protocols.first { entry in
             entry.matches(family: wanted.family, type: wanted.type, protocol: wanted.protocol)
         }
-        var reason = named == nil ? "\(base.label) is the base where none is named" : "\(base.label) is named as the base"
+        var reason =
+            named == nil ? "\(base.label) is the base where none is named" : "\(base.label) is named as the base"
         reason += entry.map { ", and serves \($0.text)" } ?? ", and serves no such socket"
         if named == nil,
             let first = try? catalog.base(family: wanted.family, type: wanted.type, protocol: wanted.protocol).name,

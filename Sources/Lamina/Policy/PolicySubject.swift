@@ -24,7 +24,11 @@ public enum PolicySubject: Sendable, Hashable {
             return
         }
         guard let colon = text.firstIndex(of: ":") else {
-            throw Self.error(text, "doesn't say what it names", "write name:\(text), path:/\(text), unit:\(text) or user:\(text)")
+            throw Self.error(
+                text,
+                "doesn't say what it names",
+                "write name:\(text), path:/\(text), unit:\(text) or user:\(text)"
+            )
         }
         let (kind, value) = (String(text[..<colon]), String(text[text.index(after: colon)...]))
         guard Self.kinds.contains(kind) else {
@@ -145,7 +149,9 @@ extension PolicySubject {
             if own == unit || isPattern && own.hasPrefix(unit.prefix { $0 != "@" } + "@") { return nil }
             return "the program runs in \(own)"
         case .user(let user):
-            guard ProgramIdentity.number(ofUser: user) == program.user else { return "the program runs as user \(program.user)" }
+            guard ProgramIdentity.number(ofUser: user) == program.user else {
+                return "the program runs as user \(program.user)"
+            }
             return program.isSystemService ? "a system service is named by unit or path alone" : nil
         }
     }

@@ -35,7 +35,8 @@ public struct ProgramIdentity: Sendable, Equatable {
 
     /// A program that this process would start from this path: in the same unit, as the same user. Blocks for files.
     public static func ofProgram(at path: String, name: String? = nil) -> ProgramIdentity {
-        let whole = path.hasPrefix("/") ? path : File.resolved(File.folder(of: path)).map { "\($0)/\(File.name(of: path))" }
+        let whole =
+            path.hasPrefix("/") ? path : File.resolved(File.folder(of: path)).map { "\($0)/\(File.name(of: path))" }
         var paths = [whole ?? path]
         if let resolved = File.resolved(path), !paths.contains(resolved) { paths.append(resolved) }
         return ofProcess(getpid(), paths: paths, name: name)
@@ -55,7 +56,12 @@ public struct ProgramIdentity: Sendable, Equatable {
     /// Asks what if another user ran it, by name or number. Throws where there is no such user; blocks for the user database.
     public mutating func set(user: String) throws(LaminaError) {
         guard let number = Self.number(ofUser: user) else {
-            throw LaminaError(.notFound, "user \"\(user)\"", "is unknown", remedy: "name one of this machine, or a number")
+            throw LaminaError(
+                .notFound,
+                "user \"\(user)\"",
+                "is unknown",
+                remedy: "name one of this machine, or a number"
+            )
         }
         self.user = number
     }
@@ -108,7 +114,8 @@ public struct ControlGroup: Sendable, Equatable {
         guard let line, let slash = line.firstIndex(of: "/") else { return nil }
         let parts = line[slash...].split(separator: "/")
         // A unit that delegates has groups of its own below it; a scope stands for a session or a container.
-        guard let unit = parts.last(where: { $0.hasSuffix(".service") }) ?? parts.last(where: { $0.hasSuffix(".scope") })
+        guard
+            let unit = parts.last(where: { $0.hasSuffix(".service") }) ?? parts.last(where: { $0.hasSuffix(".scope") })
         else { return nil }
         self.unit = String(unit)
         isSystemService = unit.hasSuffix(".service") && parts.first != "user.slice"

@@ -83,7 +83,9 @@ extension SystemdUnit {
     /// `command` is the path of the `lamina` command. Where the unit has no command, or isn't there, this is a
     /// template with a place for the command, and its first line says so.
     public func dropIn(command: String) -> String {
-        var lines = ["# Starts \(name) through Lamina; the policies for unit:\(name) and name:\(name) say on which layers."]
+        var lines = [
+            "# Starts \(name) through Lamina; the policies for unit:\(name) and name:\(name) say on which layers."
+        ]
         if isMasked {
             lines.append("# The unit is masked; this has no effect before: systemctl unmask \(name)")
         } else if files.isEmpty {
@@ -93,7 +95,9 @@ extension SystemdUnit {
         }
         switch type {
         case "forking":
-            lines.append("# Type=forking: the program must be told to stay in the foreground, and Type= to be \"simple\".")
+            lines.append(
+                "# Type=forking: the program must be told to stay in the foreground, and Type= to be \"simple\"."
+            )
         case "notify", "notify-reload":
             lines.append("# The program is a child of lamina's, and systemd is to hear it all the same.")
         default: break
