@@ -152,10 +152,10 @@ private struct OrderRules {
         held = holders
         var places: [String: [Int]] = [:]
         for (place, member) in members.enumerated() { places[member.manifest.name, default: []].append(place) }
-        var known: Set<[Int]> = []
+        var known: Set<Int> = []
         func add(_ upper: Int, above lower: Int) {
             let (above, below) = (members[upper], members[lower])
-            guard above.manifest.name != below.manifest.name, known.insert([upper, lower]).inserted else { return }
+            guard above.manifest.name != below.manifest.name, known.insert(upper * members.count + lower).inserted else { return }
             if above.manifest.kind == .base, below.manifest.kind != .base { return againstBases.append((above, below)) }
             holders[lower].append(upper)
             held[upper].append(lower)
