@@ -175,6 +175,16 @@ struct PolicyTests {
         }
     }
 
+    @Test("Undo takes a policy back to what it said before, whoever changed it")
+    func undone() throws {
+        try set("name:mine", "one")
+        try set("name:mine", "two")
+        try directory.writer().undo()
+        #expect(try choice(program(name: "mine")) == ["one"])
+        try directory.writer().undo()
+        #expect(directory.catalog().policies().items.isEmpty)
+    }
+
     @Test("A policy written by hand is replaced in its own file")
     func byHand() throws {
         let file = try directory.write(

@@ -130,7 +130,7 @@ private struct Search {
         }
         if isDone { return }
         lookAtPolicies(program)
-        if !isDone { _ = decides(.bare, "nothing else says anything") }
+        if !isDone { _ = decides(.bare, "no other place names layers") }
     }
 
     private var isDone: Bool { isDecided && !looksEverywhere }
@@ -158,7 +158,8 @@ private struct Search {
         _ present: String
     ) -> Bool {
         let isFirst = !isDecided && absent == nil
-        let reason = absent ?? (isFirst ? present : "\(present), but \(source) stands before it")
+        let above = place == .bare ? "\(source) stands before it" : "\(present), but \(source) stands before it"
+        let reason = absent ?? (isFirst ? present : above)
         candidates.append(.init(source: place, file: file, isChosen: isFirst, reason: reason))
         if isFirst {
             source = place
