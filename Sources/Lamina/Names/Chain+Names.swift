@@ -1,5 +1,5 @@
 public import CLamina
-import Glibc
+public import Glibc
 
 /// Names by requests, for callers that bring their own completion routines: they never wait.
 extension Chain {
@@ -47,7 +47,7 @@ extension Chain {
     public func resolve(
         _ name: String,
         port: UInt16,
-        family: Int32 = AF_UNSPEC,
+        family: Int32 = 0,
         deadline: Int64 = 0
     ) throws(LaminaError) -> [Address] {
         try lookUp(NameQuestion(name, port: port, family: family), deadline: deadline).addresses
@@ -69,10 +69,8 @@ extension Chain {
         flags: Int32 = NI_NAMEREQD,
         deadline: Int64 = 0
     ) throws(LaminaError) -> String {
-        let lookup = ReverseLookup(address, flags)
-        let outcome = WaitingOperation.run(nil, engine: engine, deadline: deadline) {
-            reverseResolve(lookup.query, request: $0)
-        }
+        let lookup = ReverseLookup(address, flags: flags)
+        let outcome = WaitingOperation.run(nil, engine: engine, deadline: deadline) { lookup.start(self, $0) }
         try outcome.check("name of \(address)")
         return lookup.name
     }
@@ -90,30 +88,9 @@ extension Chain {
 
     /// The name of an address (getnameinfo, WskGetNameInfo), by getnameinfo's `NI_…` flags.
     public func name(of address: Address, flags: Int32 = NI_NAMEREQD) async throws(LaminaError) -> String {
-        let lookup = ReverseLookup(address, flags)
-        let outcome = await AsyncOperation.run { reverseResolve(lookup.query, request: $0) }
+        let lookup = ReverseLookup(address, flags: flags)
+        let outcome = await AsyncOperation.run { lookup.start(self, $0) }
         try outcome.check("name of \(address)")
         return lookup.name
-    }
-}
-
-/// A question for a name under way, with the memory that the answer is written to.
-private final class ReverseLookup: @unchecked Sendable {
-    // Written by the levels while the request runs, and read by its owner afterwards.
-    let query = UnsafeMutablePointer<lamina_reverse_arguments>.allocate(capacity: 1)
-
-    init(_ address: Address, _ flags: Int32) {
-        memset(query, 0, MemoryLayout<lamina_reverse_arguments>.size)
-        query.pointee.size = UInt32(MemoryLayout<lamina_reverse_arguments>.size)
-        query.pointee.flags = UInt32(bitPattern: flags)
-        query.pointee.address = address.c
-    }
-
-    deinit {
-        query.deallocate()
-    }
-
-    var name: String {
-        withUnsafeBytes(of: query.pointee.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 }
