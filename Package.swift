@@ -185,7 +185,7 @@ let package = Package(
         ),
         .testTarget(
             name: "LaminaHostTests",
-            dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
+            dependencies: ["LaminaHost", "Lamina", "CLamina", "CLinux", "TestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: house
         ),

@@ -2,6 +2,7 @@
 // declare.
 #include "lamina.h"
 #include "lamina_control.h"
+#include "lamina_lookup.h"
 #include "lamina_names.h"
 #include "lamina_provider.h"
 #include "lamina_resolve.h"
