@@ -15,7 +15,14 @@ struct SyntheticPool {
         /// How many sockets are noted as using it.
         fileprivate var users = 0
 
-        fileprivate var key: String { "\(asked) \(target)" }
+        /// Names are the same in either case, and with a final dot.
+        fileprivate var key: String {
+            func plain(_ name: String) -> Substring {
+                let lower = name.lowercased()
+                return lower.hasSuffix(".") ? lower.dropLast() : lower[...]
+            }
+            return "\(plain(asked)) \(plain(target))"
+        }
     }
 
     private struct Use {

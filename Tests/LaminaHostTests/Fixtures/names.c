@@ -271,7 +271,9 @@ static int mode_far(int count, char **v) {
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM}, *list;
     if (getaddrinfo(v[0], v[1], &hints, &list)) return 1;
     int fd = socket(list->ai_family, SOCK_STREAM, 0);
-    printf("far %d\n", connect(fd, list->ai_addr, list->ai_addrlen) ? errno : 0);
+    int status = connect(fd, list->ai_addr, list->ai_addrlen) ? errno : 0;
+    printf("far %d\n", status);
+    if (status) return 1;
     print_peer(fd);
     echo(fd);
     return 0;
