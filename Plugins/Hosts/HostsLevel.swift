@@ -81,7 +81,8 @@ final class HostsLevel {
             switch entry.rule {
             case .pass: return name == asked ? nil : .goesOn(name)
             case .refuse: return .status(-ENOENT)
-            case .addresses(let addresses): return .addresses(addresses, entry.canonical.isEmpty ? name : entry.canonical)
+            case .addresses(let addresses):
+                return .addresses(addresses, entry.canonical.isEmpty ? name : entry.canonical)
             case .alias(let other): name = other
             }
         }

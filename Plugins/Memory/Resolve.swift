@@ -100,7 +100,9 @@ enum Resolve {
 
     /// Reads an IPv6 address; a scope behind it means nothing here.
     private static func isIPv6(_ name: UnsafePointer<CChar>, _ address: inout in6_addr) -> Bool {
-        guard let scope = strchr(name, Int32(UInt8(ascii: "%"))) else { return inet_pton(AF_INET6, name, &address) == 1 }
+        guard let scope = strchr(name, Int32(UInt8(ascii: "%"))) else {
+            return inet_pton(AF_INET6, name, &address) == 1
+        }
         return withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { bare in
             let length = UnsafePointer(scope) - name
             guard let start = bare.baseAddress, length < bare.count else { return false }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Lamina
+import LaminaHost
 
 /// `lamina run`: an unmodified program on a chain of layers.
 struct RunCommand: ParsableCommand {
@@ -27,9 +28,30 @@ struct RunCommand: ParsableCommand {
     )
     var layer: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "A network whose addresses stand for names that a layer resolves remotely, one for each family.",
+            valueName: "network"
+        )
+    )
+    var synthetic: [String] = []
+
+    @Option(help: ArgumentHelp("How many such names there may be at once; 16384 unless given.", valueName: "count"))
+    var syntheticNames: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long one keeps its address at least, in seconds; 600 unless given.",
+            valueName: "seconds"
+        )
+    )
+    var syntheticHold: Int?
+
     @OptionGroup var options: RunOptions
 
     func run() throws {
-        try options.line(on: layer).run()
+        var line = options.line(on: layer)
+        line.synthetics = try SyntheticAddresses(networks: synthetic, count: syntheticNames, hold: syntheticHold)
+        try line.run()
     }
 }

@@ -8,6 +8,8 @@ struct RunLine: Equatable {
     /// The file for the layers' lines.
     var output: String?
     var verbosity = Run.Verbosity.normal
+    /// The addresses that stand for names which nobody resolved.
+    var synthetics = SyntheticAddresses()
     /// The program and its arguments.
     var command: [String] = []
 
@@ -18,6 +20,7 @@ struct RunLine: Equatable {
         var run = Run(program: command[0], arguments: Array(command.dropFirst()), layers: specifications)
         run.output = output
         run.verbosity = verbosity
+        run.synthetics = synthetics
         run.start().leave()
     }
 }

@@ -34,7 +34,10 @@ struct RunOptions: ParsableArguments {
     }
 
     /// What may stand before the program; the parser takes anything else for the program.
-    private static let names = ["--layer", "--set", "--output", "--quiet", "--verbose", "--help", "--version"]
+    private static let names = [
+        "--layer", "--set", "--output", "--quiet", "--verbose", "--synthetic", "--synthetic-names", "--synthetic-hold",
+        "--help", "--version",
+    ]
 
     /// The program and its arguments, without the `--` that may stand before them.
     var command: [String] { words.first == "--" ? Array(words.dropFirst()) : words }

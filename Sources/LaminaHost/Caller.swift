@@ -1,5 +1,4 @@
 import CLamina
-import CLamina
 import CLaminaRun
 import CLinux
 import Glibc

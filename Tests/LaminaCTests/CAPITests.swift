@@ -69,6 +69,14 @@ import Testing
         #expect(ending.code == 0 && ending.output == "done\n", "\(ending.errors)")
     }
 
+    @Test("Names are asked for from C; a resolver that gets stuck stops nothing else, and gives its memory back")
+    func names() throws {
+        let program = "\(programs.tree.path)/program"
+        try programs.compile("names.c", to: program, "\(programs.link) -rdynamic -ldl")
+        let ending = try programs.run(program, CPrograms.kernel, "-")
+        #expect(ending.code == 0 && ending.output == "done\n", "\(ending.errors)")
+    }
+
     @Test("Threads that wait on one engine that the program runs take turns running it")
     func turns() throws {
         try expectDone("turns.c")

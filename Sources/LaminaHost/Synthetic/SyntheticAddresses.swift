@@ -20,6 +20,54 @@ public struct SyntheticAddresses: Sendable, Equatable {
     /// The usual ones.
     public init() {}
 
+    /// The usual ones, with other networks (`198.18.0.0/15`), at most one for each family, another number of names, and
+    /// another time to hold them, in seconds. Throws what can't be used.
+    public init(networks: [String], count: Int? = nil, hold seconds: Int? = nil) throws(LaminaError) {
+        var families: [NetworkAddress.Family] = []
+        for text in networks {
+            guard let network = Network(parsing: text) else {
+                throw LaminaError(
+                    .invalidArgument,
+                    "network \"\(text)\"",
+                    "can't be read",
+                    remedy: "write ADDRESS/BITS, e.g. 198.18.0.0/15"
+                )
+            }
+            guard !families.contains(network.address.family) else {
+                throw LaminaError(
+                    .invalidArgument,
+                    "network \"\(text)\"",
+                    "is the second of its family",
+                    remedy: "give one for IPv4 and one for IPv6"
+                )
+            }
+            families.append(network.address.family)
+            try take(from: network)
+        }
+        if let count {
+            guard (1...1 << 20).contains(count) else {
+                throw LaminaError(
+                    .invalidArgument,
+                    "\(count) synthetic addresses",
+                    "can't be had",
+                    remedy: "from 1 to 1048576 can"
+                )
+            }
+            self.count = count
+        }
+        if let seconds {
+            guard (0...31_536_000).contains(seconds) else {
+                throw LaminaError(
+                    .invalidArgument,
+                    "a hold of \(seconds) s",
+                    "can't be kept",
+                    remedy: "from 0 s to a year can"
+                )
+            }
+            hold = Int64(seconds) * 1000
+        }
+    }
+
     /// A network's address and how many of its leading bits count.
     public struct Block: Sendable, Equatable {
         let bytes: [UInt8]
@@ -29,7 +77,7 @@ public struct SyntheticAddresses: Sendable, Equatable {
     /// Takes the addresses of one family from this network. Throws where it has fewer than 8 bits of its own, of which
     /// two addresses are never given.
     public mutating func take(from network: Network) throws(LaminaError) {
-        let bytes = network.address.bytes
+        var bytes = network.address.bytes
         guard network.prefix <= bytes.count * 8 - 8, network.address.family != .unix else {
             throw LaminaError(
                 .invalidArgument,
@@ -38,6 +86,7 @@ public struct SyntheticAddresses: Sendable, Equatable {
                 remedy: "give one with 8 bits or more of its own, e.g. 198.18.0.0/15"
             )
         }
+        for bit in network.prefix..<bytes.count * 8 { bytes[bit / 8] &= ~(0x80 >> UInt8(bit % 8)) }
         let block = Block(bytes: bytes, prefix: network.prefix)
         if network.address.family == .ipv4 { ipv4 = block } else { ipv6 = block }
     }

@@ -120,6 +120,8 @@ static int mode_name(int count, char **v) {
     return 0;
 }
 
+static void ignore(union sigval value) { (void)value; }
+
 // list NODE…: getaddrinfo_a, waiting, and then with a signal
 static int mode_list(int count, char **v) {
     struct gaicb questions[8], *list[8];
@@ -146,6 +148,7 @@ static int mode_list(int count, char **v) {
     printf("signal %d value %d error %d\n", information.si_signo == SIGUSR1, information.si_value.sival_int,
         gai_error(list[0]));
     event.sigev_notify = SIGEV_THREAD;
+    event.sigev_notify_function = ignore;
     printf("thread %d\n", getaddrinfo_a(GAI_NOWAIT, list, 1, &event) != 0);
     return 0;
 }
