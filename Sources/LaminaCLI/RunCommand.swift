@@ -18,6 +18,10 @@ struct RunCommand: ParsableCommand {
               lamina run --layer trace --layer count -- curl https://example.org
               lamina run --layer trace:when=[port=443] -- git fetch
               lamina run --layer ./libMine.so:limit=1mbit -- wget URL
+              lamina run --chain web -- wget URL
+
+            Without --layer the layers are those of --chain, else of LAMINA_LAYERS, else of the policy that names the program, \
+            else none; lamina explain PROGRAM says which and why.
             """
     )
 
@@ -27,6 +31,12 @@ struct RunCommand: ParsableCommand {
         completion: LayerCompletion.kind
     )
     var layer: [String] = []
+
+    @Option(help: ArgumentHelp("The chain of this name.", valueName: "name"), completion: ChainCompletion.kind)
+    var chain: String?
+
+    @Option(help: "What a policy (name:NAME) may know this run by.")
+    var name: String?
 
     @Option(
         help: ArgumentHelp(
@@ -50,7 +60,7 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func run() throws {
-        var line = options.line(on: layer)
+        var line = options.line(on: layer, chain: chain, name: name)
         line.synthetics = try SyntheticAddresses(networks: synthetic, count: syntheticNames, hold: syntheticHold)
         try line.run()
     }
