@@ -55,8 +55,8 @@ struct ProgramOptions: ParsableArguments {
 
     /// What may stand before the program; the parser takes anything else for the program.
     private static let names = [
-        "--layer", "--chain", "--name", "--set", "--output", "--quiet", "--verbose", "--user", "--unit", "--json",
-        "--help", "--version",
+        "--layer", "--chain", "--name", "--set", "--output", "--quiet", "--verbose", "--synthetic",
+        "--synthetic-names", "--synthetic-hold", "--user", "--unit", "--json", "--help", "--version",
     ]
 
     /// The program and its arguments, without the `--` that may stand before them.
