@@ -110,9 +110,9 @@ public struct CatalogSubject: Sendable {
         for name in catalog.entries.map(\.name) { contents[name] = catalog.text(at: "\(name).json") }
         contents["chains/order"] = catalog.text(at: "chains/order.json")
         return contents.mapValues { text in
-            // When and by whom it was installed, and the copy's inode.
+            // When and by whom it was installed, and the copy's path and inode.
             guard case .object(var object) = try? JSON(parsing: text) else { return text }
-            for key in ["installation", "identity"] { object[key] = nil }
+            for key in ["library", "installation", "identity"] { object[key] = nil }
             return JSON.object(object).text()
         }
     }

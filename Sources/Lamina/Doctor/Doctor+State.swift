@@ -89,8 +89,8 @@ extension CatalogWriter {
     /// Every change does the first part of that anyway.
     public func recover() throws(LaminaError) {
         guard access(directory.path, F_OK) == 0 else { return }
-        let journal = try ChangeJournal(directory.path)
-        sweep(journal, thoroughly: true)
+        let journal = try ChangeJournal(directory.path, isThorough: true)
+        sweep(journal)
     }
 
     /// What a writer who isn't at work any more has left; nil where there is nothing.
