@@ -76,15 +76,19 @@ struct Supervisor {
         }
     }
 
+    /// Quarantines the library that crashed, where the catalog named it; what is to be said of that.
+    private func quarantine(_ crash: Crash) -> String {
+        do throws(LaminaError) {
+            guard let name = try crash.quarantine(in: run).first else { return "" }
+            return "; \(name) is quarantined until its file changes or lamina clear \(name)"
+        } catch {
+            return "; it could not be quarantined (\(error))"
+        }
+    }
+
     /// What follows from a crash: the library is quarantined, and its layers are left out where none of them is required.
     private mutating func handle(_ crash: Crash) -> (remark: String, isLeftOut: Bool) {
-        var remark = ""
-        do throws(LaminaError) {
-            let names = try crash.quarantine(in: run)
-            if let name = names.first { remark = "; \(name) is quarantined until its file changes or lamina clear \(name)" }
-        } catch {
-            remark = "; it could not be quarantined (\(error))"
-        }
+        let remark = quarantine(crash)
         let layers = crash.layers(in: run)
         guard !layers.isEmpty, layers.allSatisfy({ $0.required == false }) else { return (remark, false) }
         run.layers.removeAll { layer in layers.contains(layer) }
@@ -147,7 +151,11 @@ struct Supervisor {
             var status: Int32 = 0
             let ended = waitpid(worker.process, &status, WNOHANG)
             if ended == worker.process && status != 0 && !isKilled {
-                say("the worker \(cause(of: status, worker.report())): its connections were reset")
+                let report = worker.report()
+                let cause = cause(of: status, report)
+                var remark = ""
+                if case .crashed(let crash) = report { remark = quarantine(crash) }
+                say("the worker \(cause): its connections were reset\(remark)")
             }
             if ended == worker.process || ended < 0 && errno != EINTR { return }
             var descriptor = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)

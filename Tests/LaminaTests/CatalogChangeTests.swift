@@ -47,7 +47,9 @@ struct CatalogChangeTests {
         let (records, problems) = try writer.log()
         #expect(problems.isEmpty)
         let record = try #require(records.first)
-        #expect((record.generation, record.action, record.subject, record.origin) == (2, "sort", "a and b", "/somewhere"))
+        #expect(
+            (record.generation, record.action, record.subject, record.origin) == (2, "sort", "a and b", "/somewhere")
+        )
         #expect(record.user == getuid() && record.time > 1_700_000_000 && record.program.hasPrefix("/"))
         #expect(record.files.map(\.path) == ["a.json", "b.json", "chains/c.json", "policies/p.json"])
         #expect(record.files[0].before?.contains("old") == true && record.files[1].before == nil)
@@ -59,7 +61,9 @@ struct CatalogChangeTests {
     func nothing() throws {
         #expect(try writer.change("write", "a", files: ["a.json": text("a")]) == 1)
         #expect(try writer.change("write", "a", files: ["a.json": text("a"), "b.json": nil]) == nil)
-        for path in ["../a.json", ".a.json", "a", "a/b.json", "chains/a/b.json", "/etc/a.json", "chains/.json", ".lock"] {
+        for path in [
+            "../a.json", ".a.json", "a", "a/b.json", "chains/a/b.json", "/etc/a.json", "chains/.json", ".lock",
+        ] {
             let error = #expect(throws: LaminaError.self) { try writer.change("write", "a", files: [path: "{}"]) }
             #expect(error?.code == .invalidArgument)
         }

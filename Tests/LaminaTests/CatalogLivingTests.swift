@@ -144,7 +144,8 @@ struct CatalogLivingTests {
         let crashing = try fixtures.directory.plugin("CRASH_IN_CONSTRUCTOR")
         let held = try fixtures.library("held")
         let layer = try fixtures.library("layer")
-        await #expect(processExitsWith: .success) { [crashing = crashing as String, held = held as String, layer = layer as String] in
+        await #expect(processExitsWith: .success) {
+            [crashing = crashing as String, held = held as String, layer = layer as String] in
             setenv("LAMINA_DISABLE", "1", 1)
             let base = LayerSpecification(name: held, label: "held")
             let chain = try Chain(

@@ -86,14 +86,22 @@ struct DoctorTests {
         try expect("D04", about: "DIR/catalog.d/lost.so", mendedBy: "lamina remove --directory DIR/catalog.d lost")
         let copy = try installed("fixture")
         unlink(copy)
-        try expect("D04", about: "DIR/catalog.d/plugin-", mendedBy: "lamina install --directory DIR/catalog.d DIR/plugin.so")
+        try expect(
+            "D04",
+            about: "DIR/catalog.d/plugin-",
+            mendedBy: "lamina install --directory DIR/catalog.d DIR/plugin.so"
+        )
     }
 
     @Test("D05: a library that isn't what was installed")
     func changed() throws {
         let copy = try installed("fixture")
         try directory.write(try readAll(copy) + [0], to: String(copy.dropFirst(directory.path.count + 1)))
-        try expect("D05", about: "DIR/catalog.d/plugin-", mendedBy: "lamina install --directory DIR/catalog.d DIR/plugin.so")
+        try expect(
+            "D05",
+            about: "DIR/catalog.d/plugin-",
+            mendedBy: "lamina install --directory DIR/catalog.d DIR/plugin.so"
+        )
     }
 
     @Test("An installed copy that was only touched is no finding")
@@ -243,13 +251,21 @@ struct DoctorTests {
     func history() throws {
         try writer.write(Manifest(name: "a", library: "../plugin.so", kind: .layered, effect: .observe))
         try directory.write("{", to: "catalog.d/.history/00000001.json")
-        try expect("D18", about: "DIR/catalog.d/.history/00000001.json", mendedBy: "rm DIR/catalog.d/.history/00000001.json")
+        try expect(
+            "D18",
+            about: "DIR/catalog.d/.history/00000001.json",
+            mendedBy: "rm DIR/catalog.d/.history/00000001.json"
+        )
     }
 
     @Test("D19: a quarantine record that can't be read")
     func record() throws {
         try directory.write("{}", to: "state/lamina/quarantine/x.json")
-        try expect("D19", about: "DIR/state/lamina/quarantine/x.json", mendedBy: "rm DIR/state/lamina/quarantine/x.json")
+        try expect(
+            "D19",
+            about: "DIR/state/lamina/quarantine/x.json",
+            mendedBy: "rm DIR/state/lamina/quarantine/x.json"
+        )
     }
 
     @Test("Findings of one directory alone, and the exit status")

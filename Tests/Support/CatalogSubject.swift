@@ -26,7 +26,9 @@ public struct CatalogSubject: Sendable {
     /// Installs a library of three providers, all of this version.
     func install(_ group: Int, version: Int) throws {
         let source = "\(root)/source-\(getpid())-\(group).so"
-        guard let file = fopen("\(root)/plugin.so", "r"), let made = fopen(source, "w") else { throw Failure("no source") }
+        guard let file = fopen("\(root)/plugin.so", "r"), let made = fopen(source, "w") else {
+            throw Failure("no source")
+        }
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { fwrite(chunk, 1, count, made) }
         fputs("version \(version) of \(group)", made)
@@ -98,7 +100,9 @@ public struct CatalogSubject: Sendable {
         guard order.count == 4 else { throw Failure("order \(text)") }
         for (place, digit) in order.enumerated() {
             let summary = try catalog.entry(named: "o\(digit)").manifest?.summary
-            guard summary == "\(place)" else { throw Failure("\(order) at \(generation): \(digit) is at \(summary ?? "?")") }
+            guard summary == "\(place)" else {
+                throw Failure("\(order) at \(generation): \(digit) is at \(summary ?? "?")")
+            }
         }
         return generation
     }

@@ -17,8 +17,14 @@ extension CatalogWriter {
                 let name = LayerSpecification(name: library).label
                 let program = Environment.executable ?? "install"
                 // The file itself, whose path means something, with what was tried of it.
-                guard var record = try? Quarantine.Record(
-                    of: copy, names: [name], signal: signal, place: place, program: program)
+                guard
+                    var record = try? Quarantine.Record(
+                        of: copy,
+                        names: [name],
+                        signal: signal,
+                        place: place,
+                        program: program
+                    )
                 else { return }
                 record.file = File.resolved(library) ?? library
                 if let identity = try? File.identity(of: library) { record.identity = identity }

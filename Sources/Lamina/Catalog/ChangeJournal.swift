@@ -196,16 +196,16 @@ struct ChangeJournal: ~Copyable {
         try File.synchronizeFolder(directory)
     }
 
-    /// Drops the records that are too old.
+    /// Drops the records that are too old, the oldest first: one who is killed at it leaves the next ones in their row.
     private func drop() -> [ChangeRecord] {
-        var dropped: [ChangeRecord] = []
-        var old = generation - ChangeRecord.limit
-        while old > 0, let record = (try? Self.record(old, of: directory)) ?? nil {
-            unlink("\(directory)/\(ChangeRecord.path(old))")
-            dropped.append(record)
-            old -= 1
+        var old: [ChangeRecord] = []
+        var number = generation - ChangeRecord.limit
+        while number > 0, let record = (try? Self.record(number, of: directory)) ?? nil {
+            old.insert(record, at: 0)
+            number -= 1
         }
-        return dropped
+        for record in old { unlink("\(directory)/\(ChangeRecord.path(record.generation))") }
+        return old
     }
 
     // MARK: - What is there
