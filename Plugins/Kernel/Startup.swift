@@ -85,7 +85,7 @@ enum Descriptor {
         table.pointee.enable_indications = { Events.enable($0, $1, $2, $3) }
         table.pointee.inspect_complete = { Events.inspectComplete($0, $1, $2, $3) }
         table.pointee.release = { releaseNodes($0, $1, $2) }
-        table.pointee.resolve = { Resolve.resolve($0, $1, $2) }
-        table.pointee.reverse_resolve = { Resolve.reverse($0, $1, $2) }
+        table.pointee.resolve = { SystemResolver.resolve($0, $1, $2) }
+        table.pointee.reverse_resolve = { SystemResolver.reverse($0, $1, $2) }
     }
 }
