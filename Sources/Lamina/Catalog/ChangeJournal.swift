@@ -8,7 +8,7 @@ struct ChangeJournal: ~Copyable {
     private(set) var generation: Int
     /// Whether there may be library copies that nobody names, because the one before didn't finish.
     let wasLeft: Bool
-    /// The records that were dropped by the last change.
+    /// The records that were dropped meanwhile.
     private(set) var dropped: [ChangeRecord] = []
     /// Whether everything that was begun is done.
     private var isComplete = true
@@ -29,6 +29,8 @@ struct ChangeJournal: ~Copyable {
         self.wasLeft = wasLeft
         self.directory = directory
         self.lock = lock
+        // One who was killed after a change may not have come to this.
+        if wasLeft { dropped = drop() }
     }
 
     /// Gets a directory ready for changes; the number of the last one that was applied.
@@ -119,7 +121,7 @@ struct ChangeJournal: ~Copyable {
         // From here on the change stands: readers follow its record, and the next writer completes what fails.
         do throws(LaminaError) {
             try Self.apply(record, in: directory)
-            dropped = drop()
+            dropped += drop()
         } catch {
             isComplete = false
         }
