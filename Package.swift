@@ -170,6 +170,12 @@ let package = Package(
             path: "Tests/HostDriver",
             swiftSettings: house
         ),
+        .executableTarget(
+            name: "CatalogDriver",
+            dependencies: ["TestSupport"],
+            path: "Tests/CatalogDriver",
+            swiftSettings: house
+        ),
         .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
     ] + plugins.map(\.target) + [
         .testTarget(

@@ -26,7 +26,9 @@ struct DisableCommand: ParsableCommand {
     func run() throws {
         let writer = try place.writer()
         let isNew = try writer.disable(name, because: reason, in: place.catalog())
-        print(isNew ? "disabled \(name) in \(writer.directory.path)" : "\(name) was disabled in \(writer.directory.path)")
+        print(
+            isNew ? "disabled \(name) in \(writer.directory.path)" : "\(name) was disabled in \(writer.directory.path)"
+        )
     }
 }
 

@@ -58,15 +58,13 @@ final class ChainRunner {
         catalog: Catalog,
         loop: EventLoop
     ) throws(LaminaError) {
-        var parts: [(layer: LayerSpecification, provider: Provider)] = []
-        for layer in layers { parts.append((layer, try catalog.provider(for: layer))) }
-        parts.append((LayerSpecification(name: RunLayer.label), try RunLayer.provider()))
-        parts.append((base, try catalog.provider(for: base)))
-        chain = try Chain(parts, engine: loop.engine)
+        var (parts, absences) = try catalog.parts(layers: layers, base: base)
+        parts.insert((LayerSpecification(name: RunLayer.label), try RunLayer.provider()), at: parts.count - 1)
+        chain = try Chain(parts, absences: absences, generation: catalog.generation, engine: loop.engine)
         self.loop = loop
     }
 
-    /// What is unusual about the order of the layers, one line each.
+    /// What is unusual about the order of the layers, and which are absent, one line each.
     var warnings: [String] { chain.warnings }
 
     /// Whether no layer that sees data is bound to this connection, so that the program's own socket can be connected.

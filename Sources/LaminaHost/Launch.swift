@@ -98,7 +98,7 @@ struct Launch {
 }
 
 /// Arrays of C strings, ended by a null pointer, as exec wants them.
-private enum CStrings {
+enum CStrings {
     static func with<R>(_ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R) -> R {
         var pointers = strings.map { strdup($0) }
         pointers.append(nil)

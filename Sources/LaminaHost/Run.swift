@@ -37,7 +37,7 @@ public struct Run {
     public var verbosity = Verbosity.normal
     /// The preload object's file; nil: the one that was installed with this executable.
     public var preloadObject: String?
-    /// The layers, the first one next to the program. Each is required.
+    /// The layers, the first one next to the program. Each is required, unless it says `required=no`.
     public var layers: [LayerSpecification]
     /// What they stand on.
     public var base = LayerSpecification(
@@ -69,7 +69,15 @@ public struct Run {
     /// Call it from a process that has one thread, and whose children are the run's alone: it forks, waits for all
     /// children, and points standard input and output of this process at `/dev/null` once the program has them. A
     /// failure of Lamina's own is said on standard error and is status 125, 126 or 127.
+    ///
+    /// With `LAMINA_DISABLE=1` in the environment this process becomes the program, without layers.
     public func start() -> ExitStatus {
+        if Environment.isDisabled {
+            if verbosity >= .normal { say("\(Environment.disableVariable)=1: \(program) runs without layers") }
+            let failure = BareProgram.execute(self)
+            say(failure.message)
+            return .exited(failure.code)
+        }
         do {
             var supervisor = try Supervisor(self)
             return try supervisor.serve()

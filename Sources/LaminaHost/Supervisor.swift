@@ -10,7 +10,8 @@ struct Supervisor {
     /// How long a worker may take to finish, in milliseconds, beyond what it gives its connections.
     private static let grace = Int32(Worker.drainTime) + 2000
 
-    private let run: Run
+    /// What is run; layers that crashed and aren't required are gone from it.
+    private var run: Run
     private let launch: Launch
     private let signals: Signals
     private let rendezvous: Rendezvous
@@ -63,18 +64,41 @@ struct Supervisor {
 
     // MARK: - The worker
 
-    /// Starts a worker and waits until its chain is loaded.
+    /// Starts a worker and waits until its chain is loaded; one after another, while layers crash that aren't required.
     private mutating func startWorker() throws {
         do {
-            let worker = try WorkerProcess(run, rendezvous: rendezvous, output: output, synthetics: synthetics)
-            self.worker = worker
-            try awaitReport(worker)
+            var isReady = false
+            while !isReady {
+                let worker = try WorkerProcess(run, rendezvous: rendezvous, output: output, synthetics: synthetics)
+                self.worker = worker
+                isReady = try awaitReport(worker)
+            }
         } catch let error as Errno {
             throw LaunchFailure.refused("no worker process could be started: \(error.text)")
         }
     }
 
-    private mutating func awaitReport(_ worker: WorkerProcess) throws {
+    /// Quarantines the library that crashed, where the catalog named it; what is to be said of that.
+    private func quarantine(_ crash: Crash) -> String {
+        do throws(LaminaError) {
+            guard let name = try crash.quarantine(in: run).first else { return "" }
+            return "; \(name) is quarantined until its file changes or lamina clear \(name)"
+        } catch {
+            return "; it could not be quarantined (\(error))"
+        }
+    }
+
+    /// What follows from a crash: the library is quarantined, and its layers are left out where none of them is required.
+    private mutating func handle(_ crash: Crash) -> (remark: String, isLeftOut: Bool) {
+        let remark = quarantine(crash)
+        let layers = crash.layers(in: run)
+        guard !layers.isEmpty, layers.allSatisfy({ $0.required == false }) else { return (remark, false) }
+        run.layers.removeAll { layer in layers.contains(layer) }
+        return ("; the run goes on without \(layers.map(\.label).joined(separator: ", "))\(remark)", true)
+    }
+
+    /// Whether the chain is loaded; if not, another worker is to be started without a layer.
+    private mutating func awaitReport(_ worker: WorkerProcess) throws -> Bool {
         while true {
             var descriptors = [
                 pollfd(fd: worker.control, events: Int16(POLLIN), revents: 0),
@@ -89,13 +113,17 @@ struct Supervisor {
             }
         }
         switch worker.report() {
-        case .ready: return
+        case .ready: return true
         case .failed(let message):
             discardWorker()
             throw LaunchFailure.refused(message)
         case .crashed(let crash):
             discardWorker()
-            throw LaunchFailure.refused("the worker \(crash.description(in: run)) while it loaded \(run.labels)")
+            let message = "the worker \(crash.description(in: run)) while it loaded \(run.labels)"
+            let (remark, isLeftOut) = handle(crash)
+            guard isLeftOut else { throw LaunchFailure.refused(message + remark) }
+            say(message + remark)
+            return false
         case .silent:
             let ending = WorkerProcess.ending(discardWorker())
             throw LaunchFailure.refused("the worker \(ending) while it loaded \(run.labels)")
@@ -127,7 +155,11 @@ struct Supervisor {
             var status: Int32 = 0
             let ended = waitpid(worker.process, &status, WNOHANG)
             if ended == worker.process && status != 0 && !isKilled {
-                say("the worker \(cause(of: status, worker.report())): its connections were reset")
+                let report = worker.report()
+                let cause = cause(of: status, report)
+                var remark = ""
+                if case .crashed(let crash) = report { remark = quarantine(crash) }
+                say("the worker \(cause): its connections were reset\(remark)")
             }
             if ended == worker.process || ended < 0 && errno != EINTR { return }
             var descriptor = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
@@ -150,7 +182,7 @@ struct Supervisor {
     }
 
     /// The worker has died. What its layers had open is reset with it; another one takes its place, unless a layer
-    /// brought it down: all of them were asked for, so that there is no going on without one.
+    /// brought it down that is required.
     private mutating func replaceWorker(_ status: Int32) {
         guard let dead = worker else { return }
         let report = dead.report()
@@ -159,15 +191,23 @@ struct Supervisor {
         synthetics.workerEnded()
         workersLeft -= 1
         let ending = WorkerProcess.ending(status)
-        let isCrash = Signals.crashes.contains(clinux_kill_signal(status)) || clinux_exit_code(status) >= 0
+        var isCrash = Signals.crashes.contains(clinux_kill_signal(status)) || clinux_exit_code(status) >= 0
+        let cause = cause(of: status, report)
+        var remark = ""
+        if case .crashed(let crash) = report {
+            let (said, isLeftOut) = handle(crash)
+            remark = said
+            if isLeftOut { isCrash = false }
+        }
         if isCrash || workersLeft == 0 {
             rendezvous.close()
-            say("the worker \(cause(of: status, report)): its connections were reset, and new ones are refused")
+            say("the worker \(cause): its connections were reset, and new ones are refused\(remark)")
             return
         }
         do {
             try startWorker()
-            say("the worker \(ending): its connections were reset, and another has taken its place")
+            let said = remark.isEmpty ? ending : cause
+            say("the worker \(said): its connections were reset, and another has taken its place\(remark)")
         } catch {
             rendezvous.close()
             let reason = (error as? LaunchFailure)?.message ?? "\(error)"

@@ -45,7 +45,7 @@ struct StartUp {
     }
 
     /// Runs a program to its end, its output thrown away.
-    private static func milliseconds(_ arguments: [String]) throws -> Double {
+    static func milliseconds(_ arguments: [String]) throws -> Double {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }

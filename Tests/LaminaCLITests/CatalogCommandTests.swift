@@ -129,7 +129,16 @@ struct CatalogCommandTests {
         let removed = try command.run("remove", "fixture")
         #expect(removed.code == 0, "\(removed.errors)")
         #expect(try command.run("show", "fixture").code == 1)
-        #expect(try Child.run(["ls", command.userLibraries, command.userManifests]).lines.count == 2)
+        #expect(try Child.run(["ls", command.userManifests]).lines.isEmpty)
+        let log = try command.run("log")
+        #expect(log.lines.count == 3 && log.lines[1].hasPrefix("2 ") && log.lines[1].contains("remove fixture"))
+        #expect(log.lines[2].contains("install fixture") && log.lines[2].hasSuffix("plugin.so"))
+        let json = try JSON(parsing: try command.run("log", "-n", "1", "--json").output)
+        #expect(json.arrayValue?.count == 1 && json.arrayValue?.first?["action"]?.stringValue == "remove")
+        let undone = try command.run("undo")
+        #expect(undone.output.hasPrefix("undone: remove fixture (change 2"), "\(undone.errors)")
+        #expect(try command.run("show", "fixture").code == 0)
+        #expect(try command.run("doctor", "--user").output == "nothing is wrong\n")
     }
 
     @Test("A directory of one's own takes plug-ins, and its names come before the user's")
@@ -145,16 +154,17 @@ struct CatalogCommandTests {
         #expect(try command.run("remove", "fixture", "--directory", own).code == 0)
     }
 
-    @Test("What came with a package is masked, not removed")
-    func masks() throws {
+    @Test("What came with a package is disabled, not removed")
+    func disables() throws {
         let refused = try command.run("remove", "trace")
         #expect(refused.code == 1)
-        #expect(refused.complained(of: "lamina remove --mask trace"), "\(refused.errors)")
-        #expect(try command.run("remove", "--mask", "trace").code == 0)
+        #expect(refused.complained(of: "lamina disable trace"), "\(refused.errors)")
+        #expect(try command.run("disable", "trace", "--reason", "too loud").code == 0)
         let ending = try command.run("run", "--layer", "trace", "--", "true")
         #expect(ending.code == 125)
-        #expect(ending.complained(of: "masked by \(command.userManifests)/trace.json"), "\(ending.errors)")
-        #expect(try command.run("remove", "trace").code == 0)
+        #expect(ending.complained(of: "masked by \(command.userManifests)/trace.json: too loud"), "\(ending.errors)")
+        #expect(ending.complained(of: "lamina enable trace"))
+        #expect(try command.run("enable", "trace").code == 0)
         #expect(try command.run("show", "trace").code == 0)
     }
 

@@ -23,7 +23,10 @@ struct UsageTests {
 
     @Test(
         "Every command has a help of its own",
-        arguments: ["list", "show", "run", "trace", "demo", "install", "remove", "manifest", "check"]
+        arguments: [
+            "list", "show", "run", "trace", "demo", "install", "remove", "manifest", "check", "log", "undo", "enable",
+            "disable", "clear", "doctor",
+        ]
     )
     func helps(name: String) throws {
         let ending = try command.run(name, "--help")

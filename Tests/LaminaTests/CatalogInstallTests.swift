@@ -12,7 +12,8 @@ struct CatalogInstallTests {
     init() throws {
         directory = try TemporaryDirectory()
         writer = CatalogWriter(
-            CatalogDirectory("\(directory.path)/catalog.d", libraries: "\(directory.path)/lib")
+            CatalogDirectory("\(directory.path)/catalog.d", libraries: "\(directory.path)/lib"),
+            quarantine: Quarantine(path: "\(directory.path)/quarantine")
         )
     }
 

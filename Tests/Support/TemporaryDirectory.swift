@@ -6,10 +6,11 @@ public final class TemporaryDirectory: Sendable {
     /// Where it is.
     public let path: String
 
-    /// Makes one below `/tmp`.
-    public init() throws {
-        guard let template = strdup("/tmp/lamina-test-XXXXXX"), mkdtemp(template) != nil else {
-            throw LaminaError(.system, "/tmp", "no directory could be made", errno: errno)
+    /// Makes one below `/tmp`, or in memory where that can be had.
+    public init(inMemory: Bool = false) throws {
+        let folder = inMemory && access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp"
+        guard let template = strdup("\(folder)/lamina-test-XXXXXX"), mkdtemp(template) != nil else {
+            throw LaminaError(.system, folder, "no directory could be made", errno: errno)
         }
         path = String(cString: template)
         free(template)

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -19,5 +20,8 @@ static inline bool clinux_is_secure(void) {
 static inline int32_t clinux_pipe(int32_t *ends) {
     return (int32_t)syscall(SYS_pipe2, ends, O_CLOEXEC);
 }
+
+/// Whether `word` stands somewhere in `bytes` (memmem).
+bool clinux_holds(const void *bytes, size_t count, const void *word, size_t word_count);
 
 #endif

@@ -83,6 +83,12 @@ public struct Catalog: Sendable {
         }
     }
 
+    /// What the last directory that has a file of this path says in it; nil where there is none that can be read.
+    package func text(at path: String) -> String? {
+        guard case .text(let text) = documents(at: path).last?.content else { return nil }
+        return String(decoding: text, as: UTF8.self)
+    }
+
     /// The names of the files in a folder of the directories, such as `chains`, without `.json`, sorted.
     func names(in folder: String) -> [String] {
         storage.withLock { storage in

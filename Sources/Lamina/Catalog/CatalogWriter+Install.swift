@@ -17,8 +17,14 @@ extension CatalogWriter {
                 let name = LayerSpecification(name: library).label
                 let program = Environment.executable ?? "install"
                 // The file itself, whose path means something, with what was tried of it.
-                guard var record = try? Quarantine.Record(
-                    of: copy, names: [name], signal: signal, place: place, program: program)
+                guard
+                    var record = try? Quarantine.Record(
+                        of: copy,
+                        names: [name],
+                        signal: signal,
+                        place: place,
+                        program: program
+                    )
                 else { return }
                 record.file = File.resolved(library) ?? library
                 if let identity = try? File.identity(of: library) { record.identity = identity }
@@ -46,8 +52,9 @@ extension CatalogWriter {
         try File.makeFolders(directory.libraries)
         for folder in [directory.path, directory.libraries] { try trust.check(folder: folder) }
         let copy = "\(directory.libraries)/\(Self.copyName(of: library, digest: digest))"
-        let isNew = try Self.place(bytes, digest: digest, at: copy)
+        let isNew = access(copy, F_OK) != 0
         do throws(LaminaError) {
+            try Self.place(bytes, digest: digest, at: copy)
             let installation = Installation(
                 from: File.resolved(library) ?? library,
                 time: Int64(time(nil)),
@@ -82,13 +89,10 @@ extension CatalogWriter {
         }
     }
 
-    /// Copies a library to its name, unless it is there already; whether it wasn't.
-    private static func place(_ bytes: [UInt8], digest: String, at copy: String) throws(LaminaError) -> Bool {
-        if let there = try? File.read(copy, limit: 1 << 30).bytes, SHA256.hexadecimal(of: there) == digest {
-            return false
-        }
+    /// Copies a library to its name, unless it is there already.
+    private static func place(_ bytes: [UInt8], digest: String, at copy: String) throws(LaminaError) {
+        if let there = try? File.read(copy, limit: 1 << 30).bytes, SHA256.hexadecimal(of: there) == digest { return }
         try File.replace(copy, with: bytes, mode: 0o755)
-        return true
     }
 
     /// The manifest to write, and its text: what is there already where it says the same, and as disabled as that is.

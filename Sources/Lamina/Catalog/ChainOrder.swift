@@ -155,7 +155,8 @@ private struct OrderRules {
         var known: Set<Int> = []
         func add(_ upper: Int, above lower: Int) {
             let (above, below) = (members[upper], members[lower])
-            guard above.manifest.name != below.manifest.name, known.insert(upper * members.count + lower).inserted else { return }
+            guard above.manifest.name != below.manifest.name, known.insert(upper * members.count + lower).inserted
+            else { return }
             if above.manifest.kind == .base, below.manifest.kind != .base { return againstBases.append((above, below)) }
             holders[lower].append(upper)
             held[upper].append(lower)

@@ -6,27 +6,39 @@ struct ChangeJournal: ~Copyable {
     private let lock: DirectoryLock
     /// The last change.
     private(set) var generation: Int
-    /// Whether the one before didn't finish, so that there may be library copies that nobody names.
+    /// Whether there may be library copies that nobody names, because the one before didn't finish.
     let wasLeft: Bool
     /// The records that were dropped by the last change.
     private(set) var dropped: [ChangeRecord] = []
     /// Whether everything that was begun is done.
     private var isComplete = true
 
-    /// Waits for the lock, then completes a change that was recorded and removes what killed writers left.
-    init(_ directory: String) throws(LaminaError) {
+    /// Waits for the lock, then completes a change that was recorded and removes what killed writers left; `isThorough`
+    /// looks for that in any case.
+    init(_ directory: String, isThorough: Bool = false) throws(LaminaError) {
         let lock = try DirectoryLock(directory)
-        try File.makeFolders("\(directory)/\(ChangeRecord.folder)")
-        if lock.wasLeft { try Self.sweepTemporaries(of: directory) }
-        let applied = try Self.appliedGeneration(of: directory)
-        if applied == nil {
-            // Before the first record, so that records without it are never taken for changes to make.
-            try File.replace("\(directory)/.generation", with: Array("0\n".utf8), mode: 0o644)
+        let wasLeft = lock.wasLeft || isThorough
+        let applied: Int
+        do throws(LaminaError) {
+            applied = try Self.begin(in: directory, sweeping: wasLeft)
+        } catch {
+            if !lock.wasLeft { lock.finish() }
+            throw error
         }
-        generation = try Self.complete(after: applied ?? 0, in: directory)
-        wasLeft = lock.wasLeft
+        generation = try Self.complete(after: applied, in: directory)
+        self.wasLeft = wasLeft
         self.directory = directory
         self.lock = lock
+    }
+
+    /// Gets a directory ready for changes; the number of the last one that was applied.
+    private static func begin(in directory: String, sweeping: Bool) throws(LaminaError) -> Int {
+        try File.makeFolders("\(directory)/\(ChangeRecord.folder)")
+        if sweeping { try sweepTemporaries(of: directory) }
+        if let applied = try appliedGeneration(of: directory) { return applied }
+        // Before the first record, so that records without it are never taken for changes to make.
+        try File.replace("\(directory)/.generation", with: Array("0\n".utf8), mode: 0o644)
+        return 0
     }
 
     /// Applies a change that was recorded and not applied; the last change's number.
@@ -184,16 +196,16 @@ struct ChangeJournal: ~Copyable {
         try File.synchronizeFolder(directory)
     }
 
-    /// Drops the records that are too old.
+    /// Drops the records that are too old, the oldest first: one who is killed at it leaves the next ones in their row.
     private func drop() -> [ChangeRecord] {
-        var dropped: [ChangeRecord] = []
-        var old = generation - ChangeRecord.limit
-        while old > 0, let record = (try? Self.record(old, of: directory)) ?? nil {
-            unlink("\(directory)/\(ChangeRecord.path(old))")
-            dropped.append(record)
-            old -= 1
+        var old: [ChangeRecord] = []
+        var number = generation - ChangeRecord.limit
+        while number > 0, let record = (try? Self.record(number, of: directory)) ?? nil {
+            old.insert(record, at: 0)
+            number -= 1
         }
-        return dropped
+        for record in old { unlink("\(directory)/\(ChangeRecord.path(record.generation))") }
+        return old
     }
 
     // MARK: - What is there

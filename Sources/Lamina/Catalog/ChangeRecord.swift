@@ -72,7 +72,7 @@ extension ChangeRecord {
 
     /// Reads a record; `file` is its path for errors.
     init(parsing bytes: [UInt8], file: String) throws(LaminaError) {
-        let json = try JSON(parsing: bytes, named: file, code: .invalidManifest)
+        let json = try JSON(parsing: bytes, named: file, limit: Self.sizeLimit, code: .invalidManifest)
         func number(_ key: String) throws(LaminaError) -> Int64 {
             guard let number = json[key]?.integerValue else { throw Self.damaged(file, key) }
             return number

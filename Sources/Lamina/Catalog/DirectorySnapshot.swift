@@ -116,13 +116,19 @@ struct DirectorySnapshot {
     private mutating func catchUp(_ trust: inout Trust) -> Bool {
         guard problem == nil else { return true }
         do throws(LaminaError) {
-            while let record = try Self.record(seen + 1, of: directory, trust: &trust) {
-                for file in record.files where earlier[file.path] == nil {
-                    earlier[file.path] = Self.content(file.before)
+            while true {
+                if let record = try Self.record(seen + 1, of: directory, trust: &trust) {
+                    for file in record.files where earlier[file.path] == nil {
+                        earlier[file.path] = Self.content(file.before)
+                    }
+                    seen = record.generation
+                    continue
                 }
-                seen = record.generation
+                let applied = try ChangeJournal.appliedGeneration(of: directory.path) ?? 0
+                if applied <= seen { return true }
+                // Either it was made just now, or it was dropped.
+                if try Self.record(seen + 1, of: directory, trust: &trust) == nil { return false }
             }
-            return try ChangeJournal.appliedGeneration(of: directory.path) ?? 0 <= seen
         } catch {
             problem = error
             return true

@@ -1,15 +1,15 @@
+import CLinux
 import Glibc
 
 extension CatalogWriter {
     /// Removes the copies of libraries that nothing names any more: those of dropped records, and all that a writer who
     /// didn't finish may have left.
-    func sweep(_ journal: borrowing ChangeJournal, thoroughly: Bool = false) {
-        let isThorough = thoroughly || journal.wasLeft
+    func sweep(_ journal: borrowing ChangeJournal) {
         let copies = LibraryCopies(of: directory)
         var candidates = Set(journal.dropped.flatMap(copies.named(in:)))
-        if isThorough { candidates.formUnion(copies.names()) }
+        if journal.wasLeft { candidates.formUnion(copies.names()) }
         for name in copies.unnamed(among: candidates) { unlink("\(directory.libraries)/\(name)") }
-        if isThorough { for file in copies.temporaries() { unlink(file) } }
+        if journal.wasLeft { for file in copies.temporaries() { unlink(file) } }
     }
 }
 
@@ -44,6 +44,7 @@ struct LibraryCopies {
     /// Those of these that no manifest and no record of the directory names, whether these can be parsed or not.
     func unnamed(among names: Set<String>) -> Set<String> {
         var rest = names
+        if rest.isEmpty { return [] }
         let folders = [directory.path, "\(directory.path)/\(ChangeRecord.folder)"]
         for folder in folders {
             for file in (try? File.names(in: folder, endingIn: ".json")) ?? [] where !rest.isEmpty {
@@ -59,15 +60,7 @@ struct LibraryCopies {
 
     private static func holds(_ text: [UInt8], _ name: String) -> Bool {
         let name = Array(name.utf8)
-        return text.withUnsafeBytes { text in
-            var rest = text[...]
-            while rest.count >= name.count, let start = rest.firstIndex(of: name[0]) {
-                rest = rest[start...]
-                if rest.starts(with: name) { return true }
-                rest = rest.dropFirst()
-            }
-            return false
-        }
+        return clinux_holds(text, text.count, name, name.count)
     }
 
     /// `libMine-0123456789abcdef.so`.

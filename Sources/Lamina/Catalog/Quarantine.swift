@@ -57,7 +57,9 @@ public struct Quarantine: Sendable, Equatable {
 
     /// This user's.
     public static var standard: Quarantine {
-        Quarantine(path: Environment.userDirectory("XDG_STATE_HOME", or: ".local/state").map { "\($0)/lamina/quarantine" })
+        Quarantine(
+            path: Environment.userDirectory("XDG_STATE_HOME", or: ".local/state").map { "\($0)/lamina/quarantine" }
+        )
     }
 
     /// Everything that is quarantined, the oldest first, and records that can't be read.
@@ -104,7 +106,8 @@ public struct Quarantine: Sendable, Equatable {
                 remedy: Suggestion.remedy(
                     for: name,
                     among: records.flatMap(\.names),
-                    otherwise: records.isEmpty ? "" : "quarantined are \(records.flatMap(\.names).joined(separator: ", "))"
+                    otherwise: records.isEmpty
+                        ? "" : "quarantined are \(records.flatMap(\.names).joined(separator: ", "))"
                 )
             )
         }

@@ -30,7 +30,8 @@ extension Doctor {
             }
         },
         Rule("D22", .fault, "a policy's file that doesn't say whom it is for, and is followed for nobody") {
-            rule, examination in
+            rule,
+            examination in
             examination.catalog.policies().problems.map { examination.finding(rule, $0.file, $0) }
         },
     ]

@@ -85,7 +85,9 @@ extension Doctor {
                 )
             }
         },
-        Rule("D10", .fault, "a process that runs a library's old file, which was replaced in place") { rule, examination in
+        Rule("D10", .fault, "a process that runs a library's old file, which was replaced in place") {
+            rule,
+            examination in
             let libraries = Dictionary(
                 examination.sound.compactMap { entry in
                     entry.library.flatMap(File.resolved).map { ($0, entry) }

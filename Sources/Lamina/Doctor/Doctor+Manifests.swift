@@ -1,7 +1,9 @@
 extension Doctor {
     /// What is wrong with manifests, and with who may write them.
     static let manifestRules: [Rule] = [
-        Rule("D01", .fault, "a manifest, a library or a directory above them that others may change") { rule, examination in
+        Rule("D01", .fault, "a manifest, a library or a directory above them that others may change") {
+            rule,
+            examination in
             var errors = examination.catalog.problems
             for entry in examination.entries where entry.manifest == nil {
                 if case .unavailable(let error) = entry.state { errors.append(error) }

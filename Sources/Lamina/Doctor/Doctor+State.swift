@@ -44,7 +44,9 @@ extension Doctor {
                 )
             }
         },
-        Rule("D17", .fault, "a change that a writer began and didn't finish, or what it left behind") { rule, examination in
+        Rule("D17", .fault, "a change that a writer began and didn't finish, or what it left behind") {
+            rule,
+            examination in
             examination.catalog.directories.compactMap { directory in
                 guard let left = CatalogWriter(directory).leftOver() else { return nil }
                 return Finding(
@@ -89,8 +91,8 @@ extension CatalogWriter {
     /// Every change does the first part of that anyway.
     public func recover() throws(LaminaError) {
         guard access(directory.path, F_OK) == 0 else { return }
-        let journal = try ChangeJournal(directory.path)
-        sweep(journal, thoroughly: true)
+        let journal = try ChangeJournal(directory.path, isThorough: true)
+        sweep(journal)
     }
 
     /// What a writer who isn't at work any more has left; nil where there is nothing.
@@ -98,7 +100,8 @@ extension CatalogWriter {
         guard access("\(directory.path)/.lock", F_OK) == 0, DirectoryLock.isFree(directory.path) else { return nil }
         let applied = ((try? ChangeJournal.appliedGeneration(of: directory.path)) ?? nil) ?? 0
         if let record = (try? ChangeJournal.record(applied + 1, of: directory.path)) ?? nil {
-            return "change \(record.generation) (\(record.action) \(record.subject)) is recorded, and its files aren't in place"
+            return
+                "change \(record.generation) (\(record.action) \(record.subject)) is recorded, and its files aren't in place"
         }
         let copies = LibraryCopies(of: directory)
         let files =

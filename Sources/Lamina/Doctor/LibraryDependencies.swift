@@ -36,7 +36,8 @@ struct LibraryDependencies {
 
     private static func find(_ name: String, in folders: [String]) -> String? {
         if name.contains("/") { return isUsable(name) ? name : nil }
-        let candidates = folders.map { "\($0)/\(name)" } + LoaderCache.shared.paths(of: name) + standard.map { "\($0)/\(name)" }
+        let candidates =
+            folders.map { "\($0)/\(name)" } + LoaderCache.shared.paths(of: name) + standard.map { "\($0)/\(name)" }
         return candidates.first(where: isUsable)
     }
 

@@ -21,7 +21,7 @@ struct MappedLibraries {
             for line in maps.split(separator: "\n") {
                 let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
                 guard fields.count == 6, let inode = UInt64(fields[4]) else { continue }
-                var path = String(fields[5])
+                var path = String(fields[5].drop { $0 == " " })
                 if path.hasSuffix(" (deleted)") { path.removeLast(" (deleted)".count) }
                 guard libraries.contains(path), let present = identities[path], present != inode else { continue }
                 return process(identifier, library: path)
