@@ -43,18 +43,7 @@ struct ExplainCommand: ParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
-    @Argument(
-        parsing: .captureForPassthrough,
-        help: ArgumentHelp("The program and its arguments.", valueName: "program"),
-        completion: .shellCommand("compgen -c")
-    )
-    var words: [String] = []
-
-    private static let options = ["--layer", "--chain", "--name", "--user", "--unit", "--json", "--help", "--version"]
-
-    func validate() throws {
-        try RunOptions.checkWords(words, options: Self.options)
-    }
+    @OptionGroup var program: ProgramOptions
 
     func run() throws {
         var layers: [LayerSpecification] = []
@@ -63,7 +52,7 @@ struct ExplainCommand: ParsableCommand {
         if let user { try asked.set(user: user) }
         if let unit { try asked.set(unit: unit) }
         let explanation = Explanation(
-            of: RunOptions.command(of: words)[0],
+            of: program.command[0],
             choosing: ChainSelection.Request(layers: layers, chain: chain),
             helper: Probe.helper
         ) { identity in

@@ -106,6 +106,24 @@ static const lamina_setting_declaration settings[] = {
 #endif
 };
 
+#if defined(PROTOCOLS) || defined(OLD_PROTOCOLS) || defined(BAD_PROTOCOL_FLAGS)
+#define HAS_PROTOCOLS 1
+static const lamina_protocol protocols[] = {{
+    .family = 10,
+    .type = 2,
+    .protocol = 20,
+    .protocol_maximum_offset = 5,
+    .service_flags = 0x1,
+#if defined(BAD_PROTOCOL_FLAGS)
+    .provider_flags = 0x4,
+#else
+    .provider_flags = LAMINA_PROTOCOL_RECOMMENDED,
+#endif
+    .byte_order = LAMINA_LITTLE_ENDIAN,
+    .security = "dtls",
+}};
+#endif
+
 static const lamina_provider provider = {
 #if defined(SHORT_DESCRIPTOR)
     .size = 8,
@@ -133,6 +151,15 @@ static const lamina_provider provider = {
 #endif
     .setting_count = sizeof settings / sizeof *settings,
     .settings = settings,
+#if defined(HAS_PROTOCOLS)
+    .protocol_count = 1,
+#if defined(OLD_PROTOCOLS)
+    .protocol_size = 24,
+#else
+    .protocol_size = sizeof(lamina_protocol),
+#endif
+    .protocols = protocols,
+#endif
     .before = "tls, proxy",
     .instantiate = instantiate,
     .destroy = destroy,

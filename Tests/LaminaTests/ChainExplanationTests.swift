@@ -112,6 +112,16 @@ struct ChainExplanationTests {
         #expect(absent[2].reason == "installed means available: nothing names it")
     }
 
+    @Test("A layer that may be missing is shown as left out, and the rest stands")
+    func optional() throws {
+        let explanation = explanation(try given("look", "lost:required=no"))
+        #expect(explanation.problem == nil)
+        #expect(explanation.levels[1].isOptional && explanation.levels[1].problem != nil)
+        #expect(explanation.sockets[0].labels == ["look"])
+        #expect(explanation.sockets[0].absent.first?.reason == "it is left out (required=no)")
+        #expect(explanation.text().contains("left out (required=no): \(directory.path)/"))
+    }
+
     @Test("What is in the way is said instead of thrown")
     func problems() throws {
         for (request, part) in [

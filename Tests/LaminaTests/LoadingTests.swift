@@ -127,6 +127,8 @@ struct LoadingTests {
             ("NO_PROVIDERS", "DIR/plugin.so: lamina_startup offers 0 providers"),
             ("NO_NAME", "DIR/plugin.so: provider 0: name: is empty"),
             ("SHORT_DESCRIPTOR", "DIR/plugin.so: provider 0: descriptor: has 8 bytes, fewer than"),
+            ("OLD_PROTOCOLS", "DIR/plugin.so: provider \"fixture\": protocol_size: is 24, and a protocol has 40 bytes"),
+            ("BAD_PROTOCOL_FLAGS", "DIR/plugin.so: provider \"fixture\": protocols[0].provider_flags: 0x4 has a bit"),
             ("BAD_SETTING", "DIR/plugin.so: provider \"fixture\": settings[3].default: \"fast\" isn't a rate"),
         ]
     )

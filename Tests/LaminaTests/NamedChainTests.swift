@@ -151,6 +151,42 @@ struct NamedChainTests {
         try directory.writer().remove(chain: "web", in: directory.catalog())
     }
 
+    @Test("Removing a provider changes nobody's chain: it says what is missing, and works again once that is back")
+    func survives() throws {
+        _ = try add("web", "watch")
+        _ = try add("other", "rival")
+        let file = try directory.catalog().chain(named: "web").file
+        let text = try readAll(file)
+        try directory.writer().remove("watch")
+        #expect(try readAll(file) == text)
+        let web = try directory.catalog().chain(named: "web")
+        let error = #expect(throws: LaminaError.self) { try web.definition.check(in: directory.catalog()) }
+        #expect(error?.description.contains("provider \"watch\": is not in the catalog") == true)
+        try directory.catalog().chain(named: "other").definition.check(in: directory.catalog())
+        try directory.manifest("watch")
+        try directory.catalog().chain(named: "web").definition.check(in: directory.catalog())
+    }
+
+    @Test("Doctor finds chains and policies that can't be followed, with the command that mends it")
+    func examined() throws {
+        _ = try add("web", "watch")
+        let subject = try PolicySubject(parsing: "name:mine")
+        try directory.writer().write(Policy(subject, .chain("web")), in: directory.catalog())
+        func found() -> [String] {
+            Doctor.examine(directory.catalog()).filter { $0.rule.number >= "D20" }.map {
+                "\($0.rule.number) \($0.command)"
+            }
+        }
+        #expect(found() == [])
+        try directory.writer().remove("watch")
+        let option = "--directory \(directory.path)/catalog.d"
+        #expect(found() == ["D20 lamina chain remove web \(option)"])
+        try directory.writer().change("chain remove", "web", files: ["chains/web.json": nil])
+        #expect(found() == ["D21 lamina policy remove name:mine \(option)"])
+        let file = try directory.write("{", to: "catalog.d/policies/odd.json")
+        #expect(found().last == "D22 rm \(file)")
+    }
+
     @Test("A chain's identity is made from its name, and is a UUID")
     func identity() throws {
         let (one, two) = (

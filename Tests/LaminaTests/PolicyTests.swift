@@ -175,6 +175,31 @@ struct PolicyTests {
         }
     }
 
+    @Test("Undo takes a policy back to what it said before, whoever changed it")
+    func undone() throws {
+        try set("name:mine", "one")
+        try set("name:mine", "two")
+        try directory.writer().undo()
+        #expect(try choice(program(name: "mine")) == ["one"])
+        try directory.writer().undo()
+        #expect(directory.catalog().policies().items.isEmpty)
+    }
+
+    @Test("A policy for an executable or a user that isn't there is set, with a warning")
+    func doubts() throws {
+        func warnings(_ subject: String) throws -> [String] {
+            let policy = Policy(try PolicySubject(parsing: subject), .layers(ChainDefinition(layers: ["one"])))
+            return try directory.writer().write(policy, in: directory.catalog())
+        }
+        for subject in ["path:/nonexistent/tool", "path:/nonexistent/*", "user:no-such-user"] {
+            let said = try warnings(subject)
+            #expect(said.count == 1 && said[0].hasPrefix("\(subject): no such"), "\(said)")
+        }
+        for subject in ["path:/bin/*", "path:\(directory.path)/plugin.so", "user:root", "unit:web", "name:a"] {
+            #expect(try warnings(subject) == [])
+        }
+    }
+
     @Test("A policy written by hand is replaced in its own file")
     func byHand() throws {
         let file = try directory.write(
@@ -252,6 +277,19 @@ struct PolicyTests {
             setenv("LAMINA_LAYERS", "count=a count=b", 1)
             let named = try Chain.ofProgram(catalog: changed).labels
             precondition(named == ["a", "b", "kernel"])
+            // A policy that can't be followed is no reason to fail where no layer would be used.
+            unsetenv("LAMINA_LAYERS")
+            try CatalogWriter(own).write(
+                try NamedChain("web", ChainDefinition(layers: ["count"])),
+                in: Catalog(directories: [own])
+            )
+            try CatalogWriter(own).write(Policy(policy.subject, .chain("web")), in: Catalog(directories: [own]))
+            try CatalogWriter(own).change("remove", "web", files: ["chains/web.json": nil])
+            let broken = Catalog(directories: [own])
+            precondition((try? Chain.ofProgram(catalog: broken)) == nil)
+            setenv("LAMINA_DISABLE", "1", 1)
+            let disabled = try Chain.ofProgram(catalog: broken).labels
+            precondition(disabled == ["kernel"])
         }
     }
 }

@@ -95,8 +95,23 @@ struct ProtocolTests {
         #expect(all.first { $0.name == "layer" }?.protocol == nil)
     }
 
-    @Test("A descriptor's protocols are of the size that it says, and every flag has a meaning")
+    @Test("What a descriptor says of its protocols stands in its manifest")
     func descriptors() throws {
+        let library = try directory.plugin("PROTOCOLS", named: "protocols.so")
+        let entry = try #require(try Library.load(library).provider().manifest.protocols.first)
+        #expect(
+            entry
+                == ProtocolEntry(
+                    family: 10,
+                    type: 2,
+                    protocol: 20,
+                    protocolMaximumOffset: 5,
+                    serviceFlags: .connectionless,
+                    providerFlags: .recommended,
+                    byteOrder: .little,
+                    security: "dtls"
+                )
+        )
         let held = try PackageTree.plugin("libLaminaKernel.so")
         let manifest = try Library.load(held).provider().manifest
         #expect(manifest.protocols.allSatisfy { $0.serviceFlags.contains(.kernelDescriptors) })

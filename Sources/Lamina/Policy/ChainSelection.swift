@@ -77,8 +77,12 @@ public struct ChainSelection: Sendable {
         outcome = search.outcome
     }
 
-    /// The layers. Throws what is wrong with the place that decided: nothing else takes its turn.
-    public func layers() throws(LaminaError) -> Layers { try outcome.get() }
+    /// The layers. Throws what is wrong with the place that decided: nothing else takes its turn. With `LAMINA_DISABLE=1`
+    /// that is no reason to fail, since no layer would be used.
+    public func layers() throws(LaminaError) -> Layers {
+        if Environment.isDisabled, case .failure = outcome { return ([], nil) }
+        return try outcome.get()
+    }
 }
 
 extension ChainSelection.Source: CustomStringConvertible {
@@ -130,7 +134,7 @@ private struct Search {
         }
         if isDone { return }
         lookAtPolicies(program)
-        if !isDone { _ = decides(.bare, "nothing else says anything") }
+        if !isDone { _ = decides(.bare, "no other place names layers") }
     }
 
     private var isDone: Bool { isDecided && !looksEverywhere }
@@ -158,7 +162,8 @@ private struct Search {
         _ present: String
     ) -> Bool {
         let isFirst = !isDecided && absent == nil
-        let reason = absent ?? (isFirst ? present : "\(present), but \(source) stands before it")
+        let above = place == .bare ? "\(source) stands before it" : "\(present), but \(source) stands before it"
+        let reason = absent ?? (isFirst ? present : above)
         candidates.append(.init(source: place, file: file, isChosen: isFirst, reason: reason))
         if isFirst {
             source = place

@@ -153,8 +153,8 @@ extension Catalog {
 
 extension CatalogWriter {
     /// Stores a policy in this directory, in the place of the one for its subject, after what it names was checked against
-    /// `catalog`. Gives what is unusual about the order of its layers, one line each. Writing what is there already
-    /// changes nothing. Blocks for files.
+    /// `catalog`. Gives what is unusual about it, one line each: the order of its layers, a path or a user that isn't
+    /// there. Writing what is there already changes nothing. Blocks for files.
     @discardableResult
     public func write(
         _ policy: Policy,
@@ -168,7 +168,7 @@ extension CatalogWriter {
             }
         let text = policy.json.text(pretty: true)
         try change("policy set", "policy \(policy.subject)", files: [file(of: policy.subject): text])
-        return warnings
+        return warnings + [policy.subject.doubt].compactMap { $0 }
     }
 
     /// Removes the policy for this subject from this directory. Throws where it isn't there, naming where it is.

@@ -156,6 +156,18 @@ extension PolicySubject {
         }
     }
 
+    /// A sentence where it names nobody now: an executable that isn't there, a user who doesn't exist.
+    var doubt: String? {
+        switch self {
+        case .path(let path):
+            let isThere = isPattern ? !PathPattern.expanded(path).isEmpty : File.resolved(path) != nil
+            return isThere ? nil : "\(self): no such file is here now"
+        case .user(let user):
+            return ProgramIdentity.number(ofUser: user) == nil ? "\(self): no such user is here now" : nil
+        case .name, .unit: return nil
+        }
+    }
+
     private static func path(_ subject: String, isOneOf paths: [String]) -> Bool {
         guard subject.contains("*") else {
             return paths.contains(subject) || File.resolved(subject).map(paths.contains) == true

@@ -116,6 +116,7 @@ extension SystemdUnit {
         \(dropInPath):
         \(dropIn(command: command))
         Then: systemctl daemon-reload && systemctl restart \(name)
+
         """
     }
 
