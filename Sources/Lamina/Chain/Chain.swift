@@ -13,6 +13,8 @@ public final class Chain: @unchecked Sendable {
     public let instances: [Instance]
     /// What is unusual about the order that was given, one line each.
     public let warnings: [String]
+    /// How each level's provider was named: by the catalog's name, or by a path.
+    let names: [String]
 
     private let levels: [Level]
     private let memory: UnsafeMutableRawPointer
@@ -49,6 +51,7 @@ public final class Chain: @unchecked Sendable {
         throws(LaminaError)
     {
         try Self.check(parts)
+        names = parts.map(\.layer.name)
         isShareable = parts.allSatisfy { $0.provider.manifest.handoff == .share }
         warnings = try ChainOrder(keeping: parts.map(\.provider.manifest)).warnings
         let size = MemoryLayout<lamina_column>.size + (parts.count + 1) * MemoryLayout<lamina_slot>.size
@@ -208,7 +211,7 @@ public final class Chain: @unchecked Sendable {
                     category: shape.category,
                     active: shape.active,
                     isIndirect: hasConditions(from: shape.start),
-                    binders: shape.waits ? ColumnBinding.binders : [:]
+                    binders: shape.isFrozen ? FrozenCalls.functions : shape.waits ? ColumnBinding.binders : [:]
                 )
             )
             cache[shape] = made
@@ -226,4 +229,6 @@ struct LinkShape: Hashable {
     let active: UInt64
     /// Whether slot 0 waits for a destination.
     let waits: Bool
+    /// Whether slot 0's calls are held back.
+    var isFrozen = false
 }
