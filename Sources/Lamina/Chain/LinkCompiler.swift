@@ -28,7 +28,8 @@ struct LinkCompiler {
         switch entry.number {
         case Int(LAMINA_ENTRY_OPEN): return (ColumnOpening.next, level)
         // The framework asks each level by itself.
-        case Int(LAMINA_ENTRY_EXPORT_STATE), Int(LAMINA_ENTRY_ADOPT_STATE): return (LevelStates.next, level)
+        case Int(LAMINA_ENTRY_EXPORT_STATE): return (LevelStates.exported, level)
+        case Int(LAMINA_ENTRY_ADOPT_STATE): return (LevelStates.adopted, level)
         default: break
         }
         if level == 0, let binder = binders[entry.number] { return (binder, 0) }

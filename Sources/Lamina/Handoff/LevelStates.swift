@@ -4,10 +4,17 @@ import Glibc
 
 /// What another process had of a socket's levels, while they are opened from it.
 final class LevelStates: @unchecked Sendable {
-    /// What every level's links lead to for `export_state` and `adopt_state`: the framework asks each level by itself.
-    static let next: lamina_any_function = {
-        // Both take the same arguments.
+    /// What every level's links lead to for `export_state`: the framework asks each level by itself.
+    static let exported: lamina_any_function = {
         let function: lamina_export_state_function = { slot, _, request in lamina_complete(slot, request, 0, 0) }
+        return unsafeBitCast(function, to: lamina_any_function.self)
+    }()
+
+    /// And for `adopt_state`: bytes that a level passes on are bytes that nobody reads.
+    static let adopted: lamina_any_function = {
+        let function: lamina_adopt_state_function = { slot, state, request in
+            lamina_complete(slot, request, state.pointee.length == 0 ? 0 : -EINVAL, 0)
+        }
         return unsafeBitCast(function, to: lamina_any_function.self)
     }()
 
