@@ -172,7 +172,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "HandoffExample",
-            dependencies: ["Lamina"],
+            dependencies: ["Lamina", "CLamina"],
             path: "Tests/Examples/HandoffExample",
             swiftSettings: house
         ),

@@ -106,7 +106,11 @@ public func lamina_socket_base_descriptor(_ socket: lamina_socket) -> Int32 {
 
 /// The labels of a socket's levels.
 @c @implementation
-public func lamina_socket_levels(_ socket: lamina_socket, _ text: UnsafeMutablePointer<CChar>?, _ capacity: Int) -> Int {
+public func lamina_socket_levels(
+    _ socket: lamina_socket,
+    _ text: UnsafeMutablePointer<CChar>?,
+    _ capacity: Int
+) -> Int {
     answer { () throws(LaminaError) in
         let labels = Array(try Socket(handle: socket).levels.map(\.label).joined(separator: "/").utf8CString)
         guard let text, labels.count <= capacity else { return -Int(ENOBUFS) }

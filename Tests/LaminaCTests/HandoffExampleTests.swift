@@ -29,7 +29,10 @@ import Testing
         let catalog = ["LAMINA_CATALOG_PATH=\(programs.tree.path)/share/lamina/catalog.d"]
         let taking = try Child([program(target), "target", path], environment: catalog)
         #expect(try taking.firstLine() == "listening")
-        let giving = try Child.run([program(source), "source", path, kind, CPrograms.kernel] + layers, environment: catalog)
+        let giving = try Child.run(
+            [program(source), "source", path, kind, CPrograms.kernel] + layers,
+            environment: catalog
+        )
         let taken = taking.end()
         #expect(giving.code == 0 && giving.output == "done\n", "\(giving.errors)")
         #expect(taken.code == 0, "\(taken.errors)")
@@ -39,7 +42,10 @@ import Testing
     @Test(
         "TCP, UDP and listening sockets through no, one and three layers go from C and Swift to C and Swift",
         arguments: ["tcp", "udp", "listen"],
-        [[], ["trace=a:data=none,file=/dev/null"], ["trace=a:file=/dev/null", "count=n:each=no", "trace=b:file=/dev/null"]]
+        [
+            [], ["trace=a:data=none,file=/dev/null"],
+            ["trace=a:file=/dev/null", "count=n:each=no", "trace=b:file=/dev/null"],
+        ]
     )
     func share(kind: String, layers: [String]) throws {
         let labels = layers.map { String($0.split(separator: "=")[1].prefix { $0 != ":" }) } + ["libLaminaKernel"]

@@ -57,7 +57,10 @@ import Testing
         let value = try source.duplicate(for: target)
         let stranger = try HandoffProcess()
         let refused = try stranger.ask("redeem \(value)")
-        #expect(refused.hasPrefix("error refused \(EPERM) protocol info: is for process \(target.process)"), "\(refused)")
+        #expect(
+            refused.hasPrefix("error refused \(EPERM) protocol info: is for process \(target.process)"),
+            "\(refused)"
+        )
         // It doesn't even get a word where it leaves that check out.
         #expect(try stranger.ask("raw 1 \(value)") == "gone")
         #expect(try target.ask("redeem \(value)") == "ok kernel")
@@ -127,7 +130,8 @@ import Testing
 
     @Test(
         "A target that dies in the middle, under share or move, leaves the source as it was, with its pending receive",
-        arguments: [0, 1, 2], ["share", "move"]
+        arguments: [0, 1, 2],
+        ["share", "move"]
     )
     func death(step: Int, mode: String) throws {
         try source.open()

@@ -29,7 +29,11 @@ import Testing
     @Test("A shared connection is used through either socket, and closing one leaves the other working")
     func share() throws {
         let trace = Plugin.product("Trace")
-        let chain = try chain("\(trace)=a:data=none", "\(Plugin.product("Count"))=c:each=no", "\(trace)=b:data=sizes,errors")
+        let chain = try chain(
+            "\(trace)=a:data=none",
+            "\(Plugin.product("Count"))=c:each=no",
+            "\(trace)=b:data=sizes,errors"
+        )
         let pair = try Pair(chain)
         try pair.client.waiting.send(Array("one".utf8))
         let info = try pair.client.duplicate(for: getpid())

@@ -296,8 +296,9 @@ lamina_status lamina_wait_address_list_change(lamina_socket socket, int64_t dead
 lamina_status lamina_wait_sort_addresses(
     lamina_socket socket, lamina_address *addresses, size_t count, lamina_error *error);
 
-/// Asks for the base's descriptor, which can be polled, and used in the socket's place where the chain's effect is
-/// none. It stays the socket's. -EOPNOTSUPP or -ENOTSUP: the base has none.
+/// A descriptor that can be polled, passed on and used in the socket's place: the base's, where the chain's effect is none;
+/// else one end of a pair, and from then on what crosses the socket goes there, through the chain, carried by its engine. It
+/// stays the socket's, and is the same each time. -EOPNOTSUPP: a listening socket whose chain sees data.
 int lamina_wait_descriptor(lamina_socket socket, lamina_error *error);
 
 /// The addresses of a name, as the chain's levels answer it (getaddrinfo, WskGetAddressInfo). `family`: `AF_UNSPEC`,

@@ -1,10 +1,19 @@
 import CLamina
+import CLinux
 import Glibc
 
 /// Checks the libraries of catalog entries without loading them; a file that several entries name is examined once.
 struct LibraryVerifier {
     private var trust = Trust()
     private var examined: [FileIdentity: LaminaError?] = [:]
+    private let isQuarantining: Bool
+    private let quarantine: Quarantine
+
+    /// A verifier that refuses entries whose libraries are in `quarantine`.
+    init(_ quarantine: Quarantine = Quarantine(path: nil)) {
+        self.quarantine = quarantine
+        isQuarantining = !quarantine.records().records.isEmpty
+    }
 
     /// The entry with what its library's file says added to its state.
     mutating func verify(_ entry: CatalogEntry) -> CatalogEntry {
@@ -13,6 +22,7 @@ struct LibraryVerifier {
         do throws(LaminaError) {
             let remedy = "install it again, or remove its manifest"
             try check(library, pin: manifest.sha256, identity: manifest.identity, remedy: remedy)
+            if isQuarantining { try quarantine.check(entry) }
         } catch {
             entry.state = .unavailable(error)
         }

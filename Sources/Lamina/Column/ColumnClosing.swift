@@ -28,7 +28,9 @@ final class ColumnClosing: @unchecked Sendable {
         else { return done(-EBADF) }
         _ = clinux_barrier()
         Offers.withdraw(of: handle)
-        ColumnClosing(ColumnState.of(handle.slot), done).waitForCalls()
+        let state = ColumnState.of(handle.slot)
+        state.chain.binding.withLock { _ in state.pump }?.stop()
+        ColumnClosing(state, done).waitForCalls()
     }
 
     /// Ends a column whose open failed: no handle of it was ever given out. The levels that refused may still look at

@@ -25,6 +25,8 @@ final class ColumnState: @unchecked Sendable {
     var isGivenOut: UInt32 = 0
     /// Holds calls back while the socket is frozen; nil until it first was. Guarded by the chain's `binding`.
     var gate: HandoffGate?
+    /// Carries what crosses a descriptor that leads through the chain. Guarded by the chain's `binding`.
+    var pump: DescriptorPump?
     /// Whether levels still wait for a destination to decide their conditions. Guarded by the chain's `binding`.
     var waits = false
 
@@ -88,6 +90,7 @@ final class ColumnState: @unchecked Sendable {
 
     /// In a child process.
     func beginChild() {
+        pump?.beginChild()
         guard !chain.isShareable else {
             // What was frozen is so in the parent.
             if gate != nil, !isStale { thawInChild() }

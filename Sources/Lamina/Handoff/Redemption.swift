@@ -192,13 +192,15 @@ final class Redemption: @unchecked Sendable {
         go(to: .preparing, within: Self.patience)
         guard export.mode == .move else { return write() }
         guard lamina_enter(offer.handle) != 0 else { return fail(EBADF, "the socket is closed") }
-        let isIndicating = clinux_load_u32(&state.slots[1].enabled) != 0 || clinux_load_u32(&state.base.pointee.enabled) != 0
-        if !isIndicating {
+        let isUsed =
+            clinux_load_u32(&state.slots[1].enabled) != 0 || clinux_load_u32(&state.base.pointee.enabled) != 0
+            || state.chain.binding.withLock { _ in state.pump != nil }
+        if !isUsed {
             state.freeze()
             isFrozen = true
         }
         lamina_leave()
-        guard !isIndicating else { return fail(EBUSY, "the socket has indications enabled") }
+        guard !isUsed else { return fail(EBUSY, "the socket has indications enabled, or its descriptor in use") }
         freeze(export.levels)
     }
 

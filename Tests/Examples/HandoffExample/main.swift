@@ -1,3 +1,4 @@
+import CLamina
 import Glibc
 import Lamina
 
@@ -43,7 +44,9 @@ struct Partner {
         let made = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         let size = socklen_t(MemoryLayout<sockaddr_un>.size)
         let status = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { listens ? bind(made, $0, size) : connect(made, $0, size) }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                listens ? bind(made, $0, size) : connect(made, $0, size)
+            }
         }
         try require(status == 0, "no connection at \(path)")
         guard listens else {
