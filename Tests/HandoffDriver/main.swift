@@ -30,7 +30,7 @@ struct Driver {
         case "pid": return "\(getpid())"
         case "user":
             let user = UInt32(argument) ?? 0
-            return setresuid(user, user, user) == 0 ? "ok" : "failed"
+            return setuid(user) == 0 ? "ok" : "failed"
         case "fds": return "\(Self.descriptorCount)"
         case "open":
             // Base, then layers.

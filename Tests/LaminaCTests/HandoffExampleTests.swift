@@ -25,7 +25,7 @@ import Testing
         _ layers: [String],
         _ expected: String
     ) throws {
-        let path = "\(programs.tree.path)/ipc"
+        let path = "\(programs.tree.path)/\(source)-\(target)-\(kind)-\(layers.count)"
         let catalog = ["LAMINA_CATALOG_PATH=\(programs.tree.path)/share/lamina/catalog.d"]
         let taking = try Child([program(target), "target", path], environment: catalog)
         #expect(try taking.firstLine() == "listening")
@@ -42,13 +42,15 @@ import Testing
     @Test(
         "TCP, UDP and listening sockets through no, one and three layers go from C and Swift to C and Swift",
         arguments: ["tcp", "udp", "listen"],
-        [
-            [], ["trace=a:data=none,file=/dev/null"],
-            ["trace=a:file=/dev/null", "count=n:each=no", "trace=b:file=/dev/null"],
-        ]
+        [[], ["Trace=a:data=none,"], ["Trace=a:", "Count=n:each=no", "Trace=b:errors,"]]
     )
     func share(kind: String, layers: [String]) throws {
-        let labels = layers.map { String($0.split(separator: "=")[1].prefix { $0 != ":" }) } + ["libLaminaKernel"]
+        let labels = layers.map { String($0.split(separator: "=")[1].prefix { $0 != ":" }) } + ["kernel"]
+        let layers = layers.map { layer in
+            let name = layer.prefix { $0 != "=" }
+            let file = name == "Trace" ? "file=/dev/null" : ""
+            return "\(PackageTree.products)/libLamina\(name).so\(layer.dropFirst(name.count))\(file)"
+        }
         for source in Language.allCases {
             for target in Language.allCases {
                 try run(source, target, kind, layers, labels.joined(separator: "/"))
@@ -59,7 +61,13 @@ import Testing
     @Test("The same with a layer that moves", arguments: ["tcp", "listen"])
     func move(kind: String) throws {
         let keystream = try CPlugin.build("Fixtures/layers/keystream")
-        try run(.c, .swift, kind, ["\(keystream)=cipher"], "cipher/libLaminaKernel")
-        try run(.swift, .c, kind, ["\(keystream)=cipher", "trace=a:file=/dev/null"], "cipher/a/libLaminaKernel")
+        try run(.c, .swift, kind, ["\(keystream)=cipher"], "cipher/kernel")
+        try run(
+            .swift,
+            .c,
+            kind,
+            ["\(keystream)=cipher", "\(PackageTree.products)/libLaminaTrace.so=a:file=/dev/null"],
+            "cipher/a/kernel"
+        )
     }
 }

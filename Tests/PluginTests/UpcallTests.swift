@@ -100,7 +100,7 @@ import Testing
         let helper = Helper {
             guard let worker = upcalls.attach_thread() else { throw TestFailure("no worker") }
             seen.worker.store(UInt(bitPattern: worker), ordering: .releasing)
-            do { _ = try socket.waiting.receiveDatagram(deadline: soon()) } catch {
+            do throws(LaminaError) { _ = try socket.waiting.receiveDatagram(deadline: soon()) } catch {
                 seen.refusal.withLock { $0 = error.errno }
             }
             var count: Int32 = 0

@@ -27,7 +27,7 @@ package struct ChainDescription: Equatable {
     package var levels: [Level]
 
     /// What makes this chain again.
-    init(of chain: Chain) {
+    package init(of chain: Chain) {
         levels = zip(chain.names, chain.instances).map { name, instance in
             Level(
                 name: name.contains("/") ? instance.provider.path : name,

@@ -43,6 +43,7 @@ final class DescriptorPump: @unchecked Sendable {
     private let down = Flow()
     private var isStopped: UInt32 = 0
     private var isClosed = false
+    private var isInherited = false
 
     /// A pump that begins once its loop looks. Throws where the system gives no descriptors.
     init(_ handle: lamina_socket, _ state: ColumnState) throws(LaminaError) {
@@ -83,7 +84,7 @@ final class DescriptorPump: @unchecked Sendable {
     private static let events = UInt32(clinux_epoll_in | clinux_epoll_out) | clinux_epoll_edge
 
     private func soon() {
-        loop.post(
+        _ = loop.post(
             { context in
                 guard let context else { return }
                 Unmanaged<DescriptorPump>.fromOpaque(context).takeRetainedValue().run()
@@ -99,7 +100,11 @@ final class DescriptorPump: @unchecked Sendable {
     }
 
     /// In a child process: the parent's goes on, and the program's end with it.
-    func beginChild() { Glibc.close(inner) }
+    func beginChild() {
+        guard !isClosed, !isInherited else { return }
+        isInherited = true
+        Glibc.close(inner)
+    }
 
     private func run() {
         guard clinux_load_u32(&isStopped) == 0 else { return close() }
@@ -110,8 +115,10 @@ final class DescriptorPump: @unchecked Sendable {
     private func close() {
         guard !isClosed else { return }
         isClosed = true
-        loop.remove(watch)
-        Glibc.close(inner)
+        if !isInherited {
+            loop.remove(watch)
+            Glibc.close(inner)
+        }
         Glibc.close(outer)
     }
 
@@ -150,7 +157,7 @@ final class DescriptorPump: @unchecked Sendable {
         guard clinux_add_u32(&call.flow.arrivals, 1) == 2 else { return 0 }
         let pump = call.pump
         // What comes next is the loop's.
-        pump.loop.post(
+        _ = pump.loop.post(
             { context in
                 guard let context else { return }
                 let call = Unmanaged<Call>.fromOpaque(context).takeRetainedValue()

@@ -92,6 +92,22 @@ package struct HandoffState: Equatable {
         package var bytes: [UInt8]?
         /// How many of the descriptors beside the packet are its own.
         package var descriptorCount: Int
+
+        package init(
+            place: Int,
+            label: String,
+            uuid: String,
+            version: UInt32,
+            bytes: [UInt8]?,
+            descriptorCount: Int
+        ) {
+            self.place = place
+            self.label = label
+            self.uuid = uuid
+            self.version = version
+            self.bytes = bytes
+            self.descriptorCount = descriptorCount
+        }
     }
 
     package var family: Int32
@@ -106,6 +122,24 @@ package struct HandoffState: Equatable {
     package var isInbound: Bool
     package var name: String?
     package var levels: [Level]
+
+    package init(
+        family: Int32,
+        type: Int32,
+        category: SocketCategories,
+        mode: HandoffMode,
+        active: UInt64,
+        name: String?,
+        levels: [Level]
+    ) {
+        (self.family, self.type, proto) = (family, type, 0)
+        self.category = category.rawValue
+        self.mode = mode
+        self.active = active
+        (waits, isInbound) = (false, true)
+        self.name = name
+        self.levels = levels
+    }
 
     func write(to writer: inout HandoffWriter) {
         for number in [family, type, proto] { writer.number(number) }
