@@ -43,6 +43,10 @@ struct Driver {
             peer = try listener.waiting.accept(deadline: Deadline.after(seconds: 20))
             try listener.waiting.close()
             return "ok"
+        case "adopt":
+            let base = try LayerSpecification(parsing: words.count > 2 ? words[2] : "kernel")
+            own = try Socket(adopting: Int32(argument) ?? -1, on: try Chain(layers: [], base: base))
+            return "ok"
         case "duplicate":
             let info = try socket().duplicate(
                 for: Int32(argument) ?? 0,

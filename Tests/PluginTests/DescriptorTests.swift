@@ -144,12 +144,15 @@ import Testing
     func exec() throws {
         let pair = try Pair(try BaseProvider.kernel.chain())
         let descriptor = try pair.client.setInheritable(true)
-        // The tests' helper leaves other descriptors alone, as exec does.
-        let ending = try Child.run(["/bin/sh", "-c", "printf inherited >&\(descriptor)"])
-        #expect(ending.code == 0, "\(ending.errors)")
+        let heir = try HandoffProcess()
+        #expect(try heir.ask("adopt \(descriptor) \(Plugin.product("Kernel"))") == "ok")
+        #expect(try heir.ask("send inherited") == "ok")
         #expect(try pair.server.waiting.receive(upTo: 9, all: true, deadline: soon()) == Array("inherited".utf8))
+        heir.end()
         #expect(try pair.client.setInheritable(false) == descriptor)
-        #expect(try Child.run(["/bin/sh", "-c", "printf x >&\(descriptor)"]).code != 0)
+        let stranger = try HandoffProcess()
+        #expect(try stranger.ask("adopt \(descriptor) \(Plugin.product("Kernel"))").hasPrefix("error "))
+        stranger.end()
         try pair.close()
     }
 }

@@ -20,13 +20,15 @@ enum BoundDescriptors {
 
     private struct Binding {
         let slot: UInt
+        /// Not through the slot, which holds nothing any more where the socket has closed.
+        let column: UInt
         let generation: UInt64
         let context: UInt
 
         /// Whether the socket is still the one that it was bound to. Columns stay columns for good.
         var isCurrent: Bool {
-            guard let slot = Slot(bitPattern: slot) else { return false }
-            return clinux_load_u64(&slot.pointee.column.pointee.generation) == generation
+            guard let column = Column(bitPattern: column) else { return false }
+            return clinux_load_u64(&column.pointee.generation) == generation
         }
     }
 
@@ -39,6 +41,7 @@ enum BoundDescriptors {
         guard let key = Key(descriptor, &status) else { return status }
         let binding = Binding(
             slot: UInt(bitPattern: slot),
+            column: UInt(bitPattern: slot.pointee.column),
             generation: clinux_load_u64(&slot.pointee.column.pointee.generation),
             context: UInt(bitPattern: context)
         )
