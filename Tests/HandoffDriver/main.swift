@@ -113,9 +113,17 @@ struct Driver {
             let made = try RawRendezvous(info)
             rendezvous = made
             return made.send([UInt8](repeating: 0xA5, count: Int(argument) ?? 0)) + " " + made.wait()
-        case "edit":
-            // The value with one byte changed, and made to look right again.
-            return try Self.edited(Self.bytes(words.count > 2 ? words[2] : ""), at: Int(argument) ?? 0)
+        case "cut":
+            let bytes = Self.bytes(argument)
+            return Self.refusals(of: (0..<bytes.count).map { Array(bytes[..<$0]) } + [bytes + [0]], .invalidArgument)
+        case "flip":
+            let bytes = Self.bytes(argument)
+            let flipped = bytes.indices.map { place in bytes.indices.map { bytes[$0] ^ ($0 == place ? 1 : 0) } }
+            return Self.refusals(of: flipped, .invalidArgument)
+        case "fit":
+            // One byte changed, and made to look right again.
+            let bytes = Self.bytes(argument)
+            return Self.refusals(of: (0..<248).map { Self.edited(bytes, at: $0) }, nil)
         case "die": clinux_leave(9)
         default: return "unknown"
         }
@@ -147,12 +155,26 @@ struct Driver {
         return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
     }
 
-    private static func edited(_ bytes: [UInt8], at place: Int) throws -> String {
+    private static func edited(_ bytes: [UInt8], at place: Int) -> [UInt8] {
         var bytes = bytes
         bytes[place] ^= 1
         let digest = SHA256.hexadecimal(of: Array(bytes[..<248]))
         bytes.replaceSubrange(248..<256, with: Self.bytes(digest).prefix(8))
-        return hexadecimal(bytes)
+        return bytes
+    }
+
+    /// Tries each of the values; "ok" where all are refused, with this code if one is given.
+    private static func refusals(of values: [[UInt8]], _ code: LaminaError.Code?) -> String {
+        for (place, value) in values.enumerated() {
+            do throws(LaminaError) {
+                let socket = try Socket(from: try ProtocolInfo(parsing: value))
+                socket.close()
+                return "\(place) was taken"
+            } catch {
+                if let code, error.code != code { return "\(place) \(error)" }
+            }
+        }
+        return "ok"
     }
 }
 
