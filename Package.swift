@@ -176,6 +176,18 @@ let package = Package(
             path: "Tests/CatalogDriver",
             swiftSettings: house
         ),
+        .executableTarget(
+            name: "HandoffExample",
+            dependencies: ["Lamina", "CLamina"],
+            path: "Tests/Examples/HandoffExample",
+            swiftSettings: house
+        ),
+        .executableTarget(
+            name: "HandoffDriver",
+            dependencies: ["Lamina", "CLamina", "CLinux"],
+            path: "Tests/HandoffDriver",
+            swiftSettings: house
+        ),
         .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
     ] + plugins.map(\.target) + [
         .testTarget(

@@ -77,4 +77,6 @@ public enum WrittenValue: Sendable, Equatable {
     case file(String)
     /// `env:NAME`: an environment variable; a secret.
     case environment(String)
+    /// A secret that is at hand already.
+    case secret(Secret)
 }
