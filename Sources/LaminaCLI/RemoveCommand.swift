@@ -1,28 +1,20 @@
 import ArgumentParser
 import Lamina
 
-/// `lamina remove`: takes a provider out of one catalog directory, or masks it there.
+/// `lamina remove`: takes a provider out of one catalog directory.
 struct RemoveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove",
-        abstract: "Remove what `lamina install` installed, or mask what came otherwise."
+        abstract: "Remove what `lamina install` installed; lamina disable hides what came otherwise."
     )
 
     @Argument(help: "The entry's name.", completion: LayerCompletion.kind)
     var name: String
 
-    @Flag(help: "Leave it where it is, and hide it by a manifest that masks it.")
-    var mask = false
-
     @OptionGroup var place: PlaceOptions
 
     func run() throws {
         let writer = try place.writer()
-        if mask {
-            try writer.mask(name)
-            print("masked \(name): \(writer.directory.path)/\(name).json")
-            return
-        }
         do throws(LaminaError) {
             try writer.remove(name)
         } catch {
@@ -41,7 +33,7 @@ struct RemoveCommand: ParsableCommand {
             switch found.origin {
             case .system: "lamina remove --system \(name)"
             case .user: "lamina remove --user \(name)"
-            case .package: "lamina remove --mask \(name) hides it"
+            case .package: "lamina disable \(name) hides it"
             case .given:
                 "lamina remove --directory \(file.prefix(upTo: file.lastIndex(of: "/") ?? file.endIndex)) \(name)"
             }

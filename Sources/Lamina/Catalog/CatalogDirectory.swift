@@ -19,8 +19,12 @@ public struct CatalogDirectory: Sendable, Equatable {
     public let path: String
     /// Whose it is.
     public let origin: Origin
-    /// Where a manifest's library lies if it is a bare file name.
+    /// Where a manifest's library lies if it is a bare file name, and where `lamina install` copies libraries to: no other
+    /// directory's.
     public let libraries: String
+
+    /// The folders of a directory that hold something else than manifests.
+    static let folders = ["chains", "policies"]
 
     /// A directory; bare library names lie in `libraries`, else in `PREFIX/lib/lamina` where the directory is
     /// `PREFIX/share/lamina/catalog.d`, else in the directory itself.

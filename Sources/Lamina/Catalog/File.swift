@@ -112,17 +112,27 @@ enum File {
 
     /// The names in a directory that end in `suffix`, sorted; none where the directory isn't there.
     static func names(in directory: String, endingIn suffix: String) throws(LaminaError) -> [String] {
-        guard let stream = opendir(directory) else {
+        guard let names = list(directory, { $0.hasSuffix(suffix) && !$0.hasPrefix(".") }) else {
             if errno == ENOENT || errno == ENOTDIR { return [] }
             throw error(directory, "can't be listed")
         }
+        return names
+    }
+
+    /// The hidden names in a directory that end in `suffix`, sorted; none where it can't be listed.
+    static func hiddenNames(in directory: String, endingIn suffix: String) -> [String] {
+        list(directory) { $0.hasSuffix(suffix) && $0.hasPrefix(".") } ?? []
+    }
+
+    private static func list(_ directory: String, _ isWanted: (String) -> Bool) -> [String]? {
+        guard let stream = opendir(directory) else { return nil }
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
                 tuple.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name.hasSuffix(suffix), !name.hasPrefix(".") { names.append(name) }
+            if isWanted(name) { names.append(name) }
         }
         return names.sorted()
     }

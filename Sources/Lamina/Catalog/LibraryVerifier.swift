@@ -1,4 +1,5 @@
 import CLamina
+import CLinux
 import Glibc
 
 /// Checks the libraries of catalog entries without loading them; a file that several entries name is examined once.

@@ -33,6 +33,7 @@ extension Manifest {
         }
         if let sha256 { object["sha256"] = .string(sha256) }
         if let identity { object["identity"] = identity.json }
+        if let installation { object["installation"] = installation.json }
         return .object(object)
     }
 

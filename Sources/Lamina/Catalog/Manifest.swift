@@ -66,6 +66,8 @@ public struct Manifest: Sendable, Equatable {
     public var sha256: String?
     /// The pinned library's identity: while it holds, the hash isn't computed again.
     public var identity: FileIdentity?
+    /// Who installed the library, when and from where; nil where a package or a hand did.
+    public var installation: Installation?
 
     /// A manifest with its necessary parts.
     public init(name: String, library: String, kind: ProviderKind, effect: Effect) {
@@ -101,7 +103,8 @@ extension Manifest {
     private static let keys = [
         "format", "name", "uuid", "version", "summary", "library", "kind", "phase", "before", "after", "conflicts",
         "requires", "effect", "handoff", "required", "hidden", "generic", "reorders", "categories", "protocols", "abi",
-        "settings", "entries", "indications", "sha256", "identity", "masked",
+        "settings", "entries", "indications", "sha256", "identity", "installation", "masked",
+        "reason",
     ]
 
     /// Reads the members of one manifest, or of several that were merged.
@@ -164,5 +167,6 @@ extension Manifest {
         indications = try reader.texts("indications")
         sha256 = try reader.text("sha256")
         if let item = try reader.object("identity") { identity = try FileIdentity(item) }
+        if let item = try reader.object("installation") { installation = try Installation(item) }
     }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Who may choose the code that this process loads: root, its own user, and the owner of its executable. A file that
@@ -6,8 +7,14 @@ struct Trust {
     private let owners: [UInt32]
     private var sound: Set<String> = []
 
-    init() {
-        owners = Environment.isSecure ? [0, geteuid()] : [0, geteuid(), Environment.executableOwner ?? 0]
+    /// Whom this process trusts; `ofCaller` adds the user who became root to name a file.
+    init(ofCaller: Bool = false) {
+        var owners = [0, geteuid()]
+        if !Environment.isSecure { owners.append(Environment.executableOwner ?? 0) }
+        if ofCaller, geteuid() == 0, let user = Environment.value(of: "SUDO_UID").flatMap({ UInt32($0) }) {
+            owners.append(user)
+        }
+        self.owners = owners
     }
 
     /// Checks a file's owner and mode.
