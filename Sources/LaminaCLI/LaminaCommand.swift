@@ -15,12 +15,15 @@ struct LaminaCommand: ParsableCommand {
               lamina run --layer count -- wget http://host/
               lamina run --layer ./libMine.so:key=value -- PROGRAM
               lamina install ./libMine.so         make it available by name
+              lamina undo                         take the last change back
+              lamina doctor                       what is wrong, and what mends it
               lamina check ./libMine.so           whether it keeps the contract
             """,
         version: Version.text,
         subcommands: [
             ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, DemoCommand.self,
-            InstallCommand.self, RemoveCommand.self, ManifestCommand.self, CheckCommand.self, WskCommand.self,
+            InstallCommand.self, RemoveCommand.self, EnableCommand.self, DisableCommand.self, LogCommand.self,
+            UndoCommand.self, ClearCommand.self, DoctorCommand.self, ManifestCommand.self, CheckCommand.self, WskCommand.self,
         ]
     )
 

@@ -33,6 +33,18 @@ struct PlaceOptions: ParsableArguments {
         }
     }
 
+    /// The directory that was named; nil where none was.
+    func named() throws(LaminaError) -> CatalogDirectory? {
+        directory == nil && place == nil ? nil : try writer().directory
+    }
+
+    /// The whole catalog, with the directory that was named.
+    func catalog() throws(LaminaError) -> Catalog {
+        let directories = CatalogDirectory.standard()
+        guard let named = try named(), !directories.contains(named) else { return Catalog(directories: directories) }
+        return Catalog(directories: directories + [named])
+    }
+
     /// The writer of that catalog.
     func writer() throws(LaminaError) -> CatalogWriter {
         if let directory { return CatalogWriter(CatalogDirectory(directory)) }

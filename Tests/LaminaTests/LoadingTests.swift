@@ -70,7 +70,7 @@ struct LoadingTests {
         _ = try Library.load(path)
         unlink(path)
         _ = try directory.plugin("NEWER_ABI")
-        #expect(refusal(of: path).hasPrefix("DIR/plugin.so: was replaced after this process loaded it; restart"))
+        #expect(refusal(of: path).hasPrefix("DIR/plugin.so: was changed in place after this process loaded it: restart needed; restart"))
     }
 
     @Test("Settings are delivered, and live ones can change")

@@ -1,5 +1,5 @@
 /// One provider of the catalog, or one manifest file that gives none.
-public struct CatalogEntry: Sendable {
+public struct CatalogEntry: Sendable, Equatable {
     /// Whether the entry can be used.
     public enum State: Sendable, Equatable {
         /// The manifest is sound, and so is the library as far as it has been checked.
@@ -22,16 +22,23 @@ public struct CatalogEntry: Sendable {
     public let library: String?
     /// Whether it can be used.
     public internal(set) var state: State
+    /// Why it is masked, where whoever did that said so.
+    public internal(set) var maskReason: String?
 
     /// Whether it can be used.
     public var isAvailable: Bool { state == .available }
+
+    /// The error of whoever needs a masked entry.
+    var maskError: LaminaError {
+        LaminaError(.refused, "provider \"\(name)\"", "is \(reason ?? "disabled")", remedy: "lamina enable \(name)")
+    }
 
     /// Why it can't be used, in one line; nil where it can.
     public var reason: String? {
         switch state {
         case .available: nil
         case .unavailable(let error): error.description
-        case .masked(let file): "masked by \(file)"
+        case .masked(let file): maskReason.map { "masked by \(file): \($0)" } ?? "masked by \(file)"
         }
     }
 }

@@ -30,10 +30,13 @@ public final class CatalogMonitor: Sendable {
     private func watch() {
         for directory in directories {
             var path = directory.path
-            while clinux_watch_directory(descriptor, path) < 0, path != "/" {
-                path = File.folder(of: path)
-                if path.isEmpty { path = "/" }
+            if clinux_watch_directory(descriptor, path) == 0 {
+                for folder in CatalogDirectory.folders + [ChangeRecord.folder] {
+                    _ = clinux_watch_directory(descriptor, "\(path)/\(folder)")
+                }
+                continue
             }
+            while clinux_watch_directory(descriptor, path) < 0, path != "/" { path = File.folder(of: path) }
         }
     }
 
@@ -63,18 +66,14 @@ extension Catalog {
     public func changed(deadline: Int64 = 0) throws(LaminaError) -> Catalog {
         let monitor = try CatalogMonitor(directories)
         while true {
-            let now = Catalog(directories: directories)
-            if !now.says(theSameAs: self) { return now }
+            let now = Catalog(directories: directories, quarantine: quarantine)
+            // What nobody had read may have said anything before the directory changed.
+            if !isRead, now.stamps != stamps { return now }
+            _ = entries
+            if !isConfirmed(by: now) { return now }
             guard monitor.wait(deadline: deadline) else {
                 throw LaminaError(.timedOut, "catalog", "has not changed", errno: ETIMEDOUT)
             }
         }
-    }
-
-    private func says(theSameAs other: Catalog) -> Bool {
-        entries.count == other.entries.count
-            && zip(entries, other.entries).allSatisfy { one, two in
-                one.name == two.name && one.manifest == two.manifest && one.files == two.files && one.state == two.state
-            }
     }
 }

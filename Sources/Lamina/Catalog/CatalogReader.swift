@@ -1,18 +1,13 @@
 import CLamina
 import Glibc
 
-/// Reads directories in order and merges the manifests of one name.
+/// Reads directories in order, as they were when the reader was made, and merges what they say of one name.
 struct CatalogReader {
-    /// The files of one name so far. Their text is kept rather than their values, which are only needed again where
-    /// another file overrides them.
-    private struct Draft {
-        var layers: [(file: String, text: [UInt8])] = []
-        var origin = CatalogDirectory.Origin.package
-        var library: String?
-        var manifest: Manifest?
-        var maskedBy: String?
-        /// The file that the library's path came from.
-        var libraryFile = ""
+    /// A file of the same path in one of the directories.
+    struct Document: Equatable {
+        let file: String
+        let directory: CatalogDirectory
+        let content: DirectorySnapshot.Content
     }
 
     /// The members of several files, each key from the last that has it.
@@ -26,10 +21,11 @@ struct CatalogReader {
                 (object, first) = (new, file)
                 return
             }
-            // A pin belongs to the library that it was made for.
+            // A pin belongs to the library that it was made for, and a mask's reason to that mask.
             if new["library"] != nil {
-                for key in ["sha256", "identity"] { object[key] = nil }
+                for key in ["sha256", "identity", "installation"] { object[key] = nil }
             }
+            if new[DisabledMark.masked] != nil { object[DisabledMark.reason] = nil }
             for (key, value) in new.members {
                 object[key] = value
                 files[key] = file
@@ -42,101 +38,203 @@ struct CatalogReader {
         }
     }
 
-    private var drafts: [String: Draft] = [:]
-    private var broken: [CatalogEntry] = []
+    /// What the files of one name say so far.
+    private struct Draft {
+        var members = Members()
+        var files: [String] = []
+        var origin = CatalogDirectory.Origin.package
+        var library: String?
+        var manifest: Manifest?
+        var maskedBy: String?
+        var maskReason: String?
+        /// The file that the library's path came from.
+        var libraryFile = ""
+    }
+
+    private var snapshots: [DirectorySnapshot]
     private var trust = Trust()
+    /// What was wrong with whole directories.
     private(set) var problems: [LaminaError] = []
 
     /// The most bytes that a manifest may have.
     static let sizeLimit = 256 << 10
 
-    mutating func read(_ directory: CatalogDirectory) {
-        do throws(LaminaError) {
-            let names = try File.names(in: directory.path, endingIn: ".json")
-            guard !names.isEmpty else { return }
-            try trust.check(folder: directory.path)
-            let folder = directory.path + "/"
-            for name in names { read(folder + name, in: directory) }
-        } catch {
-            problems.append(error)
-        }
+    /// How often a directory is looked at anew whose history was dropped while it was read.
+    private static let attempts = 50
+
+    /// Takes snapshots of the directories.
+    init(_ directories: [CatalogDirectory]) {
+        var trust = Trust()
+        snapshots = directories.map { DirectorySnapshot($0, trust: &trust) }
+        self.trust = trust
     }
 
-    private mutating func read(_ file: String, in directory: CatalogDirectory) {
-        var name = Manifest.stem(of: file)
-        do throws(LaminaError) {
-            let (bytes, status) = try File.read(file, limit: Self.sizeLimit)
-            try trust.check(status, of: file)
-            let json = try JSON(parsing: bytes, named: file, code: .invalidManifest)
-            guard let object = json.objectValue else {
-                throw LaminaError(
-                    .invalidManifest,
-                    file,
-                    "holds \(json.kind) where an object is expected",
-                    remedy: "correct the manifest"
+    /// The numbers of the changes that the snapshots show, by directory.
+    var generation: CatalogGeneration {
+        CatalogGeneration(snapshots.filter { $0.generation > 0 }.map { ($0.directory.path, $0.generation) })
+    }
+
+    /// The times of the directories' own last changes.
+    var stamps: [Int64] { snapshots.map(\.stamp) }
+
+    // MARK: - Files
+
+    /// The files of one path, relative to each directory, in those that have it, the first one read first.
+    mutating func documents(at path: String) -> [Document] {
+        documents(at: [path])[0]
+    }
+
+    /// The same for several paths.
+    mutating func documents(at paths: [String]) -> [[Document]] {
+        var found = [[Document]](repeating: [], count: paths.count)
+        for index in snapshots.indices {
+            let directory = snapshots[index].directory
+            for (place, content) in contents(of: paths, in: index).enumerated() where content != .absent {
+                var content = content
+                do throws(LaminaError) { try trust.check(folder: directory.path) } catch { content = .failed(error) }
+                found[place].append(
+                    Document(file: "\(directory.path)/\(paths[place])", directory: directory, content: content)
                 )
             }
-            let reader = ManifestReader(object: object) { _ in file }
-            name = try reader.name("name") ?? name
-            try merge(object, of: bytes, into: name, file: file, in: directory)
-        } catch {
-            broken.append(
-                CatalogEntry(
-                    name: name,
-                    manifest: nil,
-                    files: [file],
-                    origin: directory.origin,
-                    library: nil,
-                    state: .unavailable(error)
-                )
-            )
+        }
+        return found
+    }
+
+    private mutating func contents(of paths: [String], in index: Int) -> [DirectorySnapshot.Content] {
+        for _ in 0..<Self.attempts {
+            if let contents = snapshots[index].contents(of: paths, trust: &trust) { return contents }
+            snapshots[index] = DirectorySnapshot(snapshots[index].directory, trust: &trust)
+        }
+        return paths.map { _ in .failed(Self.unsteady(snapshots[index].directory.path)) }
+    }
+
+    private static func unsteady(_ directory: String) -> LaminaError {
+        LaminaError(.system, directory, "is changed faster than it can be read", remedy: "try again", errno: EAGAIN)
+    }
+
+    /// The names of the files in a folder of the directories, `chains` for instance, or of the manifests.
+    mutating func names(in folder: String = "") -> [String] {
+        var names: Set<String> = []
+        for index in snapshots.indices {
+            do throws(LaminaError) {
+                let found = try self.names(in: folder, of: index)
+                // A directory that isn't used need not be sound.
+                if !found.isEmpty { try trust.check(folder: snapshots[index].directory.path) }
+                names.formUnion(found)
+            } catch {
+                note(error)
+            }
+            if let problem = snapshots[index].problem { note(problem) }
+        }
+        return names.sorted()
+    }
+
+    private mutating func note(_ problem: LaminaError) {
+        if !problems.contains(problem) { problems.append(problem) }
+    }
+
+    private mutating func names(in folder: String, of index: Int) throws(LaminaError) -> [String] {
+        for _ in 0..<Self.attempts {
+            if let names = try snapshots[index].names(in: folder, trust: &trust) { return names }
+            snapshots[index] = DirectorySnapshot(snapshots[index].directory, trust: &trust)
+        }
+        throw Self.unsteady(snapshots[index].directory.path)
+    }
+
+    // MARK: - Entries
+
+    /// The entries of these names, each with the sound one first and then a broken one for each file that can't be used.
+    mutating func entries(named names: [String]) -> [[CatalogEntry]] {
+        zip(names, documents(at: names.map { "\($0).json" })).map { name, documents in
+            Self.entries(named: name, documents)
         }
     }
 
-    /// Adds one file's members to what is known of its name; where the result isn't sound, nothing changes.
-    private mutating func merge(
-        _ object: JSON.Object,
-        of text: [UInt8],
-        into name: String,
-        file: String,
-        in directory: CatalogDirectory
-    ) throws(LaminaError) {
-        var draft = drafts[name] ?? Draft()
-        var members = Members()
-        for layer in draft.layers {
-            let json = try JSON(parsing: layer.text, named: layer.file, code: .invalidManifest)
-            members.add(json.objectValue ?? JSON.Object(), from: layer.file)
+    private static func entries(named name: String, _ documents: [Document]) -> [CatalogEntry] {
+        var draft = Draft()
+        var broken: [CatalogEntry] = []
+        for document in documents {
+            do throws(LaminaError) {
+                draft = try merge(document, into: draft, name: name)
+            } catch {
+                broken.append(
+                    CatalogEntry(
+                        name: name,
+                        manifest: nil,
+                        files: [document.file],
+                        origin: document.directory.origin,
+                        library: nil,
+                        state: .unavailable(error)
+                    )
+                )
+            }
         }
-        members.add(object, from: file)
-        draft.layers.append((file, text))
-        draft.origin = directory.origin
-        let reader = members.reader
-        draft.maskedBy = try reader.bool("masked") == true ? reader.file("masked") : nil
-        if draft.maskedBy == nil || members.object["library"] != nil {
+        guard !draft.files.isEmpty else { return broken }
+        let sound = CatalogEntry(
+            name: name,
+            manifest: draft.manifest,
+            files: draft.files,
+            origin: draft.origin,
+            library: draft.library,
+            state: state(of: draft),
+            maskReason: draft.maskReason
+        )
+        return [sound] + broken
+    }
+
+    /// Adds one file's members to what is known of its name.
+    private static func merge(
+        _ document: Document,
+        into draft: Draft,
+        name: String
+    ) throws(LaminaError) -> Draft {
+        let object = try object(of: document)
+        let own = try ManifestReader(object: object) { _ in document.file }.name("name") ?? name
+        guard own == name else {
+            throw LaminaError(
+                .invalidManifest,
+                document.file,
+                "its name says \"\(own)\"",
+                remedy: "rename it to \(own).json"
+            )
+        }
+        var draft = draft
+        draft.members.add(object, from: document.file)
+        draft.files.append(document.file)
+        draft.origin = document.directory.origin
+        let reader = draft.members.reader
+        let isMasked = try reader.bool(DisabledMark.masked) == true
+        draft.maskedBy = isMasked ? reader.file(DisabledMark.masked) : nil
+        draft.maskReason = isMasked ? try reader.text(DisabledMark.reason) : nil
+        if !isMasked || draft.members.object["library"] != nil {
             let manifest = try Manifest(reader, stem: name)
             if object["library"] != nil {
-                draft.library = directory.library(manifest.library)
-                draft.libraryFile = file
+                draft.library = document.directory.library(manifest.library)
+                draft.libraryFile = document.file
             }
             draft.manifest = manifest
         }
-        drafts[name] = draft
+        return draft
     }
 
-    /// The entries by name; of one name the sound one first.
-    func entries() -> [CatalogEntry] {
-        let sound = drafts.map { name, draft in
-            CatalogEntry(
-                name: name,
-                manifest: draft.manifest,
-                files: draft.layers.map(\.file),
-                origin: draft.origin,
-                library: draft.library,
-                state: Self.state(of: draft)
+    /// The object that a document holds.
+    static func object(of document: Document) throws(LaminaError) -> JSON.Object {
+        let bytes: [UInt8]
+        switch document.content {
+        case .absent: return JSON.Object()
+        case .failed(let error): throw error
+        case .text(let text): bytes = text
+        }
+        let json = try JSON(parsing: bytes, named: document.file, code: .invalidManifest)
+        guard let object = json.objectValue else {
+            throw LaminaError(
+                .invalidManifest,
+                document.file,
+                "holds \(json.kind) where an object is expected",
+                remedy: "correct the manifest"
             )
         }
-        return (sound.sorted { $0.name < $1.name } + broken)
-            .enumerated().sorted { ($0.element.name, $0.offset) < ($1.element.name, $1.offset) }.map(\.element)
+        return object
     }
 
     private static func state(of draft: Draft) -> CatalogEntry.State {

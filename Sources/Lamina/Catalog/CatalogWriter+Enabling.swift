@@ -53,13 +53,7 @@ extension CatalogWriter {
 
     private func checkIsEnabled(_ name: String, in catalog: Catalog) throws(LaminaError) {
         guard case .masked(let file) = try catalog.entry(named: name).state else { return }
-        let folder = File.folder(of: file)
-        let place =
-            switch catalog.directories.first(where: { $0.path == folder })?.origin {
-            case .system: "--system"
-            case .user: "--user"
-            default: "--directory \(folder)"
-            }
+        let place = CatalogDirectory.option(forFile: file)
         throw LaminaError(
             .refused,
             "provider \"\(name)\"",

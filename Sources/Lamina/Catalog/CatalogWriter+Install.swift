@@ -13,7 +13,17 @@ extension CatalogWriter {
         timeout: Int64 = 10_000_000_000
     ) throws(LaminaError) -> [Manifest] {
         try install(library) { copy throws(LaminaError) in
-            try Probe.run(copy, helper: helper, timeout: timeout)
+            try Probe.run(copy, helper: helper, timeout: timeout) { signal, place in
+                let name = LayerSpecification(name: library).label
+                let program = Environment.executable ?? "install"
+                // The file itself, whose path means something, with what was tried of it.
+                guard var record = try? Quarantine.Record(
+                    of: copy, names: [name], signal: signal, place: place, program: program)
+                else { return }
+                record.file = File.resolved(library) ?? library
+                if let identity = try? File.identity(of: library) { record.identity = identity }
+                try? quarantine.add(record)
+            }
         }
     }
 
@@ -28,6 +38,9 @@ extension CatalogWriter {
         try trust.check(folder: File.folder(of: library))
         try ELFImage(library).checkPlugin()
         let digest = SHA256.hexadecimal(of: bytes)
+        if let record = quarantine.record(of: library, pin: digest) {
+            throw record.error(about: library, clearing: record.names.first ?? library)
+        }
         var journal = try ChangeJournal(directory.path)
         defer { sweep(journal) }
         try File.makeFolders(directory.libraries)

@@ -10,9 +10,13 @@ public struct CatalogWriter: Sendable {
     /// The directory that is changed.
     public let directory: CatalogDirectory
 
+    /// Where `install` notes what crashed.
+    public let quarantine: Quarantine
+
     /// A writer of this directory.
-    public init(_ directory: CatalogDirectory) {
+    public init(_ directory: CatalogDirectory, quarantine: Quarantine = .standard) {
         self.directory = directory
+        self.quarantine = quarantine
     }
 
     /// The administrator's directory for root, else the user's own.

@@ -21,6 +21,12 @@ struct DirectoryLock: ~Copyable {
         self.file = file
     }
 
+    /// Whether nobody holds the lock, as far as this process may ask.
+    static func isFree(_ directory: String) -> Bool {
+        guard let file = try? File.Descriptor(opening: "\(directory)/.lock", O_RDWR | O_NOFOLLOW) else { return false }
+        return flock(file.number, LOCK_EX | LOCK_NB) == 0
+    }
+
     /// Says that nothing is left to be done.
     func finish() {
         ftruncate(file.number, 0)

@@ -3,9 +3,15 @@ import Glibc
 
 /// What the program's caller chose. Under `AT_SECURE` there is nothing here: a program that runs with more rights than
 /// its caller takes no hint from it about what to load.
-enum Environment {
+package enum Environment {
     /// Whether the program runs with more rights than its caller.
     static let isSecure = clinux_is_secure()
+
+    /// Whether this process is to use no layers (`LAMINA_DISABLE=1`).
+    package static var isDisabled: Bool { value(of: disableVariable) == "1" }
+
+    /// The variable that says so.
+    package static let disableVariable = "LAMINA_DISABLE"
 
     /// An environment variable that isn't empty.
     static func value(of name: String) -> String? {

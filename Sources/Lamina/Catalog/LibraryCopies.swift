@@ -3,15 +3,13 @@ import Glibc
 extension CatalogWriter {
     /// Removes the copies of libraries that nothing names any more: those of dropped records, and all that a writer who
     /// didn't finish may have left.
-    func sweep(_ journal: borrowing ChangeJournal) {
+    func sweep(_ journal: borrowing ChangeJournal, thoroughly: Bool = false) {
+        let isThorough = thoroughly || journal.wasLeft
         let copies = LibraryCopies(of: directory)
         var candidates = Set(journal.dropped.flatMap(copies.named(in:)))
-        if journal.wasLeft { candidates.formUnion(copies.names()) }
+        if isThorough { candidates.formUnion(copies.names()) }
         for name in copies.unnamed(among: candidates) { unlink("\(directory.libraries)/\(name)") }
-        guard journal.wasLeft else { return }
-        for name in File.hiddenNames(in: directory.libraries, endingIn: ".new") {
-            unlink("\(directory.libraries)/\(name)")
-        }
+        if isThorough { for file in copies.temporaries() { unlink(file) } }
     }
 }
 
@@ -26,6 +24,12 @@ struct LibraryCopies {
     /// The file names of all that are there.
     func names() -> [String] {
         ((try? File.names(in: directory.libraries, endingIn: ".so")) ?? []).filter(Self.isCopy)
+    }
+
+    /// The files of copies that were never finished.
+    func temporaries() -> [String] {
+        if directory.libraries == directory.path { return [] }
+        return File.hiddenNames(in: directory.libraries, endingIn: ".new").map { "\(directory.libraries)/\($0)" }
     }
 
     /// The file names of those that a record names.

@@ -6,6 +6,14 @@ import Glibc
 struct LibraryVerifier {
     private var trust = Trust()
     private var examined: [FileIdentity: LaminaError?] = [:]
+    private let isQuarantining: Bool
+    private let quarantine: Quarantine
+
+    /// A verifier that refuses entries whose libraries are in `quarantine`.
+    init(_ quarantine: Quarantine = Quarantine(path: nil)) {
+        self.quarantine = quarantine
+        isQuarantining = !quarantine.records().records.isEmpty
+    }
 
     /// The entry with what its library's file says added to its state.
     mutating func verify(_ entry: CatalogEntry) -> CatalogEntry {
@@ -14,6 +22,7 @@ struct LibraryVerifier {
         do throws(LaminaError) {
             let remedy = "install it again, or remove its manifest"
             try check(library, pin: manifest.sha256, identity: manifest.identity, remedy: remedy)
+            if isQuarantining { try quarantine.check(entry) }
         } catch {
             entry.state = .unavailable(error)
         }

@@ -21,6 +21,16 @@ public enum Probe {
         helper: [String],
         timeout: Int64 = 10_000_000_000
     ) throws(LaminaError) -> [Manifest] {
+        try run(library, helper: helper, timeout: timeout) { _, _ in }
+    }
+
+    /// The same; `crashed` gets the signal of a child that crashed, and where it was.
+    static func run(
+        _ library: String,
+        helper: [String],
+        timeout: Int64,
+        crashed: (Int32, String) -> Void
+    ) throws(LaminaError) -> [Manifest] {
         let child = try HelperProcess(helper + [library])
         let ending = child.collect(until: clinux_monotonic() + timeout)
         var stage = LoadingStage.load
@@ -36,6 +46,8 @@ public enum Probe {
                 return manifests
             }
         }
+        let signal = ending.status & 0x7F
+        if !ending.isLate, CrashRecord.signals.contains(signal) { crashed(signal, stage.place) }
         throw LaminaError(
             .loadFailed,
             library,
@@ -51,7 +63,7 @@ public enum Probe {
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
         // A crash must end the process as it is, without anybody's backtrace.
         setenv("SWIFT_BACKTRACE", "enable=no", 1)
-        for number in [SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV] { signal(number, SIG_DFL) }
+        for number in CrashRecord.signals { signal(number, SIG_DFL) }
         LoadingStage.observer = { stage in report(["stage": .string(stage.rawValue)]) }
         do throws(LaminaError) {
             let library = try Library.load(library)
@@ -99,15 +111,20 @@ public enum Probe {
     }
 }
 
+extension LoadingStage {
+    fileprivate var place: String {
+        switch self {
+        case .load: "while it was loaded (a constructor)"
+        case .startup: "in \(LAMINA_STARTUP_SYMBOL)"
+        case .instantiate: "in instantiate"
+        }
+    }
+}
+
 extension HelperProcess.Ending {
     /// Why there is no report.
     fileprivate func cause(in stage: LoadingStage, timeout: Int64) -> String {
-        let place =
-            switch stage {
-            case .load: "while it was loaded (a constructor)"
-            case .startup: "in \(LAMINA_STARTUP_SYMBOL)"
-            case .instantiate: "in instantiate"
-            }
+        let place = stage.place
         let signal = status & 0x7F
         if isLate { return "did not return \(place) within \(Quantity.duration.text(of: timeout))" }
         if signal != 0 {

@@ -4,6 +4,10 @@ import Glibc
 /// Who may choose the code that this process loads: root, its own user, and the owner of its executable. A file that
 /// others may write, or that lies below a directory where others could replace it, is refused.
 struct Trust {
+    /// What to do about a file, and a folder, of somebody else, and about one that somebody else may write.
+    static let chown = "chown it to root"
+    static let chmod = "chmod go-w it"
+
     private let owners: [UInt32]
     private var sound: Set<String> = []
 
@@ -24,7 +28,7 @@ struct Trust {
                 .refused,
                 path,
                 "belongs to user \(status.st_uid), who is neither root nor this user",
-                remedy: "chown it to root"
+                remedy: Self.chown
             )
         }
         // A user's private group bears the user's own number.
@@ -33,7 +37,7 @@ struct Trust {
         let isSticky = status.st_mode & S_IFMT == S_IFDIR && status.st_mode & S_ISVTX != 0
         guard !isSticky, status.st_mode & S_IWOTH != 0 || isSharedGroup else { return }
         let who = status.st_mode & S_IWOTH != 0 ? "everyone" : "group \(status.st_gid)"
-        throw LaminaError(.refused, path, "may be written by \(who)", remedy: "chmod go-w it")
+        throw LaminaError(.refused, path, "may be written by \(who)", remedy: Self.chmod)
     }
 
     /// Checks every directory from `folder` up to the root, each sound one once; links are followed first.

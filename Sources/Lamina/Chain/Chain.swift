@@ -11,8 +11,13 @@ public final class Chain: @unchecked Sendable {
     public let engine: Engine
     /// The levels, the first one next to the program, the base last.
     public let instances: [Instance]
-    /// What is unusual about the order that was given, one line each.
+    /// What is unusual about the order that was given, and what is absent, one line each.
     public let warnings: [String]
+    /// Layers that were named and that the chain goes without: those that say `required=no` and can't be had, and all of
+    /// them with `LAMINA_DISABLE=1`.
+    public let absences: [Absence]
+    /// After which changes of the catalog the chain was made; nil where it was made of providers.
+    public let generation: CatalogGeneration?
 
     private let levels: [Level]
     private let memory: UnsafeMutableRawPointer
@@ -31,26 +36,45 @@ public final class Chain: @unchecked Sendable {
     /// Loads what the layers name and makes the chain: each in the order given, the first next to the program.
     ///
     /// A layer's name is one of the catalog's, or a path (anything with a `/`) of a library that needs no installing.
-    /// Throws what is wrong with a layer, a setting, a library or the order. Blocks for files, and runs the start-up
-    /// code of the libraries.
+    /// Throws what is wrong with a layer, a setting, a library or the order; a layer that says `required=no` and can't be had
+    /// is left out. Blocks for files, and runs the start-up code of the libraries.
     public convenience init(
         layers: [LayerSpecification],
         base: LayerSpecification = LayerSpecification(name: "kernel"),
         catalog: Catalog = Catalog(),
         engine: Engine = .shared
     ) throws(LaminaError) {
-        var parts: [(LayerSpecification, Provider)] = []
-        for layer in layers + [base] { parts.append((layer, try catalog.provider(for: layer))) }
-        try self.init(parts, engine: engine)
+        let (parts, absences) = try catalog.parts(layers: layers, base: base)
+        try self.init(parts, absences: absences, generation: catalog.generation, engine: engine)
     }
 
-    /// Makes a chain of providers that are loaded already, the base last.
-    public init(_ parts: [(layer: LayerSpecification, provider: Provider)], engine: Engine = .shared)
-        throws(LaminaError)
-    {
+    /// Makes a chain of providers that are loaded already, the base last. With `LAMINA_DISABLE=1` it is the base alone.
+    public convenience init(
+        _ parts: [(layer: LayerSpecification, provider: Provider)],
+        engine: Engine = .shared
+    ) throws(LaminaError) {
+        let isDisabled = Environment.isDisabled
+        try self.init(
+            isDisabled ? Array(parts.suffix(1)) : parts,
+            absences: isDisabled ? parts.dropLast().map { Absence(disabled: Self.label(of: $0)) } : [],
+            generation: nil,
+            engine: engine
+        )
+    }
+
+    /// Makes a chain of what a catalog gave.
+    package init(
+        _ parts: [(layer: LayerSpecification, provider: Provider)],
+        absences: [Absence],
+        generation: CatalogGeneration?,
+        engine: Engine
+    ) throws(LaminaError) {
         try Self.check(parts)
         isShareable = parts.allSatisfy { $0.provider.manifest.handoff == .share }
-        warnings = try ChainOrder(keeping: parts.map(\.provider.manifest)).warnings
+        self.absences = absences
+        self.generation = generation
+        warnings =
+            try ChainOrder(keeping: parts.map(\.provider.manifest)).warnings + absences.map(\.description)
         let size = MemoryLayout<lamina_column>.size + (parts.count + 1) * MemoryLayout<lamina_slot>.size
         memory = .allocate(byteCount: size, alignment: 64)
         memset(memory, 0, size)

@@ -3,6 +3,9 @@ import Glibc
 
 /// Where a process of ours crashed, as it said itself (`clinux_report_crashes`).
 package struct CrashRecord {
+    /// The signals by which a process ends itself.
+    package static let signals = [SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
+
     private let record: clinux_crash
 
     /// Reads a crash's report; nil where the bytes are something else.

@@ -35,6 +35,29 @@ struct ELFImage: ~Copyable {
         }
     }
 
+    /// What a shared object says about the libraries that it needs.
+    struct Needs {
+        /// DT_NEEDED.
+        var names: [String] = []
+        /// The folders of DT_RPATH.
+        var oldPaths: [String] = []
+        /// The folders of DT_RUNPATH.
+        var runPaths: [String] = []
+    }
+
+    /// Which libraries it needs. Refuses what is no shared object of this program's architecture.
+    func needs() throws(LaminaError) -> Needs {
+        let dynamic = try readDynamic(try readHeaders())
+        func folders(_ tag: Int64) throws(LaminaError) -> [String] {
+            try dynamic.texts(tag, in: self).flatMap { $0.split(separator: ":").map(String.init) }
+        }
+        return Needs(
+            names: try dynamic.texts(Int64(DT_NEEDED), in: self),
+            oldPaths: try folders(Int64(DT_RPATH)),
+            runPaths: try folders(Int64(DT_RUNPATH))
+        )
+    }
+
     private func refuse(_ cause: String, remedy: String) -> LaminaError {
         LaminaError(.loadFailed, path, cause, remedy: remedy)
     }
@@ -153,6 +176,18 @@ private struct ELFDynamic {
             if distance < segment.p_filesz { return segment.p_offset + distance }
         }
         return nil
+    }
+
+    /// The texts that the entries of this tag stand for.
+    func texts(_ tag: Int64, in image: borrowing ELFImage) throws(LaminaError) -> [String] {
+        guard let strings = place(Int64(DT_STRTAB)), let size = value(Int64(DT_STRSZ)) else { return [] }
+        var texts: [String] = []
+        for entry in entries where entry.d_tag == tag && entry.d_un.d_val < size {
+            let length = Int(min(size - entry.d_un.d_val, 4096))
+            let bytes = try image.bytes(length, at: strings &+ entry.d_un.d_val)
+            texts.append(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))
+        }
+        return texts
     }
 
     /// Whether the object defines `name` as a function that others can find.

@@ -47,7 +47,7 @@ public final class Library: Sendable {
                 throw LaminaError(
                     .loadFailed,
                     path,
-                    "was replaced after this process loaded it",
+                    "was changed in place after this process loaded it: restart needed",
                     remedy: "restart the program, or give the new file another name (lamina install does)"
                 )
             }
@@ -57,17 +57,20 @@ public final class Library: Sendable {
         }
     }
 
-    /// Loads the library of a catalog entry, where the entry can be used.
-    public static func load(_ entry: CatalogEntry) throws(LaminaError) -> Library {
-        if case .unavailable(let error) = entry.state { throw error }
-        guard let path = entry.library, entry.isAvailable else {
-            throw LaminaError(
-                .refused,
-                "provider \"\(entry.name)\"",
-                entry.reason ?? "has no library",
-                remedy: "see lamina list"
-            )
+    /// Loads the library of a catalog entry, where the entry can be used and the library isn't quarantined.
+    public static func load(
+        _ entry: CatalogEntry,
+        quarantine: Quarantine = .standard
+    ) throws(LaminaError) -> Library {
+        switch entry.state {
+        case .unavailable(let error): throw error
+        case .masked: throw entry.maskError
+        case .available: break
         }
+        guard let path = entry.library else {
+            throw LaminaError(.refused, "provider \"\(entry.name)\"", "has no library", remedy: "see lamina list")
+        }
+        try quarantine.check(entry)
         return try load(path, pin: entry.manifest?.sha256, pinned: entry.manifest?.identity)
     }
 
