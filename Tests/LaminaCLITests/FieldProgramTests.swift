@@ -16,6 +16,7 @@ struct FieldProgramTests {
     init() throws {
         field = try Field()
         try field.install("alpha")
+        try field.install("quiet", "QUIET")
     }
 
     /// Runs the fixture `waits` under these layers.

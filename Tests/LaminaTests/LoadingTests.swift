@@ -70,7 +70,11 @@ struct LoadingTests {
         _ = try Library.load(path)
         unlink(path)
         _ = try directory.plugin("NEWER_ABI")
-        #expect(refusal(of: path).hasPrefix("DIR/plugin.so: was changed in place after this process loaded it: restart needed; restart"))
+        #expect(
+            refusal(of: path).hasPrefix(
+                "DIR/plugin.so: was changed in place after this process loaded it: restart needed; restart"
+            )
+        )
     }
 
     @Test("Settings are delivered, and live ones can change")
@@ -134,7 +138,7 @@ struct LoadingTests {
     @Test(
         "A wrong table is refused with its entry's name",
         arguments: [
-            ("SHORT_TABLE", "provider \"fixture\": dispatch table: has 16 bytes, fewer than"),
+            ("SHORT_TABLE", "provider \"fixture\": dispatch table: has 16 bytes, which hold no"),
             ("LONG_TABLE", "more than"),
             ("EMPTY_SLOT", "provider \"fixture\": entry connect: is empty, and a base provider must fill it"),
             ("FOREIGN_POINTER", "provider \"fixture\": entry send: points outside the plug-in's own code"),

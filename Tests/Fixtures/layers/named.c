@@ -1,5 +1,6 @@
 // A layer that passes data on, whose name, place and size of table the compiler is told:
-// -DNAME="alpha" -DPHASE=LAMINA_PHASE_PROXY -DTABLE_SIZE=offsetof(lamina_table,resolve).
+// -DNAME="alpha" -DPHASE=LAMINA_PHASE_PROXY -DTABLE_SIZE=offsetof(lamina_table,resolve), -DQUIET for one that touches no
+// data, -DREFUSES=EACCES for one that refuses to connect.
 #include "layer.h"
 
 #include <stddef.h>
@@ -11,10 +12,15 @@
 #define TABLE_SIZE sizeof(lamina_table)
 #endif
 
+#ifdef QUIET
+#define EFFECT LAMINA_EFFECT_NONE
+#else
+#define EFFECT LAMINA_EFFECT_OBSERVE
 static lamina_status pass_on(lamina_slot *slot, const lamina_buffer *buffers, uint32_t count, uint32_t flags,
     lamina_request *request) {
     return lamina_send(slot, buffers, count, flags, request);
 }
+#endif
 
 #ifdef REFUSES
 static lamina_status refuse(
@@ -28,7 +34,9 @@ static lamina_status refuse(
 static const lamina_table table = {
     .size = TABLE_SIZE,
     .version = LAMINA_ABI_VERSION,
+#ifndef QUIET
     .send = pass_on,
+#endif
 #ifdef REFUSES
     .connect = refuse,
 #endif
@@ -37,7 +45,7 @@ static const lamina_table table = {
 static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_instance *instance) {
     (void)asked;
     instance->table = &table;
-    instance->effect = LAMINA_EFFECT_OBSERVE;
+    instance->effect = EFFECT;
     return 0;
 }
 
@@ -47,7 +55,7 @@ static const lamina_provider provider = {
     .name = NAME,
     .version = "1",
     .summary = "passes data on",
-    .effect = LAMINA_EFFECT_OBSERVE,
+    .effect = EFFECT,
     .handoff = LAMINA_HANDOFF_SHARE,
     .phase = PHASE,
     .categories = LAMINA_CONNECTION | LAMINA_STREAM,
