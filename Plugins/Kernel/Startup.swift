@@ -47,7 +47,7 @@ enum Descriptor {
         provider.pointee.categories = UInt32(
             LAMINA_BASIC | LAMINA_LISTEN | LAMINA_DATAGRAM | LAMINA_CONNECTION | LAMINA_STREAM
         )
-        BaseProtocols.declare(in: provider)
+        BaseProtocols.declare(in: provider, services: BaseProtocols.kernelDescriptors)
         SettingDescription.declare(
             [
                 SettingDescription(

@@ -23,13 +23,60 @@ public func lamina_chain_open(
         }
         let made = try Chain(
             layers: specifications,
-            base: try LayerSpecification(parsing: base.map { String(cString: $0) } ?? "kernel"),
-            catalog: catalog.map { Handle<ShownCatalog>.of($0).object.catalog } ?? Catalog(),
-            engine: engine.map { Handle<Engine>.of($0).object } ?? .shared
+            base: try LayerSpecification(parsing: base.map { String(cString: $0) } ?? ChainDefinition.defaultBase),
+            catalog: catalogOrStandard(catalog),
+            engine: engineOrShared(engine)
         )
         room.pointee = Handle(made, texts: made.labels + made.warnings).give()
         return 0
     }
+}
+
+/// Makes the chain of this name.
+@c @implementation
+public func lamina_chain_named(
+    _ name: UnsafePointer<CChar>?,
+    _ catalog: OpaquePointer?,
+    _ engine: OpaquePointer?,
+    _ chain: UnsafeMutablePointer<OpaquePointer?>?,
+    _ error: UnsafeMutablePointer<lamina_error>?
+) -> lamina_status {
+    answer(error) { () throws(LaminaError) in
+        let room = try given(chain, "chain")
+        let made = try Chain(
+            named: try text(name, "name"),
+            catalog: catalogOrStandard(catalog),
+            engine: engineOrShared(engine)
+        )
+        room.pointee = Handle(made, texts: made.labels + made.warnings).give()
+        return 0
+    }
+}
+
+/// Makes the chain that this program gets.
+@c @implementation
+public func lamina_chain_of_program(
+    _ catalog: OpaquePointer?,
+    _ engine: OpaquePointer?,
+    _ chain: UnsafeMutablePointer<OpaquePointer?>?,
+    _ error: UnsafeMutablePointer<lamina_error>?
+) -> lamina_status {
+    answer(error) { () throws(LaminaError) in
+        let room = try given(chain, "chain")
+        let made = try Chain.ofProgram(catalog: catalogOrStandard(catalog), engine: engineOrShared(engine))
+        room.pointee = Handle(made, texts: made.labels + made.warnings).give()
+        return 0
+    }
+}
+
+/// The catalog of a handle, or the standard one.
+private func catalogOrStandard(_ catalog: OpaquePointer?) -> Catalog {
+    catalog.map { Handle<ShownCatalog>.of($0).object.catalog } ?? Catalog()
+}
+
+/// The engine of a handle, or the shared one.
+private func engineOrShared(_ engine: OpaquePointer?) -> Engine {
+    engine.map { Handle<Engine>.of($0).object } ?? .shared
 }
 
 /// Gives a chain up.

@@ -15,15 +15,20 @@ struct LaminaCommand: ParsableCommand {
               lamina run --layer count -- wget http://host/
               lamina run --layer ./libMine.so:key=value -- PROGRAM
               lamina install ./libMine.so         make it available by name
+              lamina chain add web trace count    name a chain
+              lamina policy set path:/usr/bin/curl --chain web
+              lamina explain curl                 which layers it gets, and why
               lamina undo                         take the last change back
               lamina doctor                       what is wrong, and what mends it
               lamina check ./libMine.so           whether it keeps the contract
             """,
         version: Version.text,
         subcommands: [
-            ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, DemoCommand.self,
-            InstallCommand.self, RemoveCommand.self, EnableCommand.self, DisableCommand.self, LogCommand.self,
-            UndoCommand.self, ClearCommand.self, DoctorCommand.self, ManifestCommand.self, CheckCommand.self, WskCommand.self,
+            ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, ExplainCommand.self,
+            DemoCommand.self,
+            ChainCommand.self, PolicyCommand.self, InstallCommand.self, RemoveCommand.self, EnableCommand.self,
+            DisableCommand.self, LogCommand.self, UndoCommand.self, ClearCommand.self, DoctorCommand.self,
+            ManifestCommand.self, CheckCommand.self, WskCommand.self,
         ]
     )
 
@@ -32,29 +37,42 @@ struct LaminaCommand: ParsableCommand {
         let arguments = Array(CommandLine.arguments.dropFirst())
         do {
             if let line = RunLine(reading: arguments) { try line.run() }
-            try checkName(arguments.first == "help" ? arguments.dropFirst().first : arguments.first)
+            try checkNames(arguments.first == "help" ? arguments.dropFirst() : arguments[...])
             var command = try parseAsRoot(arguments)
             try command.run()
             exit()
         } catch {
-            leave(with: error, command: arguments.first ?? "")
+            leave(with: error, arguments)
         }
     }
 
-    /// Refuses a word that is no command, with the nearest one.
-    private static func checkName(_ word: String?) throws(LaminaError) {
-        guard let word, !word.hasPrefix("-") else { return }
-        let names = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
-        guard !names.contains(word) else { return }
-        throw LaminaError(
-            .invalidArgument,
-            "\"\(word)\"",
-            "is no command",
-            remedy: Suggestion.remedy(for: word, among: names, otherwise: "lamina --help lists them")
-        )
+    /// Refuses a word that is no command, of this one and of those that have commands of their own, with the nearest one.
+    private static func checkNames(_ words: ArraySlice<String>) throws(LaminaError) {
+        var (words, path) = (words, ["lamina"])
+        var commands = configuration.subcommands
+        while let word = words.popFirst(), !word.hasPrefix("-"), !commands.isEmpty {
+            if let command = commands.first(where: { $0.configuration.commandName == word }) {
+                commands = command.configuration.subcommands
+                path.append(word)
+                continue
+            }
+            let names = commands.compactMap { $0.configuration.commandName } + ["help"]
+            guard !names.contains(word) else { return }
+            throw LaminaError(
+                .invalidArgument,
+                "\"\(word)\"",
+                "is no command",
+                remedy: Suggestion.remedy(
+                    for: word,
+                    among: names,
+                    otherwise: "\(path.joined(separator: " ")) --help lists them"
+                )
+            )
+        }
     }
 
-    private static func leave(with error: any Error, command: String) -> Never {
+    private static func leave(with error: any Error, _ arguments: [String]) -> Never {
+        let command = arguments.first ?? ""
         let isRun = [RunCommand.name, TraceCommand.name, CheckCommand.name].contains(command)
         if let error = error as? LaminaError {
             Terminal.complain(error.description)
@@ -62,21 +80,27 @@ struct LaminaCommand: ParsableCommand {
         }
         let code = exitCode(for: error)
         if code == .validationFailure {
-            complain(about: message(for: error), command: command)
+            complain(about: message(for: error), arguments)
             Glibc.exit(isRun ? 125 : code.rawValue)
         }
         exit(withError: error)
     }
 
     /// Says in one line what the parser says in several.
-    private static func complain(about message: String, command: String) {
+    private static func complain(about message: String, _ arguments: [String]) {
         var sentence = message.split(separator: "\n").joined(separator: " ")
         if sentence.last == "." { sentence.removeLast() }
         if sentence.contains("id you mean") {
             Terminal.complain(sentence)
         } else {
-            let isKnown = configuration.subcommands.contains { $0.configuration.commandName == command }
-            Terminal.complain("\(sentence); lamina \(isKnown ? "\(command) " : "")--help shows what can be said")
+            var commands = configuration.subcommands
+            var path = "lamina"
+            for word in arguments {
+                guard let found = commands.first(where: { $0.configuration.commandName == word }) else { break }
+                path += " \(word)"
+                commands = found.configuration.subcommands
+            }
+            Terminal.complain("\(sentence); \(path) --help shows what can be said")
         }
     }
 }

@@ -17,6 +17,10 @@ struct RunCommand: ParsableCommand {
               lamina run --layer trace --layer count -- curl https://example.org
               lamina run --layer trace:when=[port=443] -- git fetch
               lamina run --layer ./libMine.so:limit=1mbit -- wget URL
+              lamina run --chain web -- wget URL
+
+            Without --layer the layers are those of --chain, else of LAMINA_LAYERS, else of the policy that names the program, \
+            else none; lamina explain PROGRAM says which and why.
             """
     )
 
@@ -27,9 +31,15 @@ struct RunCommand: ParsableCommand {
     )
     var layer: [String] = []
 
+    @Option(help: ArgumentHelp("The chain of this name.", valueName: "name"), completion: ChainCompletion.kind)
+    var chain: String?
+
+    @Option(help: "What a policy (name:NAME) may know this run by.")
+    var name: String?
+
     @OptionGroup var options: RunOptions
 
     func run() throws {
-        try options.line(on: layer).run()
+        try options.line(on: layer, chain: chain, name: name).run()
     }
 }

@@ -5,6 +5,10 @@ import LaminaHost
 struct RunLine: Equatable {
     /// The layers, as they were written; the first one stands next to the program.
     var layers: [String] = []
+    /// The chain that is named.
+    var chain: String?
+    /// What policies may know the run by.
+    var name: String?
     /// The file for the layers' lines.
     var output: String?
     var verbosity = Run.Verbosity.normal
@@ -15,7 +19,13 @@ struct RunLine: Equatable {
     func run() throws -> Never {
         var specifications: [LayerSpecification] = []
         for layer in layers { specifications.append(try LayerSpecification(parsing: layer)) }
-        var run = Run(program: command[0], arguments: Array(command.dropFirst()), layers: specifications)
+        if verbosity == .quiet { Output.show(.error) }
+        var run = try Run(
+            program: command[0],
+            arguments: Array(command.dropFirst()),
+            choosing: ChainSelection.Request(layers: specifications, chain: chain),
+            name: name
+        )
         run.output = output
         run.verbosity = verbosity
         run.start().leave()
@@ -38,12 +48,15 @@ extension RunLine {
                 guard verbosity == .normal else { return nil }
                 verbosity = word == "-q" || word == "--quiet" ? .quiet : .verbose
                 continue
+            case ("--chain", false), ("--name", false): break
             case ("-l", false), ("--layer", false), ("-s", true), ("--set", true), ("-o", _), ("--output", _): break
             default: return nil
             }
             guard let value = words.popFirst(), value.utf8.first != UInt8(ascii: "-") else { return nil }
             switch word {
             case "-o", "--output": output = value
+            case "--chain": chain = value
+            case "--name": name = value
             case "-l", "--layer": layers.append(value)
             default: settings.append(value)
             }

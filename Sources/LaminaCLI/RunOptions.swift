@@ -26,26 +26,35 @@ struct RunOptions: ParsableArguments {
 
     func validate() throws {
         if quiet, verbose { throw ValidationError("-q and -v contradict each other") }
-        if let first = words.first, first.hasPrefix("-"), first != "--" {
-            let nearest = Suggestion.nearest(to: first, among: Self.names.filter { $0 != first })
-            throw ValidationError("Unknown option '\(first)'" + (nearest.map { ". Did you mean '\($0)'?" } ?? ""))
-        }
-        if command.isEmpty { throw ValidationError("no program is named") }
+        try Self.checkWords(words, options: Self.names)
     }
 
     /// What may stand before the program; the parser takes anything else for the program.
-    private static let names = ["--layer", "--set", "--output", "--quiet", "--verbose", "--help", "--version"]
+    private static let names = [
+        "--layer", "--chain", "--name", "--set", "--output", "--quiet", "--verbose", "--help", "--version",
+    ]
+
+    /// Refuses a missing program, and an option that the parser took for one.
+    static func checkWords(_ words: [String], options: [String]) throws {
+        if let first = words.first, first.hasPrefix("-"), first != "--" {
+            let nearest = Suggestion.nearest(to: first, among: options.filter { $0 != first })
+            throw ValidationError("Unknown option '\(first)'" + (nearest.map { ". Did you mean '\($0)'?" } ?? ""))
+        }
+        if command(of: words).isEmpty { throw ValidationError("no program is named") }
+    }
 
     /// The program and its arguments, without the `--` that may stand before them.
-    var command: [String] { words.first == "--" ? Array(words.dropFirst()) : words }
+    static func command(of words: [String]) -> [String] { words.first == "--" ? Array(words.dropFirst()) : words }
 
-    /// What they ask for on these layers, the first one next to the program.
-    func line(on layers: [String]) -> RunLine {
+    /// What they ask for on these layers, the first one next to the program, or on what is chosen where there are none.
+    func line(on layers: [String], chain: String? = nil, name: String? = nil) -> RunLine {
         RunLine(
             layers: layers,
+            chain: chain,
+            name: name,
             output: output,
             verbosity: quiet ? .quiet : verbose ? .verbose : .normal,
-            command: command
+            command: Self.command(of: words)
         )
     }
 }

@@ -18,6 +18,7 @@ struct ShowCommand: ParsableCommand {
     var json = false
 
     func run() throws {
+        if let chain = Self.chain(named: name) { return try ChainShowCommand.show(chain, json: json) }
         let entries = name.contains("/") ? try Self.entries(in: name) : [try Self.entry(named: name)]
         if json {
             let values = entries.map(\.json)
@@ -26,6 +27,12 @@ struct ShowCommand: ParsableCommand {
         } else {
             print(entries.map { Self.text(of: $0) }.joined(separator: "\n"), terminator: "")
         }
+    }
+
+    /// The chain of this name where no provider has it.
+    private static func chain(named name: String) -> NamedChain? {
+        guard !name.contains("/"), (try? Catalog().entry(named: name)) == nil else { return nil }
+        return try? Catalog().chain(named: name)
     }
 
     /// The catalog's entry; a manifest that lists no entries gets them from a probe.
@@ -56,6 +63,7 @@ struct ShowCommand: ParsableCommand {
             ?? title
         text += "\n" + facts(of: entry).text
         guard let manifest = entry.manifest else { return text }
+        if !manifest.protocols.isEmpty { text += "\nProtocols\n" + protocols(of: manifest).text }
         text += "\nSettings\n" + settings(of: manifest).text
         text += "\nEntries implemented\n" + lines(of: manifest.entries)
         if !manifest.indications.isEmpty { text += "\nIndications implemented\n" + lines(of: manifest.indications) }
@@ -75,9 +83,10 @@ struct ShowCommand: ParsableCommand {
                 manifest.isHidden ? "\(manifest.kind.rawValue), chosen by name only" : manifest.kind.rawValue
             )
             if manifest.kind == .base {
-                table.add("serves", manifest.served)
+                table.add("serves", manifest.protocols.map(\.text).joined(separator: ", "))
             } else {
-                table.add("phase", manifest.phase.rawValue)
+                let category = manifest.phase.winsockCategory.map { " (Winsock's \($0))" } ?? ""
+                table.add("phase", manifest.phase.rawValue + category)
                 table.add("effect", manifest.effect.rawValue)
                 table.add("required", manifest.isRequired ? "yes: an open fails without it" : "no")
             }
@@ -97,6 +106,23 @@ struct ShowCommand: ParsableCommand {
         table.add("sha256", entry.manifest?.sha256 ?? "")
         for file in entry.files { table.add("manifest", file) }
         table.add("from", entry.origin?.rawValue ?? "")
+        return table
+    }
+
+    /// What a base serves, with everything that an entry says (WSAPROTOCOL_INFO).
+    private static func protocols(of manifest: Manifest) -> Table {
+        var table = Table(["PROTOCOL", "MESSAGE", "ADDRESS", "ORDER", "SECURITY", "FLAGS", "SERVICES"], indentation: 2)
+        func list(_ texts: [String]) -> Table.Cell { Table.Cell(texts.isEmpty ? "-" : texts.joined(separator: ", ")) }
+        for item in manifest.protocols {
+            let sizes = item.addressSizes
+            let size = item.messageSize == 0 ? "stream" : item.messageSize == 1 ? "varies" : "\(item.messageSize)"
+            table.add([
+                Table.Cell(item.text, .bold), Table.Cell(size),
+                Table.Cell(sizes.count == 1 ? "\(sizes.lowerBound)" : "\(sizes.lowerBound)-\(sizes.upperBound)"),
+                Table.Cell(item.byteOrder.rawValue), Table.Cell(item.security ?? "-"),
+                list(item.providerFlags.texts), list(item.serviceFlags.texts),
+            ])
+        }
         return table
     }
 

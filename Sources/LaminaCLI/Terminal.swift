@@ -28,6 +28,12 @@ enum Terminal {
         _ = write(STDERR_FILENO, line, line.count)
     }
 
+    /// Lines of text, each without what could move a terminal's cursor.
+    static func lines(_ text: String) -> String {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        return lines.map { printable(String($0)) }.joined(separator: "\n")
+    }
+
     /// `text` without what could move a terminal's cursor or change its state.
     static func printable(_ text: String) -> String {
         func isPlain(_ scalar: Unicode.Scalar) -> Bool {

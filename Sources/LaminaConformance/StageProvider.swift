@@ -42,7 +42,7 @@ enum StageProvider {
                 setting_count: 0,
                 settings: nil,
                 protocol_count: 0,
-                reserved: 0,
+                protocol_size: 0,
                 protocols: nil,
                 before: nil,
                 after: nil,

@@ -69,6 +69,19 @@ import Testing
         #expect(ending.code == 0 && ending.output == "done\n", "\(ending.errors)")
     }
 
+    @Test("A chain is had by its name, and a program has the one that its policy says")
+    func chosen() throws {
+        let program = try programs.linked("chosen.c")
+        let folder = "share/lamina/catalog.d"
+        try programs.tree.write(#"{"format": 1, "layers": ["count=named"]}"#, to: "\(folder)/chains/web.json")
+        try programs.tree.write(
+            "{\"format\": 1, \"subject\": \"path:\(program)\", \"layers\": [\"count=policed\"]}",
+            to: "\(folder)/policies/program.json"
+        )
+        let ending = try programs.run(program)
+        #expect(ending.code == 0 && ending.output == "done\n", "\(ending.errors)")
+    }
+
     @Test("Threads that wait on one engine that the program runs take turns running it")
     func turns() throws {
         try expectDone("turns.c")

@@ -26,7 +26,7 @@ struct CPrograms {
             mkdir -p lib/lamina && ln -s \(Self.library) lib/liblamina.so.0 && ln -s liblamina.so.0 lib/liblamina.so
             for name in Kernel Trace Count; do
                 ln -s \(PackageTree.products)/libLamina$name.so lib/lamina/
-                cp \(PackageTree.root)/Plugins/$name/manifest.json share/lamina/catalog.d/$name.json || exit 1
+                cp \(PackageTree.root)/Plugins/$name/manifest.json share/lamina/catalog.d/$(echo $name | tr A-Z a-z).json || exit 1
             done
             """
         )

@@ -47,7 +47,7 @@ struct ReadmeTests {
             let library = "libLamina\(name).so"
             let command = "sed 's|\"\(library)\"|\"\(PackageTree.products)/\(library)\"|'"
             let manifest = try shell("\(command) \(PackageTree.root)/Plugins/\(name)/manifest.json").text
-            try directory.write(manifest, to: "catalog.d/\(name).json")
+            try directory.write(manifest, to: "catalog.d/\(name.lowercased()).json")
         }
         setenv("LAMINA_CATALOG_PATH", "\(directory.path)/catalog.d", 1)
         defer { unsetenv("LAMINA_CATALOG_PATH") }

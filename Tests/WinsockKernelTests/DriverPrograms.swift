@@ -23,7 +23,7 @@ struct DriverPrograms {
             ln -s liblamina-wsk.so.0 lib/liblamina-wsk.so
             for name in Kernel Trace; do
                 ln -s \(PackageTree.products)/libLamina$name.so lib/lamina/
-                cp \(PackageTree.root)/Plugins/$name/manifest.json share/lamina/catalog.d/$name.json || exit 1
+                cp \(PackageTree.root)/Plugins/$name/manifest.json share/lamina/catalog.d/$(echo $name | tr A-Z a-z).json || exit 1
             done
             """
         )

@@ -163,6 +163,16 @@ lamina_status lamina_chain_open(
     const char *const *layers, size_t count, const char *base, const lamina_catalog *catalog, lamina_engine *engine,
     lamina_chain **chain, lamina_error *error);
 
+/// Makes the chain that has this name in the catalog (`lamina chain add`). `catalog`, `engine` and what blocks as in
+/// `lamina_chain_open`.
+lamina_status lamina_chain_named(
+    const char *name, const lamina_catalog *catalog, lamina_engine *engine, lamina_chain **chain, lamina_error *error);
+
+/// Makes the chain of a program that names none itself: the layers of `LAMINA_LAYERS`, else what the policy that names the
+/// program says, else no layer. `catalog`, `engine` and what blocks as in `lamina_chain_open`.
+lamina_status lamina_chain_of_program(
+    const lamina_catalog *catalog, lamina_engine *engine, lamina_chain **chain, lamina_error *error);
+
 /// Gives the chain up. Its open sockets go on, and it ends with the last of them. Null is ignored.
 void lamina_chain_close(lamina_chain *chain);
 

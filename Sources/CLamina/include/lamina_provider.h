@@ -104,6 +104,17 @@ typedef struct lamina_setting_declaration {
     const char *help;
 } lamina_setting_declaration;
 
+/// Bits of a protocol's `provider_flags` (PFL_…, by their Winsock bits).
+enum {
+    /// Of the provider's protocols, the one to take.
+    LAMINA_PROTOCOL_RECOMMENDED = 0x2,
+    /// Serves sockets that name no protocol.
+    LAMINA_PROTOCOL_MATCHES_ZERO = 0x8,
+};
+
+/// In which order a protocol's addresses hold the bytes of a number.
+enum { LAMINA_BIG_ENDIAN = 0, LAMINA_LITTLE_ENDIAN = 1 };
+
 /// What a base offers (part of WSAPROTOCOL_INFO).
 typedef struct lamina_protocol {
     int32_t family;
@@ -115,6 +126,12 @@ typedef struct lamina_protocol {
     uint32_t service_flags;
     /// 0 for a stream, 1 if it depends on the route, else the longest datagram in bytes.
     uint32_t message_size;
+    /// `LAMINA_PROTOCOL_…`.
+    uint32_t provider_flags;
+    /// `LAMINA_BIG_ENDIAN` or `LAMINA_LITTLE_ENDIAN`.
+    uint32_t byte_order;
+    /// The name of the security scheme that the protocol speaks by itself, or null for none.
+    const char *LAMINA_NULLABLE security;
 } lamina_protocol;
 
 /// What an instance is made from.
@@ -163,7 +180,8 @@ typedef struct lamina_provider {
     uint32_t setting_count;
     const lamina_setting_declaration *LAMINA_NULLABLE settings;
     uint32_t protocol_count;
-    uint32_t reserved;
+    /// `sizeof(lamina_protocol)` where there are protocols.
+    uint32_t protocol_size;
     const lamina_protocol *LAMINA_NULLABLE protocols;
     /// Comma-separated provider names, or null: the order that this layer needs.
     const char *LAMINA_NULLABLE before;

@@ -59,7 +59,7 @@ public struct Catalog: Sendable {
     }
 
     /// The entries of these names, one for each that there is, read together.
-    private func unverified(_ names: [String]) -> [CatalogEntry?] {
+    func unverified(_ names: [String]) -> [CatalogEntry?] {
         storage.withLock { storage in
             Self.read(names.filter(LayerGrammar.isName), into: &storage)
             // A broken file must not hide the sound entry of its name.

@@ -92,42 +92,6 @@ extension SettingDeclaration {
     }
 }
 
-extension ProtocolEntry {
-    init(_ reader: ManifestReader) throws(LaminaError) {
-        try reader.refuseUnknown(["family", "type", "protocol", "protocol-maximum-offset", "services", "message-size"])
-        guard let family = try reader.number("family", Self.families) else {
-            throw reader.missing("family", "say inet, inet6 or unix")
-        }
-        guard let type = try reader.number("type", Self.types) else {
-            throw reader.missing("type", "say stream or datagram")
-        }
-        self.init(
-            family: family,
-            type: type,
-            protocol: try reader.number("protocol", Self.protocols) ?? 0,
-            protocolMaximumOffset: try reader.number("protocol-maximum-offset", []) ?? 0,
-            serviceFlags: try reader.flags("services", Self.services) ?? 0,
-            messageSize: UInt32(bitPattern: try reader.number("message-size", []) ?? 0)
-        )
-    }
-
-    /// The protocol as it stands in a manifest.
-    public var json: JSON {
-        func named(_ value: Int32, _ names: [(name: String, value: Int32)]) -> JSON {
-            names.first { $0.value == value }.map { .string($0.name) } ?? .integer(Int64(value))
-        }
-        var object = JSON.Object()
-        object["family"] = named(family, Self.families)
-        object["type"] = named(type, Self.types)
-        object["protocol"] = named(`protocol`, Self.protocols)
-        if protocolMaximumOffset != 0 { object["protocol-maximum-offset"] = .integer(Int64(protocolMaximumOffset)) }
-        let services = Self.services.filter { serviceFlags & $0.value != 0 }
-        if !services.isEmpty { object["services"] = .array(services.map { .string($0.name) }) }
-        if messageSize != 0 { object["message-size"] = .integer(Int64(Int32(bitPattern: messageSize))) }
-        return .object(object)
-    }
-}
-
 extension FileIdentity {
     init(_ reader: ManifestReader) throws(LaminaError) {
         var numbers: [Int64] = []

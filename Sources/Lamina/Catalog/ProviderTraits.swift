@@ -53,6 +53,11 @@ public enum Phase: String, Sendable, CaseIterable, Comparable {
     /// The place in the fixed order, from 0.
     public var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 
+    /// The name of the Winsock category that the phase is (`LSP_INSPECTOR` …); nil where nothing was said.
+    public var winsockCategory: String? {
+        self == .none ? nil : "LSP_" + String(rawValue.uppercased().map { $0 == "-" ? "_" : $0 })
+    }
+
     /// Whether an open fails without a layer of this phase, unless a word says otherwise.
     var isRequired: Bool { self == .firewall || self == .redirector || self == .proxy }
 }
@@ -83,61 +88,5 @@ public struct SocketCategories: OptionSet, Sendable {
     static let names: [(name: String, value: SocketCategories)] = [
         ("basic", .basic), ("listen", .listen), ("datagram", .datagram), ("connection", .connection),
         ("stream", .stream),
-    ]
-}
-
-/// One protocol that a base offers (part of WSAPROTOCOL_INFO, `lamina_protocol`).
-public struct ProtocolEntry: Sendable, Equatable {
-    /// `AF_INET` and so on.
-    public var family: Int32
-    /// `SOCK_STREAM` and so on.
-    public var type: Int32
-    /// `IPPROTO_TCP` and so on.
-    public var `protocol`: Int32
-    /// Protocols up to `protocol` plus this are served as well.
-    public var protocolMaximumOffset: Int32
-    /// Winsock's XP1_ service flags.
-    public var serviceFlags: UInt32
-    /// 0 for a stream, 1 if it depends on the route, else the longest datagram in bytes.
-    public var messageSize: UInt32
-
-    /// A protocol in its parts.
-    public init(
-        family: Int32,
-        type: Int32,
-        protocol: Int32 = 0,
-        protocolMaximumOffset: Int32 = 0,
-        serviceFlags: UInt32 = 0,
-        messageSize: UInt32 = 0
-    ) {
-        self.family = family
-        self.type = type
-        self.protocol = `protocol`
-        self.protocolMaximumOffset = protocolMaximumOffset
-        self.serviceFlags = serviceFlags
-        self.messageSize = messageSize
-    }
-
-    /// Winsock's rule: family, type and protocol must be served; 0 in any of the three asks for any.
-    public func matches(family: Int32, type: Int32, protocol: Int32) -> Bool {
-        let isServed = `protocol` >= self.protocol && `protocol` - self.protocol <= protocolMaximumOffset
-        return (family == 0 || family == self.family) && (type == 0 || type == self.type)
-            && (`protocol` == 0 || isServed)
-    }
-
-    static let families: [(name: String, value: Int32)] = [("inet", AF_INET), ("inet6", AF_INET6), ("unix", AF_UNIX)]
-    static let types: [(name: String, value: Int32)] = [
-        ("stream", Int32(SOCK_STREAM.rawValue)), ("datagram", Int32(SOCK_DGRAM.rawValue)),
-        ("seqpacket", Int32(SOCK_SEQPACKET.rawValue)), ("raw", Int32(SOCK_RAW.rawValue)),
-    ]
-    static let protocols: [(name: String, value: Int32)] = [
-        ("tcp", Int32(IPPROTO_TCP)), ("udp", Int32(IPPROTO_UDP)),
-    ]
-    /// The XP1_ flags that mean something on Linux, by their Winsock bits.
-    static let services: [(name: String, value: UInt32)] = [
-        ("connectionless", 0x1), ("guaranteed-delivery", 0x2), ("guaranteed-order", 0x4), ("message-oriented", 0x8),
-        ("pseudo-stream", 0x10), ("graceful-close", 0x20), ("expedited-data", 0x40), ("connect-data", 0x80),
-        ("disconnect-data", 0x100), ("broadcast", 0x200), ("multipoint", 0x400), ("ifs-handles", 0x20000),
-        ("partial-message", 0x40000),
     ]
 }

@@ -45,7 +45,13 @@ public final class Chain: @unchecked Sendable {
         engine: Engine = .shared
     ) throws(LaminaError) {
         let (parts, absences) = try catalog.parts(layers: layers, base: base)
-        try self.init(parts, absences: absences, generation: catalog.generation, engine: engine)
+        try self.init(
+            parts,
+            absences: absences,
+            generation: catalog.generation,
+            members: parts.map { catalog.member(for: $0.layer, loaded: $0.provider) },
+            engine: engine
+        )
     }
 
     /// Makes a chain of providers that are loaded already, the base last. With `LAMINA_DISABLE=1` it is the base alone.
@@ -67,14 +73,15 @@ public final class Chain: @unchecked Sendable {
         _ parts: [(layer: LayerSpecification, provider: Provider)],
         absences: [Absence],
         generation: CatalogGeneration?,
+        members: [ChainMember]? = nil,
         engine: Engine
     ) throws(LaminaError) {
         try Self.check(parts)
         isShareable = parts.allSatisfy { $0.provider.manifest.handoff == .share }
         self.absences = absences
         self.generation = generation
-        warnings =
-            try ChainOrder(keeping: parts.map(\.provider.manifest)).warnings + absences.map(\.description)
+        let ordered = members ?? parts.map { ChainMember($0.provider.manifest, label: Self.label(of: $0)) }
+        warnings = try ChainOrder(keeping: ordered).warnings + absences.map(\.description)
         let size = MemoryLayout<lamina_column>.size + (parts.count + 1) * MemoryLayout<lamina_slot>.size
         memory = .allocate(byteCount: size, alignment: 64)
         memset(memory, 0, size)

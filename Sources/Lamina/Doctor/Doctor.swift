@@ -68,7 +68,7 @@ public enum Doctor {
     }
 
     /// Every rule, by number.
-    public static let rules: [Rule] = manifestRules + libraryRules + orderRules + stateRules
+    public static let rules: [Rule] = manifestRules + libraryRules + orderRules + stateRules + chainRules
 
     /// Applies every rule; with `directory` only what is about that one is given. Blocks for files.
     public static func examine(_ catalog: Catalog = Catalog(), in directory: CatalogDirectory? = nil) -> [Finding] {

@@ -126,16 +126,54 @@ struct DescriptorReader {
         guard count <= 64, let protocols = descriptor.pointee.protocols else {
             throw error("protocols", "protocol_count is \(count), and protocols is no array of that length")
         }
-        return (0..<count).map { index in
-            let entry = protocols[index]
-            return ProtocolEntry(
-                family: entry.family,
-                type: entry.type,
-                protocol: entry.protocol,
-                protocolMaximumOffset: entry.protocol_maximum_offset,
-                serviceFlags: entry.service_flags,
-                messageSize: entry.message_size
+        let (size, expected) = (Int(descriptor.pointee.protocol_size), MemoryLayout<lamina_protocol>.stride)
+        guard size == expected else {
+            throw error(
+                "protocol_size",
+                "is \(size), and a protocol has \(expected) bytes",
+                remedy: "set it to sizeof(lamina_protocol)"
             )
+        }
+        var entries: [ProtocolEntry] = []
+        for index in 0..<count { entries.append(try protocolEntry(protocols + index, "protocols[\(index)]")) }
+        return entries
+    }
+
+    private func protocolEntry(
+        _ entry: UnsafePointer<lamina_protocol>,
+        _ place: String
+    ) throws(LaminaError) -> ProtocolEntry {
+        let flags = ProviderFlags(rawValue: entry.pointee.provider_flags)
+        guard ProviderFlags.declarable.isSuperset(of: flags) else {
+            throw error("\(place).provider_flags", "0x\(String(flags.rawValue, radix: 16)) has a bit that nobody knows")
+        }
+        let (first, offset) = (entry.pointee.protocol, entry.pointee.protocol_maximum_offset)
+        guard first >= 0, offset >= 0, Int32.max - first >= offset else {
+            throw error("\(place).protocol", "\(first) with offset \(offset) is no range of protocols")
+        }
+        return ProtocolEntry(
+            family: entry.pointee.family,
+            type: entry.pointee.type,
+            protocol: first,
+            protocolMaximumOffset: offset,
+            serviceFlags: ServiceFlags(rawValue: entry.pointee.service_flags),
+            providerFlags: flags,
+            messageSize: entry.pointee.message_size,
+            byteOrder: try choice(entry.pointee.byte_order, "\(place).byte_order", ByteOrder.init(number:)),
+            security: try entry.pointee.security.map { text throws(LaminaError) in
+                try name(try line(text, "\(place).security"), "\(place).security")
+            }
+        )
+    }
+}
+
+extension ByteOrder {
+    /// From `LAMINA_…_ENDIAN`; nil for any other number.
+    init?(number: UInt32) {
+        switch Int(number) {
+        case LAMINA_BIG_ENDIAN: self = .big
+        case LAMINA_LITTLE_ENDIAN: self = .little
+        default: return nil
         }
     }
 }

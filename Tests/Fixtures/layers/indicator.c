@@ -101,7 +101,8 @@ static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_
     return 0;
 }
 
-static const lamina_protocol protocols[] = {{.family = AF_INET, .type = SOCK_STREAM, .protocol = IPPROTO_TCP}};
+static const lamina_protocol protocols[] = {{.family = AF_INET, .type = SOCK_STREAM, .protocol = IPPROTO_TCP,
+    .provider_flags = LAMINA_PROTOCOL_MATCHES_ZERO}};
 
 static const lamina_provider provider = {
     .size = sizeof provider,
@@ -110,6 +111,7 @@ static const lamina_provider provider = {
     .handoff = LAMINA_HANDOFF_NONE,
     .categories = LAMINA_CONNECTION,
     .protocol_count = 1,
+    .protocol_size = sizeof(lamina_protocol),
     .protocols = protocols,
     .instantiate = instantiate,
 };
