@@ -189,10 +189,15 @@ let package = Package(
             swiftSettings: house
         ),
         .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
+        .target(
+            name: "FuzzedReaders",
+            dependencies: ["Lamina"],
+            path: "Tests/Fuzzing/Sources/FuzzedReaders"
+        ),
     ] + plugins.map(\.target) + [
         .testTarget(
             name: "LaminaTests",
-            dependencies: ["Lamina", "CLamina", "CLinux", "TestSupport"],
+            dependencies: ["Lamina", "CLamina", "CLinux", "FuzzedReaders", "TestSupport"],
             swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]
         ),

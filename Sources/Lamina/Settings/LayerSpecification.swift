@@ -54,7 +54,7 @@ public struct LayerSpecification: Sendable, Equatable {
 
     private static func label(for name: String) -> String {
         let file = name.split(separator: "/").last.map(String.init) ?? name
-        return file.hasSuffix(".so") ? String(file.dropLast(3)) : file
+        return file.hasSuffix(".so") && file.utf8.count > 3 ? String(file.dropLast(3)) : file
     }
 }
 
