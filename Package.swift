@@ -56,7 +56,7 @@ let shipped = LinkerSetting.unsafeFlags(
     .when(configuration: .release)
 )
 
-let plugins = ["Kernel", "Memory", "Trace", "Count"].map(Plugin.init)
+let plugins = ["Kernel", "Memory", "Trace", "Count", "Hosts", "Resolver"].map(Plugin.init)
 
 let package = Package(
     name: "lamina",
@@ -197,7 +197,7 @@ let package = Package(
         ),
         .testTarget(
             name: "LaminaHostTests",
-            dependencies: ["LaminaHost", "Lamina", "CLinux", "TestSupport"],
+            dependencies: ["LaminaHost", "Lamina", "CLamina", "CLinux", "TestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: house
         ),

@@ -78,7 +78,9 @@ enum Connect {
             return plan
         }
         let family = state.pointee.isAnyFamily ? AF_UNSPEC : state.pointee.family
-        guard let job = UnsafeMutablePointer<ResolveJob>.make(address, family: family) else { return nil }
+        // An IPv6 socket reaches IPv4 hosts by mapped addresses.
+        let flags = family == AF_INET6 ? AI_V4MAPPED : 0
+        guard let job = UnsafeMutablePointer<ResolveJob>.make(address, family: family, flags: flags) else { return nil }
         plan.pointee.job = job
         if !job.runNumeric() { job.start(waking: operation.pointee.lane) }
         return plan

@@ -87,7 +87,7 @@ enum Descriptor {
         table.pointee.export_state = { Handoff.export($0, $1, $2) }
         table.pointee.adopt_state = { Handoff.adopt($0, $1, $2) }
         table.pointee.release = { releaseNodes($0, $1, $2) }
-        table.pointee.resolve = { Resolve.resolve($0, $1, $2) }
-        table.pointee.reverse_resolve = { Resolve.reverse($0, $1, $2) }
+        table.pointee.resolve = { SystemResolver.resolve($0, $1, $2) }
+        table.pointee.reverse_resolve = { SystemResolver.reverse($0, $1, $2) }
     }
 }

@@ -25,7 +25,14 @@ enum Resolve {
             capacity: Int(query.pointee.capacity)
         )
         query.pointee.count = UInt32(count)
-        return lamina_complete(slot, request, count > 0 ? 0 : -ENOENT, UInt64(count))
+        if count > 0 {
+            query.pointee.canonical?.update(from: query.pointee.name, count: length + 1)
+            return lamina_complete(slot, request, 0, UInt64(count))
+        }
+        // A name that is known has no address of this family.
+        var any = lamina_address()
+        let isKnown = query.pointee.capacity > 0 && look(up: &question, family: AF_UNSPEC, &any, capacity: 1) > 0
+        return lamina_complete(slot, request, isKnown ? -EADDRNOTAVAIL : -ENOENT, 0)
     }
 
     static func reverse(
@@ -74,7 +81,7 @@ enum Resolve {
             var endpoint = Endpoint(family: AF_INET)
             endpoint.low = UInt64(UInt32(bigEndian: ipv4.s_addr))
             found = [endpoint]
-        } else if inet_pton(AF_INET6, name, &ipv6) == 1 {
+        } else if isIPv6(name, &ipv6) {
             var endpoint = Endpoint(family: AF_INET6)
             withUnsafeBytes(of: &ipv6) { bytes in
                 endpoint.high = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
@@ -89,6 +96,20 @@ enum Resolve {
             count += 1
         }
         return count
+    }
+
+    /// Reads an IPv6 address; a scope behind it means nothing here.
+    private static func isIPv6(_ name: UnsafePointer<CChar>, _ address: inout in6_addr) -> Bool {
+        guard let scope = strchr(name, Int32(UInt8(ascii: "%"))) else {
+            return inet_pton(AF_INET6, name, &address) == 1
+        }
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { bare in
+            let length = UnsafePointer(scope) - name
+            guard let start = bare.baseAddress, length < bare.count else { return false }
+            start.update(from: name, count: length)
+            start[length] = 0
+            return inet_pton(AF_INET6, start, &address) == 1
+        }
     }
 
     private static func loopback(_ family: Int32) -> Endpoint { Endpoint(family: family).reached }

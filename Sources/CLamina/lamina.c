@@ -2,8 +2,10 @@
 // declare.
 #include "lamina.h"
 #include "lamina_control.h"
+#include "lamina_lookup.h"
 #include "lamina_names.h"
 #include "lamina_provider.h"
+#include "lamina_resolve.h"
 #include "lamina_socket.h"
 
 __thread __attribute__((tls_model("initial-exec"))) lamina_thread lamina_self = {

@@ -75,6 +75,50 @@ int clinux_find_tcp(
     return result;
 }
 
+// Appends the cookies of one family's sockets, from `found` on.
+static int list_cookies(int netlink, int family, uint64_t *cookies, int capacity, int found) {
+    diag_question question = {.header = {.nlmsg_len = sizeof question,
+                                  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                                  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+        .body = {.sdiag_family = (uint8_t)family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ~0u}};
+    union {
+        struct nlmsghdr header;
+        char bytes[32768];
+    } reply;
+    if (send(netlink, &question, sizeof question, 0) < 0) return -errno;
+    for (;;) {
+        ssize_t count;
+        do {
+            count = recv(netlink, &reply, sizeof reply, 0);
+        } while (count < 0 && errno == EINTR);
+        if (count < 0) return -errno;
+        unsigned left = (unsigned)count;
+        for (const struct nlmsghdr *header = &reply.header; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+            if (header->nlmsg_type == NLMSG_DONE) return found;
+            if (header->nlmsg_type == NLMSG_ERROR) {
+                const struct nlmsgerr *error = NLMSG_DATA(header);
+                return error->error < 0 ? error->error : -EBADMSG;
+            }
+            const struct inet_diag_msg *socket = NLMSG_DATA(header);
+            // Closed by its last owner, it is the kernel's alone.
+            if (!socket->idiag_inode) continue;
+            if (found < capacity) {
+                cookies[found] = (uint64_t)socket->id.idiag_cookie[1] << 32 | socket->id.idiag_cookie[0];
+            }
+            found++;
+        }
+    }
+}
+
+int clinux_tcp_cookies(uint64_t *cookies, int capacity) {
+    int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (netlink < 0) return -errno;
+    int found = list_cookies(netlink, AF_INET, cookies, capacity, 0);
+    if (found >= 0) found = list_cookies(netlink, AF_INET6, cookies, capacity, found);
+    close(netlink);
+    return found;
+}
+
 int clinux_peer(int descriptor, pid_t *process, uid_t *user, gid_t *group) {
     struct ucred peer;
     socklen_t length = sizeof peer;

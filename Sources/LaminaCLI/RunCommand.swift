@@ -1,5 +1,6 @@
 import ArgumentParser
 import Lamina
+import LaminaHost
 
 /// `lamina run`: an unmodified program on a chain of layers.
 struct RunCommand: ParsableCommand {
@@ -37,9 +38,30 @@ struct RunCommand: ParsableCommand {
     @Option(help: "What a policy (name:NAME) may know this run by.")
     var name: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A network whose addresses stand for names that a layer resolves remotely, one for each family.",
+            valueName: "network"
+        )
+    )
+    var synthetic: [String] = []
+
+    @Option(help: ArgumentHelp("How many such names there may be at once; 16384 unless given.", valueName: "count"))
+    var syntheticNames: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long one keeps its address at least, in seconds; 600 unless given.",
+            valueName: "seconds"
+        )
+    )
+    var syntheticHold: Int?
+
     @OptionGroup var options: RunOptions
 
     func run() throws {
-        try options.line(on: layer, chain: chain, name: name).run()
+        var line = options.line(on: layer, chain: chain, name: name)
+        line.synthetics = try SyntheticAddresses(networks: synthetic, count: syntheticNames, hold: syntheticHold)
+        try line.run()
     }
 }

@@ -12,6 +12,8 @@ struct RunLine: Equatable {
     /// The file for the layers' lines.
     var output: String?
     var verbosity = Run.Verbosity.normal
+    /// The addresses that stand for names which nobody resolved.
+    var synthetics = SyntheticAddresses()
     /// The program and its arguments.
     var command: [String] = []
 
@@ -28,6 +30,7 @@ struct RunLine: Equatable {
         )
         run.output = output
         run.verbosity = verbosity
+        run.synthetics = synthetics
         run.start().leave()
     }
 }

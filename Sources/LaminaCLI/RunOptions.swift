@@ -31,7 +31,8 @@ struct RunOptions: ParsableArguments {
 
     /// What may stand before the program; the parser takes anything else for the program.
     private static let names = [
-        "--layer", "--chain", "--name", "--set", "--output", "--quiet", "--verbose", "--help", "--version",
+        "--layer", "--chain", "--name", "--set", "--output", "--quiet", "--verbose", "--synthetic",
+        "--synthetic-names", "--synthetic-hold", "--help", "--version",
     ]
 
     /// Refuses a missing program, and an option that the parser took for one.

@@ -81,14 +81,17 @@ final class Caller {
         if let name { answer(name, pumped: false) } else { answer(error: ENOTCONN) }
     }
 
-    /// Answers a question for addresses.
-    func answer(_ answer: NameAnswer) {
+    /// Answers a question for addresses or for a name.
+    func answer(_ status: lamina_status, _ addresses: [Endpoint] = [], name: String? = nil) {
         var names = lamina_run_names()
-        names.status = answer.status
-        names.error = answer.error
+        names.status = lamina_eai_of_status(status)
+        names.error = -status
+        names.host_error = lamina_host_error_of_eai(names.status)
+        let text = Array((name ?? "").utf8.prefix(Int(LAMINA_NAME_CAPACITY) - 1))
+        withUnsafeMutableBytes(of: &names.canonical) { $0.copyBytes(from: text) }
         withUnsafeMutableBytes(of: &names.addresses) { bytes in
             let list = bytes.bindMemory(to: lamina_run_address.self)
-            for (index, address) in answer.addresses.prefix(list.count).enumerated() {
+            for (index, address) in addresses.prefix(list.count).enumerated() {
                 list[index] = address.raw
                 names.count += 1
             }

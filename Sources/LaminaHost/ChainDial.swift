@@ -39,7 +39,8 @@ final class ChainDial {
     /// Begins; the completion may run inside.
     func start() {
         var arguments = lamina_open_arguments()
-        arguments.family = request.destination.unmapped.family
+        // A name may have addresses of either family.
+        arguments.family = request.target == nil ? request.destination.unmapped.family : AF_UNSPEC
         arguments.type = 1
         arguments.category = UInt32(LAMINA_CONNECTION)
         arguments.reserved.0 = direct.map { RunLayer.mark($0) } ?? 0
@@ -70,7 +71,7 @@ final class ChainDial {
 
     private func connect(_ handle: lamina_socket) {
         if isCancelled { return }
-        var address = request.destination.unmapped.lamina
+        var address = request.address
         operation.run({ lamina_socket_connect(handle, &address, 0, $0) }) { [self] status, _ in
             connected(handle, status)
         }

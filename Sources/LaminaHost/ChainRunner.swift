@@ -11,6 +11,13 @@ struct ConnectRequest {
     let local: Endpoint?
     /// Who asks, and for which name.
     let origin: OriginStorage
+    /// The name that goes down the chain in the address's place; nil where the address itself does.
+    let target: String?
+
+    /// What the chain is asked to connect to.
+    var address: lamina_address {
+        target.map { Address(host: $0, port: destination.port).c } ?? destination.unmapped.lamina
+    }
 }
 
 /// How a chain answers a connect.
@@ -34,25 +41,6 @@ extension ConnectOutcome: CustomStringConvertible {
             "connected\(connection.localAddress.map { " from \($0)" } ?? "") and pumped"
         }
     }
-}
-
-/// A question for addresses.
-struct NameQuestion {
-    let name: String
-    /// `AF_UNSPEC`, `AF_INET` or `AF_INET6`.
-    let family: Int32
-    /// `AI_…` of getaddrinfo.
-    let flags: Int32
-}
-
-/// The answer to a question for addresses.
-struct NameAnswer {
-    /// 0 or an `EAI_…` code.
-    var status: Int32 = 0
-    /// With `EAI_SYSTEM`: which.
-    var error: Int32 = 0
-    /// The addresses, best first; their ports mean nothing.
-    var addresses: [Endpoint] = []
 }
 
 /// A loaded chain, in the worker. Everything runs on the thread of the worker's loop.
@@ -84,9 +72,9 @@ final class ChainRunner {
     /// Whether no layer that sees data is bound to this connection, so that the program's own socket can be connected.
     func isDirect(_ request: ConnectRequest) -> Bool {
         let subject = ConditionSubject(
-            address: Address(request.destination.unmapped.lamina).network,
+            address: Address(request.address).network,
             port: request.destination.port,
-            name: request.origin.name,
+            name: request.target ?? request.origin.name,
             program: request.origin.executable
         )
         return !chain.instances.dropLast().contains { $0.effect != .none && $0.conditions.apply(to: subject) }
@@ -103,9 +91,23 @@ final class ChainRunner {
         return dial
     }
 
-    /// Resolves through the chain; `completion` runs once, before or after the return.
-    func resolve(_ question: NameQuestion, completion: @escaping (NameAnswer) -> Void) {
-        NameLookup(question).run(chain, ChainOperation(loop), completion)
+    /// Resolves through the chain; `completion` runs once, before or after the return, with the status and the answer.
+    func resolve(_ question: NameQuestion, completion: @escaping (lamina_status, NameLookup) -> Void) {
+        let lookup = NameLookup(question)
+        ChainOperation(loop).run({ lookup.start(chain, $0) }) { status, _ in completion(status, lookup) }
+    }
+
+    /// Asks the chain for an address's name; `completion` runs once, before or after the return. `flags`: `NI_…`.
+    func reverse(
+        _ address: Endpoint,
+        flags: Int32,
+        origin: OriginStorage,
+        completion: @escaping (lamina_status, String) -> Void
+    ) {
+        let lookup = ReverseLookup(Address(address.lamina), flags: flags, origin: origin)
+        ChainOperation(loop).run({ lookup.start(chain, $0) }) { status, _ in
+            completion(status, status < 0 ? "" : lookup.name)
+        }
     }
 }
 
@@ -122,57 +124,5 @@ final class OpenSockets {
     func closed() {
         count -= 1
         if count == 0 { emptied?() }
-    }
-}
-
-/// One question under way, with the memory that its answer is written to.
-private final class NameLookup {
-    private let question: NameQuestion
-    private let name: UnsafeMutablePointer<CChar>?
-    private let addresses = UnsafeMutableBufferPointer<lamina_address>.allocate(capacity: 64)
-    private let query = UnsafeMutablePointer<lamina_resolve_arguments>.allocate(capacity: 1)
-
-    init(_ question: NameQuestion) {
-        self.question = question
-        name = strdup(question.name)
-        addresses.initialize(repeating: lamina_address())
-        memset(query, 0, MemoryLayout<lamina_resolve_arguments>.size)
-    }
-
-    deinit {
-        free(name)
-        addresses.deallocate()
-        query.deallocate()
-    }
-
-    func run(_ chain: Chain, _ operation: ChainOperation, _ completion: @escaping (NameAnswer) -> Void) {
-        guard let name, let base = addresses.baseAddress else { return completion(NameAnswer(status: EAI_MEMORY)) }
-        // IPv4 addresses serve an IPv6 question too where they may be mapped.
-        let isMapping = question.family == AF_INET6 && question.flags & AI_V4MAPPED != 0
-        query.pointee.size = UInt32(MemoryLayout<lamina_resolve_arguments>.size)
-        query.pointee.family = isMapping ? AF_UNSPEC : question.family
-        query.pointee.name = UnsafePointer(name)
-        query.pointee.capacity = UInt32(addresses.count)
-        query.pointee.addresses = base
-        operation.run({ chain.resolve(query, request: $0) }) { [self] status, _ in
-            completion(answer(status, isMapping: isMapping))
-        }
-    }
-
-    private func answer(_ status: lamina_status, isMapping: Bool) -> NameAnswer {
-        var answer = NameAnswer()
-        switch -status {
-        case 0: break
-        case ENOENT: answer.status = EAI_NONAME
-        case EHOSTUNREACH, ETIMEDOUT, EAGAIN: answer.status = EAI_AGAIN
-        case ENOMEM: answer.status = EAI_MEMORY
-        case EAFNOSUPPORT: answer.status = EAI_FAMILY
-        default: (answer.status, answer.error) = (EAI_SYSTEM, -status)
-        }
-        guard status >= 0 else { return answer }
-        answer.addresses = addresses.prefix(Int(query.pointee.count)).compactMap { Endpoint($0) }
-        let six = answer.addresses.filter { $0.family == AF_INET6 }
-        if isMapping && question.flags & AI_ALL == 0 && !six.isEmpty { answer.addresses = six }
-        return answer
     }
 }

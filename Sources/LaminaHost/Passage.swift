@@ -27,6 +27,8 @@ final class Passage {
     var isOverdue = false
     /// The chain decides, and the program's own socket is connected.
     var isDirect = false
+    /// The supervisor counts its socket as one that is about to use a synthetic address.
+    var isHeld = false
     /// The caller that waits for the verdict.
     var caller: Caller?
     /// The errno that its connection ended with.

@@ -17,16 +17,18 @@ struct ResolvedNames {
 
     /// Remembers that `address` was an answer to `name`.
     mutating func note(_ name: String, for address: Endpoint, process: pid_t) {
-        let key = key(address, process)
-        if names.updateValue(name, forKey: key) == nil { order.append(key) }
+        // A child connects to what its parent has looked up.
+        for key in [key(address, process), key(address, 0)] where names.updateValue(name, forKey: key) == nil {
+            order.append(key)
+        }
         if order.count < 2 * ResolvedNames.capacity { return }
         for old in order.prefix(ResolvedNames.capacity) { names[old] = nil }
         order.removeFirst(ResolvedNames.capacity)
     }
 
-    /// The name that this process got `address` for.
+    /// The name that this process got `address` for, else the last that any process of the run did.
     func name(for address: Endpoint, process: pid_t) -> String? {
-        names[key(address, process)]
+        names[key(address, process)] ?? names[key(address, 0)]
     }
 
     private func key(_ address: Endpoint, _ process: pid_t) -> Key {

@@ -46,6 +46,8 @@ public struct Run {
     )
     /// Where the layers' names are looked up.
     public var catalog: Catalog
+    /// The addresses that stand for names which a layer resolves remotely.
+    public var synthetics = SyntheticAddresses()
     /// The file that layers write their lines to, made anew; nil: standard error.
     public var output: String?
 

@@ -15,6 +15,7 @@ struct Supervisor {
     private let signals: Signals
     private let rendezvous: Rendezvous
     private let output: Int32?
+    private var synthetics: SyntheticPool
     private var worker: WorkerProcess?
     private var workersLeft = Supervisor.workers
     private var program: pid_t = -1
@@ -30,6 +31,7 @@ struct Supervisor {
         }
         WorkerProcess.reserveStreams()
         self.run = run
+        synthetics = SyntheticPool(run.synthetics)
         launch = try Launch(run)
         output = try run.output.map(Supervisor.openOutput)
         do throws(Errno) {
@@ -64,7 +66,7 @@ struct Supervisor {
     /// Starts a worker and waits until its chain is loaded.
     private mutating func startWorker() throws {
         do {
-            let worker = try WorkerProcess(run, rendezvous: rendezvous, output: output)
+            let worker = try WorkerProcess(run, rendezvous: rendezvous, output: output, synthetics: synthetics)
             self.worker = worker
             try awaitReport(worker)
         } catch let error as Errno {
@@ -105,7 +107,7 @@ struct Supervisor {
     private mutating func discardWorker() -> Int32 {
         guard let worker else { return 0 }
         self.worker = nil
-        close(worker.control)
+        worker.disconnect()
         kill(worker.process, SIGKILL)
         var status: Int32 = 0
         while waitpid(worker.process, &status, 0) < 0 && errno == EINTR {}
@@ -116,7 +118,9 @@ struct Supervisor {
     private mutating func endWorker() {
         guard let worker else { return }
         shutdown(worker.control, Int32(SHUT_WR))
-        defer { close(worker.control) }
+        // Nobody answers it any more.
+        shutdown(worker.names, Int32(SHUT_RDWR))
+        defer { worker.disconnect() }
         self.worker = nil
         var isKilled = false
         while true {
@@ -150,8 +154,9 @@ struct Supervisor {
     private mutating func replaceWorker(_ status: Int32) {
         guard let dead = worker else { return }
         let report = dead.report()
-        close(dead.control)
+        dead.disconnect()
         worker = nil
+        synthetics.workerEnded()
         workersLeft -= 1
         let ending = WorkerProcess.ending(status)
         let isCrash = Signals.crashes.contains(clinux_kill_signal(status)) || clinux_exit_code(status) >= 0
@@ -180,8 +185,10 @@ struct Supervisor {
             var descriptors = [
                 pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: isGuarding ? guardian.listener : -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: worker?.names ?? -1, events: Int16(POLLIN), revents: 0),
             ]
-            poll(&descriptors, 2, -1)
+            poll(&descriptors, 3, -1)
+            if descriptors[2].revents & Int16(POLLIN) != 0, let worker { synthetics.serve(worker.names) }
             if descriptors[1].revents & Int16(POLLIN) != 0 { guardian.serve() }
             if descriptors[1].revents & Int16(POLLHUP | POLLERR) != 0 { isGuarding = false }
             if descriptors[0].revents != 0 { takeSignals() }

@@ -15,10 +15,11 @@ final class Worker {
 
     private let loop: EventLoop
     private let rendezvous: Rendezvous
-    private let runner: ChainRunner
+    let runner: ChainRunner
+    let synthetics: SyntheticClient
+    var names = ResolvedNames()
     private var callers: [Int32: Caller] = [:]
     private var passages = Passages()
-    private var names = ResolvedNames()
     private var isDraining = false
 
     /// Serves on `rendezvous` until `control`, whose other end is the supervisor's, is closed.
@@ -26,11 +27,13 @@ final class Worker {
         loop: EventLoop,
         rendezvous: Rendezvous,
         control: Int32,
-        runner: ChainRunner
+        runner: ChainRunner,
+        synthetics: SyntheticClient
     ) throws(Errno) {
         self.loop = loop
         self.rendezvous = rendezvous
         self.runner = runner
+        self.synthetics = synthetics
         let readable = EventLoop.readable
         try loop.watch(rendezvous.questions, readable) { [unowned self] _ in admitCallers() }
         for listener in [rendezvous.listener4, rendezvous.listener6] where listener >= 0 {
@@ -90,9 +93,11 @@ final class Worker {
         case LAMINA_RUN_ABANDON: if let passage = caller.passage { abandon(passage) }
         case LAMINA_RUN_DONE: caller.endDirect(request.error)
         case LAMINA_RUN_ERROR: caller.answer(error: passages[request.cookie]?.error ?? 0)
-        case LAMINA_RUN_PEER: caller.answer(passages[request.cookie]?.destination)
+        case LAMINA_RUN_PEER:
+            caller.answer(passages[request.cookie]?.destination ?? synthetics.peer(of: request.cookie))
         case LAMINA_RUN_LOCAL: caller.answer(passages[request.cookie]?.local)
         case LAMINA_RUN_RESOLVE: resolve(caller, request)
+        case LAMINA_RUN_REVERSE: reverse(caller, request)
         default: dismiss(caller)
         }
     }
@@ -106,18 +111,6 @@ final class Worker {
         if let passage = caller.passage, passage.caller === caller { abandon(passage) }
     }
 
-    private func resolve(_ caller: Caller, _ request: lamina_run_request) {
-        let name = withUnsafeBytes(of: request.name) { bytes in
-            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-        }
-        let question = NameQuestion(name: name, family: request.family, flags: request.flags)
-        runner.resolve(question) { [weak self, weak caller] answer in
-            guard let self, let caller else { return }
-            for address in answer.addresses { names.note(name, for: address, process: caller.process) }
-            caller.answer(answer)
-        }
-    }
-
     // MARK: - Connects
 
     private func connect(_ caller: Caller, _ request: lamina_run_request) {
@@ -125,14 +118,19 @@ final class Worker {
         guard caller.passage == nil, destination.family != AF_UNSPEC else { return caller.answer(error: EINVAL) }
         if let old = passages[request.cookie] { abandon(old) }
         let passage = Passage(cookie: request.cookie, destination: destination)
+        guard let meant = meaning(of: destination, passage, caller) else { return caller.answer(error: EHOSTUNREACH) }
         let question = ConnectRequest(
             destination: destination,
             local: request.local.length == 0 ? nil : Endpoint(request.local),
-            origin: caller.origin(name: names.name(for: destination, process: caller.process))
+            origin: caller.origin(name: meant.asked),
+            target: meant.target
         )
         let isDirect = runner.isDirect(question)
         let meeting = rendezvous.address(for: destination, ipv6Only: request.ipv6_only != 0)
-        guard isDirect || meeting != nil else { return caller.answer(error: EADDRNOTAVAIL) }
+        guard isDirect || meeting != nil else {
+            release(passage, isUsed: false)
+            return caller.answer(error: EADDRNOTAVAIL)
+        }
         passage.meeting = meeting
         passage.isDirect = isDirect
         passage.caller = caller
@@ -155,6 +153,7 @@ final class Worker {
     private func sendOn(_ passage: Passage) {
         guard let caller = passage.caller, let meeting = passage.meeting, !passage.isDirect else { return }
         passage.caller = nil
+        release(passage, isUsed: true)
         caller.answer(meeting, pumped: true)
     }
 
@@ -164,6 +163,7 @@ final class Worker {
             return
         }
         Output.log(.debug, "", "\(passage.destination): \(outcome)")
+        if case .refused = outcome { release(passage, isUsed: false) } else { release(passage, isUsed: true) }
         let caller = passage.caller
         passage.caller = nil
         if let timer = caller?.patience { loop.cancel(timer: timer) }
@@ -209,6 +209,7 @@ final class Worker {
 
     private func abandon(_ passage: Passage) {
         let far = passage.far
+        release(passage, isUsed: false)
         passage.caller = nil
         passages.end(passage, error: passage.error)
         passages.remove(passage)

@@ -8,6 +8,8 @@ struct WorkerProcess {
     let process: pid_t
     /// Closing it tells the worker to finish.
     let control: Int32
+    /// Where it asks about synthetic addresses.
+    let names: Int32
 
     /// What a worker reports when its chain is loaded, or isn't.
     enum Report {
@@ -20,20 +22,39 @@ struct WorkerProcess {
     }
 
     /// Forks a worker that loads the run's chain and serves on `rendezvous`. For a process with one thread.
-    init(_ run: Run, rendezvous: Rendezvous, output: Int32?) throws(Errno) {
+    init(_ run: Run, rendezvous: Rendezvous, output: Int32?, synthetics: SyntheticPool) throws(Errno) {
         var ends: [Int32] = [-1, -1]
+        var nameEnds: [Int32] = [-1, -1]
         let paired = clinux_socket_pair(&ends)
         if paired < 0 { throw Errno(-paired) }
+        let pairedNames = clinux_socket_pair(&nameEnds)
+        if pairedNames < 0 {
+            ends.forEach { close($0) }
+            throw Errno(-pairedNames)
+        }
         let supervisor = getpid()
         let process = clinux_fork()
-        if process == 0 { WorkerProcess.live(run, rendezvous, control: ends[1], output: output, supervisor) }
+        if process == 0 {
+            let names = SyntheticClient(nameEnds[1], synthetics.range, isUsed: synthetics.isUsed)
+            let kept = [ends[1], nameEnds[1]] + [output].compactMap { $0 }
+            WorkerProcess.live(run, rendezvous, names, control: ends[1], output: output, keeping: kept, supervisor)
+        }
         close(ends[1])
+        close(nameEnds[1])
         if process < 0 {
             close(ends[0])
+            close(nameEnds[0])
             throw Errno(-process)
         }
         self.process = process
         control = ends[0]
+        names = nameEnds[0]
+    }
+
+    /// Closes what connects it.
+    func disconnect() {
+        close(control)
+        close(names)
     }
 
     /// Reads the report; call it when `control` is readable.
@@ -54,8 +75,10 @@ struct WorkerProcess {
     private static func live(
         _ run: Run,
         _ rendezvous: Rendezvous,
+        _ names: SyntheticClient,
         control: Int32,
         output: Int32?,
+        keeping: [Int32],
         _ supervisor: pid_t
     ) -> Never {
         if clinux_die_with(supervisor) < 0 { clinux_leave(125) }
@@ -69,12 +92,12 @@ struct WorkerProcess {
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)
         detachStreams()
-        let kept = (rendezvous.descriptors + [control] + [output].compactMap { $0 }).sorted()
+        let kept = (rendezvous.descriptors + keeping).sorted()
         clinux_close_except(kept, Int32(kept.count))
         if let output { Output.redirect(to: output) }
         Output.show(run.verbosity.level)
         do {
-            try serve(run, rendezvous: rendezvous, control: control)
+            try serve(run, rendezvous: rendezvous, names, control: control)
         } catch {
             send([0] + Array("\(error)".utf8), to: control)
             clinux_leave(125)
@@ -84,11 +107,22 @@ struct WorkerProcess {
 
     /// Loads the chain and serves until the supervisor closes `control`. When it returns, the chain is gone, and its
     /// levels have said what they had to say.
-    private static func serve(_ run: Run, rendezvous: Rendezvous, control: Int32) throws {
+    private static func serve(
+        _ run: Run,
+        rendezvous: Rendezvous,
+        _ names: SyntheticClient,
+        control: Int32
+    ) throws {
         let loop = try EventLoop()
         let runner = try ChainRunner(layers: run.layers, base: run.base, catalog: run.catalog, loop: loop)
         for warning in runner.warnings { Output.log(.warning, "", warning) }
-        let worker = try Worker(loop: loop, rendezvous: rendezvous, control: control, runner: runner)
+        let worker = try Worker(
+            loop: loop,
+            rendezvous: rendezvous,
+            control: control,
+            runner: runner,
+            synthetics: names
+        )
         send([1], to: control)
         withExtendedLifetime(worker) { loop.run() }
     }

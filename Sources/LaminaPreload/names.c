@@ -61,22 +61,40 @@ static int no_node(resolver libc, const char *service, const struct addrinfo *hi
     return 0;
 }
 
+// What an answer says: 0 or an EAI_… code.
+static int hear(long result, lamina_run_names *names) {
+    if (result < 0) {
+        errno = (int)-result;
+        names->host_error = NETDB_INTERNAL;
+        return EAI_SYSTEM;
+    }
+    names->canonical[sizeof names->canonical - 1] = 0;
+    if (names->status == EAI_SYSTEM) errno = names->error;
+    return names->status;
+}
+
+int ask_name_of(const run *run, const struct sockaddr *address, socklen_t length, int flags, lamina_run_names *names) {
+    lamina_run_request request;
+    prepare(&request, run, LAMINA_RUN_REVERSE);
+    request.destination.length = length < sizeof request.destination.storage
+        ? length : sizeof request.destination.storage;
+    memcpy(&request.destination.storage, address, request.destination.length);
+    request.flags = flags;
+    return hear(ask(run, &request, names, sizeof *names), names);
+}
+
 int ask_names(const run *run, const char *node, const struct addrinfo *hints, lamina_run_names *names) {
     lamina_run_request request;
     size_t length = strlen(node);
-    if (length >= sizeof request.name) return EAI_NONAME;
+    if (length >= sizeof request.name) {
+        names->host_error = HOST_NOT_FOUND;
+        return EAI_NONAME;
+    }
     prepare(&request, run, LAMINA_RUN_RESOLVE);
     memcpy(request.name, node, length + 1);
     request.family = hints->ai_family;
     request.flags = hints->ai_flags;
-    long result = ask(run, &request, names, sizeof *names);
-    if (result < 0) {
-        errno = (int)-result;
-        return EAI_SYSTEM;
-    }
-    if (names->status == EAI_SYSTEM) errno = names->error;
-    if (names->status == 0 && !names->count) return EAI_NONAME;
-    return names->status;
+    return hear(ask(run, &request, names, sizeof *names), names);
 }
 
 __attribute__((visibility("default"))) int getaddrinfo(
@@ -111,7 +129,6 @@ __attribute__((visibility("default"))) int getaddrinfo(
         status = append(libc, &names.addresses[i], service, &plain, &end);
     }
     if (!status && (wanted.ai_flags & AI_CANONNAME) && list) {
-        names.canonical[sizeof names.canonical - 1] = 0;
         char *name = strdup(names.canonical[0] ? names.canonical : node);
         if (name) {
             free(list->ai_canonname);

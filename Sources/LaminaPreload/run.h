@@ -42,6 +42,9 @@ HIDDEN int is_numeric(const char *node);
 // The worker's addresses of a name: 0 or an EAI_… code, with EAI_SYSTEM in errno which.
 struct addrinfo;
 HIDDEN int ask_names(const run *run, const char *node, const struct addrinfo *hints, lamina_run_names *names);
+// The worker's name of an address, `names->canonical`: 0 or an EAI_… code as above.
+HIDDEN int ask_name_of(const run *run, const struct sockaddr *address, socklen_t length, int flags,
+    lamina_run_names *names);
 
 // errno and -1, or the value.
 HIDDEN long answer(long result);

@@ -3,7 +3,9 @@ import Lamina
 import LaminaHost
 
 // `HostDriver [LAYER…] -- PROGRAM ARGUMENTS…`: a run over the kernel base beside this executable.
-let words = CommandLine.arguments.dropFirst()
+// `--synthetic=NETWORK`, `--names=COUNT` and `--hold=MILLISECONDS` before them change its synthetic addresses.
+let options = CommandLine.arguments.dropFirst().prefix { $0.hasPrefix("--") && $0 != "--" }
+let words = CommandLine.arguments.dropFirst(1 + options.count)
 let layers = words.prefix { $0 != "--" }
 let command = words.dropFirst(layers.count + 1)
 guard let program = command.first else { exit(125) }
@@ -13,6 +15,16 @@ do {
         arguments: Array(command.dropFirst()),
         layers: try layers.map { try LayerSpecification(parsing: $0) }
     )
+    for option in options {
+        let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
+        switch (parts.first, parts.last) {
+        case ("--synthetic", let text?):
+            if let network = Network(parsing: text) { try run.synthetics.take(from: network) }
+        case ("--names", let text?): run.synthetics.count = Int(text) ?? 0
+        case ("--hold", let text?): run.synthetics.hold = Int64(text) ?? 0
+        default: exit(125)
+        }
+    }
     let directory = (OriginStorage.executablePath(of: getpid()) ?? "").split(separator: "/").dropLast()
     run.base.name = "/" + directory.joined(separator: "/") + "/libLaminaKernel.so"
     run.start().leave()

@@ -69,6 +69,14 @@ import Testing
         #expect(ending.code == 0 && ending.output == "done\n", "\(ending.errors)")
     }
 
+    @Test("Names are asked for from C; a resolver that gets stuck stops nothing else, and gives its memory back")
+    func names() throws {
+        let program = "\(programs.tree.path)/program"
+        try programs.compile("names.c", to: program, "\(programs.link) -rdynamic -ldl")
+        let ending = try programs.run(program, CPrograms.kernel, "-")
+        #expect(ending.code == 0 && ending.output == "done\n", "\(ending.errors)")
+    }
+
     @Test("A chain is had by its name, and a program has the one that its policy says")
     func chosen() throws {
         let program = try programs.linked("chosen.c")
@@ -116,7 +124,7 @@ import Testing
     @Test("The library exports what its header declares and what the inline callers need, and no Swift library")
     func exports() throws {
         let header = try programs.shell(
-            "sed 's,//.*,,' \(CPrograms.headers)/lamina.h | grep -oE '\\blamina_[a-z0-9_]+\\('"
+            "sed 's,//.*,,' \(CPrograms.headers)/lamina.h \(CPrograms.headers)/lamina_lookup.h | grep -oE '\\blamina_[a-z0-9_]+\\('"
         )
         let declared = Set(header.lines.map { String($0.dropLast()) })
         let exported = try programs.shell("nm -D --defined-only \(CPrograms.library) | awk '{print $3}'")

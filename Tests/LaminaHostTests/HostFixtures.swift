@@ -12,6 +12,12 @@ enum HostFixtures {
     static let client = program("client", [])
     static let staticClient = program("client-static", ["-static"])
 
+    /// Looks names up in every way that libc has.
+    static let names = compile("LaminaHostTests/Fixtures/names.c", to: "names", [])
+
+    /// A layer that names ending in `.remote` are carried to; wants `port`.
+    static let remote = layer("remote")
+
     /// A layer that passes data on, so that sockets are pumped.
     static let passing = layer("nothing")
     /// A layer that connects elsewhere and touches no data; wants `port`.

@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include "lamina_lookup.h"
 #include "lamina_provider.h"
 #include "lamina_socket.h"
 

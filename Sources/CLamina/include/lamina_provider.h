@@ -3,6 +3,7 @@
 #define LAMINA_PROVIDER_H
 
 #include "lamina_control.h"
+#include "lamina_resolve.h"
 #include "lamina_table.h"
 
 /// Marks the start-up function, the only symbol that a plug-in exports.

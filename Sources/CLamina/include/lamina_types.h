@@ -300,7 +300,11 @@ LAMINA_INLINE int lamina_is_extension(const lamina_operation *operation, const c
     return *asked == *uuid;
 }
 
-/// A question for names. `addresses` is written before the request completes; `count` of them are valid then.
+/// Room for a name of 253 bytes or fewer, with its NUL.
+#define LAMINA_NAME_CAPACITY 256
+
+/// A question for the addresses of a name. `addresses` is written before the request completes; `count` of them are valid
+/// then. An answer of form `LAMINA_ADDRESS_NAME` says: connect to this name.
 typedef struct lamina_resolve_arguments {
     uint32_t size;
     /// `AF_UNSPEC`, `AF_INET` or `AF_INET6`.
@@ -312,8 +316,14 @@ typedef struct lamina_resolve_arguments {
     uint16_t reserved;
     uint32_t capacity;
     uint32_t count;
-    uint32_t reserved2;
+    /// `AI_…` flags of getaddrinfo; a level ignores those that it has no use for.
+    uint32_t flags;
     lamina_address *addresses;
+    /// Null, or room for `LAMINA_NAME_CAPACITY` bytes, where the canonical name is written, NUL-terminated, before the
+    /// request completes; left alone by a level that knows none.
+    char *LAMINA_NULLABLE canonical;
+    /// Who asks, or null: this program. It lives until the request completes.
+    const lamina_origin *LAMINA_NULLABLE origin;
 } lamina_resolve_arguments;
 
 /// A question for an address's name; `name` is written, NUL-terminated, before the request completes.
@@ -322,7 +332,9 @@ typedef struct lamina_reverse_arguments {
     /// `NI_…` flags of getnameinfo.
     uint32_t flags;
     lamina_address address;
-    char name[256];
+    char name[LAMINA_NAME_CAPACITY];
+    /// Who asks, or null: this program. It lives until the request completes.
+    const lamina_origin *LAMINA_NULLABLE origin;
 } lamina_reverse_arguments;
 
 /// What `export_state` is asked for (`phase` of lamina_state).

@@ -13,7 +13,7 @@
 #define LAMINA_RUN_VARIABLE "LAMINA_RUN"
 
 /// Both sides are built together; a preload object of another build is answered with EPROTO.
-enum { LAMINA_RUN_VERSION = 1 };
+enum { LAMINA_RUN_VERSION = 2 };
 
 /// What a message asks for.
 enum {
@@ -33,6 +33,8 @@ enum {
     LAMINA_RUN_LOCAL = 6,
     /// The addresses of a name.
     LAMINA_RUN_RESOLVE = 7,
+    /// The name of an address, `destination`; answered with a canonical name and no addresses.
+    LAMINA_RUN_REVERSE = 9,
 };
 
 /// An IPv4 or IPv6 socket address; length 0: none.
@@ -63,7 +65,7 @@ typedef struct lamina_run_request {
     lamina_run_address destination;
     /// What the socket is bound to.
     lamina_run_address local;
-    /// Of a resolve: AF_…, AI_… and the name.
+    /// Of a resolve: AF_…, AI_… and the name; of a reverse: NI_….
     int32_t family;
     int32_t flags;
     char name[256];
@@ -83,6 +85,8 @@ typedef struct lamina_run_names {
     /// 0 or an EAI_… code; with EAI_SYSTEM, `error` says which.
     int32_t status;
     int32_t error;
+    /// The h_errno that goes with it.
+    int32_t host_error;
     uint32_t count;
     char canonical[256];
     lamina_run_address addresses[LAMINA_RUN_ADDRESSES];

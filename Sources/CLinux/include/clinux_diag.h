@@ -16,6 +16,10 @@ typedef struct clinux_socket_identity {
     int owned;
 } clinux_socket_identity;
 
+/// Writes up to `capacity` SO_COOKIEs of this network namespace's TCP sockets that have an owner, and answers how many
+/// there are, or a negative errno. Waits for the kernel's answer, which comes at once.
+int clinux_tcp_cookies(uint64_t *cookies, int capacity);
+
 /// Finds the TCP socket of this network namespace that is bound to `local` and connected to `remote`. 0 or a negative
 /// errno; -ENOENT: there is none.
 int clinux_find_tcp(

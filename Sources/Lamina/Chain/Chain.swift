@@ -27,6 +27,9 @@ public final class Chain: @unchecked Sendable {
     let binding = Locked<Void>(())
     private let cache = Locked<[LinkShape: LinkSet]>([:])
     private let ownLinks: LinkSet
+    /// The same for questions that some levels' conditions leave out, and whether there are such conditions.
+    let questionLinks = QuestionLinks()
+    let conditionalNames: Bool
 
     /// Slot 0 of the chain's own column.
     var slots: Slot { Self.slots(in: memory) }
@@ -104,6 +107,7 @@ public final class Chain: @unchecked Sendable {
             }
             self.instances = instances
             levels = instances.map(Level.init)
+            conditionalNames = instances.dropLast().contains { !$0.conditions.isEmpty }
         } catch {
             memory.deallocate()
             throw error
@@ -123,6 +127,37 @@ public final class Chain: @unchecked Sendable {
     deinit {
         for instance in instances { instance.destroy() }
         memory.deallocate()
+    }
+
+    /// A column like the chain's own on which only the levels of `active` are linked; the caller frees it.
+    func columnForQuestions(_ active: UInt64) -> UnsafeMutableRawPointer {
+        let size = MemoryLayout<lamina_column>.size + (instances.count + 1) * MemoryLayout<lamina_slot>.size
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
+        memset(memory, 0, size)
+        Self.prepare(memory, levelCount: instances.count, engine: engine)
+        memory.assumingMemoryBound(to: lamina_column.self).pointee.instances = slots
+        for level in 1...instances.count { Self.slots(in: memory)[level].context = slots[level].context }
+        questions(active).write(to: Self.slots(in: memory))
+        return memory
+    }
+
+    /// The links of such a column, which live as long as the chain.
+    private func questions(_ active: UInt64) -> LinkSet {
+        let shape = LinkShape(start: 0, category: SocketCategories.all.rawValue, active: active, waits: false)
+        return cache.withLock { cache in
+            if let known = cache[shape] { return known }
+            let made = LinkSet(
+                compiling: LinkCompiler(
+                    levels: levels,
+                    category: shape.category,
+                    active: active,
+                    isIndirect: false,
+                    binders: [:]
+                )
+            )
+            cache[shape] = made
+            return made
+        }
     }
 
     private static func label(of part: (layer: LayerSpecification, provider: Provider)) -> String {

@@ -26,22 +26,6 @@ extension Chain {
         open(options.arguments, origin: options.origin, request: request)
     }
 
-    /// Turns a name into addresses (WskGetAddressInfo). `query` must live until `request` completes.
-    public func resolve(
-        _ query: UnsafeMutablePointer<lamina_resolve_arguments>,
-        request: UnsafeMutablePointer<lamina_request>
-    ) -> lamina_status {
-        lamina_resolve(slots, query, request)
-    }
-
-    /// Turns an address into a name (WskGetNameInfo). `query` must live until `request` completes.
-    public func reverseResolve(
-        _ query: UnsafeMutablePointer<lamina_reverse_arguments>,
-        request: UnsafeMutablePointer<lamina_request>
-    ) -> lamina_status {
-        lamina_reverse_resolve(slots, query, request)
-    }
-
     /// Closes a socket of this chain (WskCloseSocket), and tells `done` how that ended, here or later, on any thread;
     /// -EBADF: it was closed. What pends has completed by then.
     public func close(_ handle: lamina_socket, done: @escaping @Sendable (lamina_status) -> Void) {

@@ -38,36 +38,4 @@ extension Chain {
             throw error
         }
     }
-
-    /// The addresses of a name, as the chain's levels answer it (getaddrinfo, WskGetAddressInfo). Waits.
-    public func resolve(_ name: String, port: UInt16, family: Int32 = 0, deadline: Int64 = 0)
-        throws(LaminaError) -> [Address]
-    {
-        let capacity = 64
-        let answers = UnsafeMutablePointer<lamina_address>.allocate(capacity: capacity)
-        let query = UnsafeMutablePointer<lamina_resolve_arguments>.allocate(capacity: 1)
-        defer {
-            answers.deallocate()
-            query.deallocate()
-        }
-        answers.initialize(repeating: lamina_address(), count: capacity)
-        let outcome = name.withCString { text in
-            query.initialize(
-                to: lamina_resolve_arguments(
-                    size: UInt32(MemoryLayout<lamina_resolve_arguments>.size),
-                    family: family,
-                    name: text,
-                    port: port,
-                    reserved: 0,
-                    capacity: UInt32(capacity),
-                    count: 0,
-                    reserved2: 0,
-                    addresses: answers
-                )
-            )
-            return WaitingOperation.run(nil, engine: engine, deadline: deadline) { lamina_resolve(slots, query, $0) }
-        }
-        try outcome.check("name \"\(name)\"")
-        return (0..<Int(min(query.pointee.count, UInt32(capacity)))).map { Address(answers[$0]) }
-    }
 }

@@ -83,19 +83,13 @@ enum NameChecks {
         addresses.initialize(repeating: lamina_address(), count: capacity + 1)
         let mark: UInt32 = 0xA7A7_A7A7
         addresses[capacity].length = mark
-        query.initialize(
-            to: lamina_resolve_arguments(
-                size: UInt32(MemoryLayout<lamina_resolve_arguments>.size),
-                family: family,
-                name: text,
-                port: port,
-                reserved: 0,
-                capacity: UInt32(capacity),
-                count: 0,
-                reserved2: 0,
-                addresses: addresses
-            )
-        )
+        memset(query, 0, MemoryLayout<lamina_resolve_arguments>.size)
+        query.pointee.size = UInt32(MemoryLayout<lamina_resolve_arguments>.size)
+        query.pointee.family = family
+        query.pointee.name = UnsafePointer(text)
+        query.pointee.port = port
+        query.pointee.capacity = UInt32(capacity)
+        query.pointee.addresses = addresses
         let call = Call("resolve")
         call.make { rig.chain.resolve(query, request: $0) }
         // The name need not live longer.

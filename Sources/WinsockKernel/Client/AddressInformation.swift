@@ -33,18 +33,14 @@ enum AddressInformation {
         let size = MemoryLayout<Question>.stride + capacity * MemoryLayout<lamina_address>.stride
         guard let memory = calloc(1, size) else { return nil }
         let question = memory.bindMemory(to: Question.self, capacity: 1)
-        let query = lamina_resolve_arguments(
-            size: UInt32(MemoryLayout<lamina_resolve_arguments>.size),
-            family: family,
-            name: name,
-            port: port,
-            reserved: 0,
-            capacity: UInt32(capacity),
-            count: 0,
-            reserved2: 0,
-            addresses: offset(of: memory)
-        )
-        question.initialize(to: Question(query: query, type: type, proto: proto))
+        question.pointee.query.size = UInt32(MemoryLayout<lamina_resolve_arguments>.size)
+        question.pointee.query.family = family
+        question.pointee.query.name = name
+        question.pointee.query.port = port
+        question.pointee.query.capacity = UInt32(capacity)
+        question.pointee.query.addresses = offset(of: memory)
+        question.pointee.type = type
+        question.pointee.proto = proto
         return question
     }
 
@@ -91,6 +87,8 @@ enum AddressInformation {
         var first: PADDRINFOEXW?
         var last: PADDRINFOEXW?
         for index in 0..<Int(min(asked.query.count, asked.query.capacity)) {
+            // A name that a level wants to be connected to has no place in an ADDRINFOEXW.
+            guard offset(of: question)[index].form == UInt16(LAMINA_ADDRESS_SOCKET) else { continue }
             for (type, proto) in transports {
                 guard let node = node(offset(of: question) + index, type, proto) else {
                     release(first)

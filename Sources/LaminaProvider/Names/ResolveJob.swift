@@ -1,48 +1,52 @@
-import CLamina
+public import CLamina
 import CLinux
 import Glibc
-import LaminaProvider
 
 /// One question to the system's resolver, which blocks: it runs on a thread of `ResolverPool`.
-struct ResolveJob {
+public struct ResolveJob {
     /// Who is told of the answer.
     enum Waiter {
         case nobody
-        /// A connect in this lane.
+        /// An operation in this lane.
         case lane(UnsafeMutablePointer<Lane>)
         /// A request of its own.
-        case request(Slot, Request)
+        case request(UnsafeMutablePointer<lamina_slot>, UnsafeMutablePointer<lamina_request>)
     }
 
     /// What is asked: a name, or an address.
     var question: lamina_address
     let family: Int32
-    /// getnameinfo's flags.
-    var flags: Int32 = 0
+    /// getaddrinfo's or getnameinfo's flags.
+    let flags: Int32
     /// Whether the question is an address whose name is wanted.
     var isReverse = false
     /// Where the answer of a request goes.
     var query: UnsafeMutableRawPointer?
     var waiter = Waiter.nobody
-    var status: Int32 = 0
+    /// 0 or a negative errno, once it has finished.
+    public internal(set) var status: Int32 = 0
     /// The addresses found, `count` of them.
-    var addresses: UnsafeMutablePointer<lamina_address>?
-    var count = 0
-    /// The name found, or nil.
+    public internal(set) var addresses: UnsafeMutablePointer<lamina_address>?
+    /// How many addresses were found.
+    public internal(set) var count = 0
+    /// The name found, or the canonical one that was asked for, or nil.
     var name: UnsafeMutablePointer<CChar>?
-    /// The rest is guarded by the pool's lock.
+    // The rest is guarded by the pool's lock.
     var next: UnsafeMutablePointer<ResolveJob>?
     var isQueued = false
+    var isRunning = false
     var isAbandoned = false
+    /// Which process's threads it is for.
+    var epoch: UInt32 = 0
     var isFinished: UInt32 = 0
 }
 
 extension UnsafeMutablePointer<ResolveJob> {
-    /// A job that asks `question`. Nil: no memory.
-    static func make(_ question: UnsafePointer<lamina_address>, family: Int32) -> Self? {
+    /// A job that asks `question` with getaddrinfo's or getnameinfo's flags. Nil: no memory.
+    public static func make(_ question: UnsafePointer<lamina_address>, family: Int32, flags: Int32) -> Self? {
         guard let memory = malloc(MemoryLayout<ResolveJob>.size) else { return nil }
         let job = memory.bindMemory(to: ResolveJob.self, capacity: 1)
-        job.initialize(to: ResolveJob(question: question.pointee, family: family))
+        job.initialize(to: ResolveJob(question: question.pointee, family: family, flags: flags))
         return job
     }
 
@@ -50,7 +54,8 @@ extension UnsafeMutablePointer<ResolveJob> {
         field(\.question)
     }
 
-    var hasFinished: Bool { clinux_load_u32(field(\.isFinished)) != 0 }
+    /// Whether the answer is there.
+    public var hasFinished: Bool { clinux_load_u32(field(\.isFinished)) != 0 }
 
     /// Gives back the job and its answer.
     func discard() {
@@ -59,14 +64,14 @@ extension UnsafeMutablePointer<ResolveJob> {
         free(UnsafeMutableRawPointer(self))
     }
 
-    /// Answers on this thread if the name is an address in numbers, or nobody needs to be asked.
-    func runNumeric() -> Bool {
+    /// Answers on this thread if the question is in numbers, or nobody needs to be asked.
+    public func runNumeric() -> Bool {
         if pointee.isReverse {
             guard pointee.flags & NI_NUMERICHOST != 0 else { return false }
             run()
         } else {
             lookUp(AI_NUMERICHOST)
-            guard pointee.status == 0 else {
+            guard pointee.status == 0 || pointee.flags & AI_NUMERICHOST != 0 else {
                 pointee.status = 0
                 return false
             }
@@ -80,18 +85,21 @@ extension UnsafeMutablePointer<ResolveJob> {
         if pointee.isReverse { lookUpName() } else { lookUp(0) }
     }
 
+    /// getaddrinfo's flags that mean something here.
+    private static var known: Int32 {
+        // AI_IDN and AI_CANONIDN, which Glibc's module doesn't have, are the last two.
+        AI_CANONNAME | AI_NUMERICHOST | AI_V4MAPPED | AI_ALL | AI_ADDRCONFIG | 0x40 | 0x80
+    }
+
     private func lookUp(_ flags: Int32) {
         var hints = addrinfo()
         hints.ai_family = pointee.family
-        hints.ai_socktype = streamType
-        // An IPv6 socket reaches IPv4 hosts by mapped addresses.
-        hints.ai_flags = flags | (pointee.family == AF_INET6 ? AI_V4MAPPED : 0)
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_flags = flags | pointee.flags & Self.known
         var found: UnsafeMutablePointer<addrinfo>?
         let result = getaddrinfo(question.bytes.assumingMemoryBound(to: CChar.self), nil, &hints, &found)
-        guard result == 0 else {
-            pointee.status = Self.status(of: result)
-            return
-        }
+        pointee.status = lamina_status_of_eai(result, errno)
+        guard result == 0 else { return }
         defer { freeaddrinfo(found) }
         var count = 0
         var entry = found
@@ -114,47 +122,37 @@ extension UnsafeMutablePointer<ResolveJob> {
         }
         pointee.addresses = addresses
         pointee.count = count
+        pointee.name = found?.pointee.ai_canonname.flatMap { strdup($0) }
     }
 
     private func write(_ found: addrinfo, to address: UnsafeMutablePointer<lamina_address>) {
         guard let socket = found.ai_addr else { return }
         let length = min(found.ai_addrlen, UnsafeMutablePointer<lamina_address>.capacity)
         memcpy(address.bytes, socket, Int(length))
-        address.finish(length)
+        address.pointee.form = UInt16(LAMINA_ADDRESS_SOCKET)
+        address.pointee.length = UInt32(length)
         let port = pointee.question.port.bigEndian
         if found.ai_family == AF_INET { address.pointee.storage.ipv4.sin_port = port }
         if found.ai_family == AF_INET6 { address.pointee.storage.ipv6.sin6_port = port }
     }
 
     private func lookUpName() {
-        guard let memory = malloc(256) else {
+        let capacity = Int(LAMINA_NAME_CAPACITY)
+        guard let memory = malloc(capacity) else {
             pointee.status = -ENOMEM
             return
         }
-        let name = memory.bindMemory(to: CChar.self, capacity: 256)
+        let name = memory.bindMemory(to: CChar.self, capacity: capacity)
         let result = getnameinfo(
             question.socket,
             pointee.question.length,
             name,
-            256,
+            socklen_t(capacity),
             nil,
             0,
             pointee.flags
         )
-        pointee.status = Self.status(of: result)
+        pointee.status = lamina_status_of_eai(result, errno)
         pointee.name = name
-    }
-
-    /// -ENOENT: there is no such name; -EHOSTUNREACH: no name server answered.
-    private static func status(of result: Int32) -> Int32 {
-        switch result {
-        case 0: 0
-        case EAI_SYSTEM: -errno
-        case EAI_AGAIN: -EHOSTUNREACH
-        case EAI_MEMORY: -ENOMEM
-        case EAI_FAMILY: -EAFNOSUPPORT
-        case EAI_BADFLAGS, EAI_OVERFLOW: -EINVAL
-        default: -ENOENT
-        }
     }
 }

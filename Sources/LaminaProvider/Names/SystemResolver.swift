@@ -1,14 +1,14 @@
-import CLamina
-import CLinux
+public import CLamina
 import Glibc
-import LaminaProvider
 
-/// Names to addresses and back, by the system's resolver.
-enum Resolve {
-    static func resolve(
-        _ slot: Slot,
+/// The entries `resolve` and `reverse_resolve` by the system's resolver: numbers are answered at once, the rest on a
+/// thread of `ResolverPool`.
+public enum SystemResolver {
+    /// The entry `resolve`.
+    public static func resolve(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
         _ query: UnsafeMutablePointer<lamina_resolve_arguments>,
-        _ request: Request
+        _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
         query.pointee.count = 0
         var question = lamina_address()
@@ -20,35 +20,42 @@ enum Resolve {
         withUnsafeMutableBytes(of: &question.storage) {
             $0.baseAddress?.copyMemory(from: query.pointee.name, byteCount: length)
         }
-        return ask(.make(&question, family: query.pointee.family), query, slot, request)
+        let flags = Int32(bitPattern: query.pointee.flags)
+        let job = UnsafeMutablePointer<ResolveJob>.make(&question, family: query.pointee.family, flags: flags)
+        return ask(job, query, slot, request)
     }
 
-    static func reverse(
-        _ slot: Slot,
+    /// The entry `reverse_resolve`.
+    public static func reverse(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
         _ query: UnsafeMutablePointer<lamina_reverse_arguments>,
-        _ request: Request
+        _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
-        guard query.pointee.address.form == UInt16(LAMINA_ADDRESS_SOCKET) else {
+        let address = query.field(\.address)
+        guard address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else {
             return lamina_complete(slot, request, -EINVAL, 0)
         }
-        let job = UnsafeMutablePointer<ResolveJob>.make(&query.pointee.address, family: AF_UNSPEC)
+        guard [AF_INET, AF_INET6].contains(Int32(address.socket.pointee.sa_family)) else {
+            return lamina_complete(slot, request, -EAFNOSUPPORT, 0)
+        }
+        let flags = Int32(bitPattern: query.pointee.flags)
+        let job = UnsafeMutablePointer<ResolveJob>.make(address, family: AF_UNSPEC, flags: flags)
         job?.pointee.isReverse = true
-        job?.pointee.flags = Int32(bitPattern: query.pointee.flags)
         return ask(job, query, slot, request)
     }
 
     private static func ask(
         _ made: UnsafeMutablePointer<ResolveJob>?,
         _ query: UnsafeMutableRawPointer,
-        _ slot: Slot,
-        _ request: Request
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
         guard let job = made else { return lamina_complete(slot, request, -ENOMEM, 0) }
         job.pointee.query = query
         if job.runNumeric() { return complete(job, slot, request) }
         job.pointee.waiter = .request(slot, request)
         request.pointee.owner.0 = UnsafeMutableRawPointer(job)
-        let held = slot.upcalls.hold(slot, request) { slot, request in
+        let held = slot.pointee.column.pointee.upcalls.pointee.hold(slot, request) { slot, request in
             request.pointee.owner.0?.assumingMemoryBound(to: ResolveJob.self).abandon()
             _ = lamina_complete(slot, request, lamina_cancel_status(request), 0)
         }
@@ -67,7 +74,11 @@ enum Resolve {
 
     /// Writes the answer, gives the job back and completes the request.
     @discardableResult
-    static func complete(_ job: UnsafeMutablePointer<ResolveJob>, _ slot: Slot, _ request: Request) -> lamina_status {
+    static func complete(
+        _ job: UnsafeMutablePointer<ResolveJob>,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
         let status = job.pointee.status
         var count = 0
         if status == 0, let query = job.pointee.query {
@@ -89,6 +100,10 @@ enum Resolve {
         let count = min(job.pointee.count, Int(query.pointee.capacity))
         for index in 0..<count { query.pointee.addresses[index] = addresses[index] }
         query.pointee.count = UInt32(count)
+        if let room = query.pointee.canonical, let name = job.pointee.name {
+            let length = strlen(name)
+            if length < Int(LAMINA_NAME_CAPACITY) { room.update(from: name, count: length + 1) }
+        }
         return count
     }
 
@@ -97,8 +112,7 @@ enum Resolve {
         to query: UnsafeMutablePointer<lamina_reverse_arguments>
     ) {
         guard let name else { return }
-        withUnsafeMutableBytes(of: &query.pointee.name) { memory in
-            memory.copyMemory(from: UnsafeRawBufferPointer(start: name, count: min(strlen(name) + 1, memory.count)))
-        }
+        let length = min(strlen(name) + 1, Int(LAMINA_NAME_CAPACITY))
+        UnsafeMutableRawPointer(query.field(\.name)).copyMemory(from: name, byteCount: length)
     }
 }

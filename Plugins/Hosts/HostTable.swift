@@ -1,0 +1,91 @@
+import CLamina
+
+/// What one source, the settings or a file, says about names.
+struct HostTable {
+    /// What is said about a name, and how the name is written in full.
+    struct Entry {
+        var rule: HostRule
+        /// Empty: as it was asked for.
+        var canonical: String
+    }
+
+    private var exact: [String: Entry] = [:]
+    /// By what stands behind the `*`, the longest first.
+    private var wildcards: [(suffix: String, entry: Entry)] = []
+    private var names: [[UInt8]: String] = [:]
+
+    /// What is said about a name in its compared form; nil for nothing.
+    func find(_ name: String) -> Entry? {
+        if let entry = exact[name] { return entry }
+        return wildcards.first { name.utf8.count > $0.suffix.utf8.count && name.hasSuffix($0.suffix) }?.entry
+    }
+
+    /// The first name that was given an address.
+    func name(of address: [UInt8]) -> String? { names[address] }
+
+    /// Adds what a name or a wildcard is. Answers why it can't, in the words that follow the name.
+    mutating func add(_ pattern: some StringProtocol, _ rule: HostRule, canonical: String = "") -> String? {
+        let isWildcard = pattern == "*" || pattern.hasPrefix("*.")
+        let bare = isWildcard ? String(pattern.dropFirst(2)) : String(pattern)
+        guard let name = isWildcard && bare.isEmpty ? "" : HostName.compared(bare), !name.utf8.contains(0x2A) else {
+            return "is no name: write NAME, *.NAME or *"
+        }
+        guard isWildcard else {
+            guard let joined = exact[name].map({ $0.rule.joined(with: rule) }) ?? rule else {
+                return "is said to be two things at once; remove one of them"
+            }
+            exact[name] = Entry(rule: joined, canonical: exact[name]?.canonical ?? canonical)
+            note(name, rule)
+            return nil
+        }
+        let suffix = name.isEmpty ? "" : "." + name
+        if let index = wildcards.firstIndex(where: { $0.suffix == suffix }) {
+            guard let joined = wildcards[index].entry.rule.joined(with: rule) else {
+                return "is said to be two things at once; remove one of them"
+            }
+            wildcards[index].entry.rule = joined
+        } else {
+            let place = wildcards.firstIndex { $0.suffix.utf8.count < suffix.utf8.count } ?? wildcards.count
+            wildcards.insert((suffix, Entry(rule: rule, canonical: "")), at: place)
+        }
+        return nil
+    }
+
+    private mutating func note(_ name: String, _ rule: HostRule) {
+        guard case .addresses(let addresses) = rule else { return }
+        for address in addresses {
+            if let key = HostAddress.key(address), names[key] == nil { names[key] = name }
+        }
+    }
+
+    /// Reads one element of the setting `map`. Answers what is wrong with it, as a sentence's end.
+    mutating func add(map text: String) -> String? {
+        guard let equals = text.firstIndex(of: "=") else { return "has no '=': write NAME=ADDRESS" }
+        let target = String(text[text.index(after: equals)...])
+        if let rule = HostRule(word: target) { return add(text[..<equals], rule) }
+        guard let other = HostName.compared(target) else {
+            return "names no address, name, refuse or pass behind its '='"
+        }
+        return add(text[..<equals], .alias(other))
+    }
+
+    /// Reads one line of a file. Answers what is wrong with it, as a sentence's end.
+    mutating func add(line: Substring) -> String? {
+        let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" || $0 == "\r" }
+        guard let first = words.first else { return nil }
+        let rule: HostRule
+        if let known = HostRule(word: String(first)) {
+            rule = known
+        } else if first.first == "=", let other = HostName.compared(first.dropFirst()) {
+            rule = .alias(other)
+        } else {
+            return "\"\(first)\" is no address, refuse, pass or =OTHER.NAME"
+        }
+        guard words.count > 1 else { return "no name follows \(first)" }
+        let canonical = words[1].contains("*") ? "" : HostName.compared(words[1]) ?? ""
+        for word in words.dropFirst() {
+            if let problem = add(word, rule, canonical: canonical) { return "\"\(word)\" \(problem)" }
+        }
+        return nil
+    }
+}
