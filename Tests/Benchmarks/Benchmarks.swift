@@ -53,6 +53,7 @@ enum Benchmark: String, CaseIterable, ExpressibleByArgument {
     case datagrams
     case idle
     case startUp = "start-up"
+    case names
 
     static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
@@ -65,6 +66,7 @@ enum Benchmark: String, CaseIterable, ExpressibleByArgument {
         case .datagrams: try Servers(settings).datagrams()
         case .idle: try Idle(settings).run()
         case .startUp: try StartUp(settings).run()
+        case .names: try Names(settings).run()
         }
     }
 }
