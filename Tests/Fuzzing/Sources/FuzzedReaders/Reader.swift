@@ -81,7 +81,7 @@ public enum Reader: String, CaseIterable, Sendable {
             let again = try? NamedChain("fuzz", chain.definition)
             try require(again?.json == chain.json, "\(chain.json.text()) reads back as another chain")
         }
-        for policy in catalog.policies.sound {
+        for policy in catalog.policies().sound {
             let again = Policy(policy.subject, policy.choice)
             try require(again.json == policy.json, "\(policy.json.text()) reads back as another policy")
         }
