@@ -176,11 +176,28 @@ let package = Package(
             path: "Tests/CatalogDriver",
             swiftSettings: house
         ),
+        .executableTarget(
+            name: "HandoffExample",
+            dependencies: ["Lamina", "CLamina"],
+            path: "Tests/Examples/HandoffExample",
+            swiftSettings: house
+        ),
+        .executableTarget(
+            name: "HandoffDriver",
+            dependencies: ["Lamina", "CLamina", "CLinux"],
+            path: "Tests/HandoffDriver",
+            swiftSettings: house
+        ),
         .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
+        .target(
+            name: "FuzzedReaders",
+            dependencies: ["Lamina"],
+            path: "Tests/Fuzzing/Sources/FuzzedReaders"
+        ),
     ] + plugins.map(\.target) + [
         .testTarget(
             name: "LaminaTests",
-            dependencies: ["Lamina", "CLamina", "CLinux", "TestSupport"],
+            dependencies: ["Lamina", "CLamina", "CLinux", "FuzzedReaders", "TestSupport"],
             swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]
         ),

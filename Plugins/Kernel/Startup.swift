@@ -84,6 +84,8 @@ enum Descriptor {
         table.pointee.disconnect = { Disconnect.disconnect($0, $1, $2, $3, $4) }
         table.pointee.enable_indications = { Events.enable($0, $1, $2, $3) }
         table.pointee.inspect_complete = { Events.inspectComplete($0, $1, $2, $3) }
+        table.pointee.export_state = { Handoff.export($0, $1, $2) }
+        table.pointee.adopt_state = { Handoff.adopt($0, $1, $2) }
         table.pointee.release = { releaseNodes($0, $1, $2) }
         table.pointee.resolve = { SystemResolver.resolve($0, $1, $2) }
         table.pointee.reverse_resolve = { SystemResolver.reverse($0, $1, $2) }

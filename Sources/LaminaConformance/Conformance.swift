@@ -203,6 +203,7 @@ extension WrittenValue {
         case .bare(let text), .quoted(let text): text
         case .file(let path): "@\(path)"
         case .environment(let name): "env:\(name)"
+        case .secret(let secret): String(decoding: secret.bytes, as: UTF8.self)
         }
     }
 }

@@ -53,6 +53,8 @@ public struct LaneGroup {
     var busy: UInt32 = 0
     var isClosing = false
     var isFinished = false
+    /// Nothing is tried until `thaw`.
+    var isFrozen = false
     /// The process that it was last used in; see `ForkEpoch`.
     var epoch: UInt32 = 0
     let actions: UnsafePointer<LaneActions>
@@ -91,6 +93,7 @@ extension UnsafeMutablePointer<LaneGroup> {
         ForkEpoch.renew(field(\.epoch)) {
             pthread_mutex_init(field(\.mutex), nil)
             pointee.busy = 0
+            pointee.isFrozen = false
             pointee.actions.pointee.renew(pointee.owner)
         }
     }
@@ -118,7 +121,7 @@ extension UnsafeMutablePointer<LaneGroup> {
     /// Makes a group that has finished ready for another socket.
     public func restart() {
         lock()
-        (pointee.busy, pointee.isClosing, pointee.isFinished) = (0, false, false)
+        (pointee.busy, pointee.isClosing, pointee.isFinished, pointee.isFrozen) = (0, false, false, false)
         unlock()
     }
 
@@ -154,6 +157,7 @@ extension UnsafeMutablePointer<LaneGroup> {
     public func close(_ first: UnsafeMutablePointer<Lane>, _ second: UnsafeMutablePointer<Lane>?) {
         lock()
         pointee.isClosing = true
+        pointee.isFrozen = false
         pointee.busy += 1
         unlock()
         first.fail(-ECANCELED)
@@ -352,6 +356,7 @@ extension UnsafeMutablePointer<Lane> {
             return false
         }
         clinux_store_u32(field(\.state), Lane.blocked)
+        if group.pointee.isFrozen { return true }
         let armed = group.pointee.actions.pointee.arm(self)
         guard armed < 0 else { return true }
         pointee.failure = armed
@@ -417,14 +422,14 @@ extension UnsafeMutablePointer<Lane> {
     }
 
     /// Works off the list. The caller is inside, and counted as busy until this returns.
-    private func drain() {
+    func drain() {
         group.lock()
         drainLocked()
     }
 
     /// The same for a caller that has the lock, which is given back.
     private func drainLocked() {
-        while let operation = pointee.first {
+        while !group.pointee.isFrozen, let operation = pointee.first {
             unlink(operation)
             let failure = pointee.failure
             // A cancel that came first ends the operation itself.
@@ -438,6 +443,10 @@ extension UnsafeMutablePointer<Lane> {
                 group.lock()
                 if wait(operation) { return group.releaseLocked() }
             }
+        }
+        if group.pointee.isFrozen {
+            clinux_store_u32(field(\.state), Lane.blocked)
+            return group.releaseLocked()
         }
         pointee.isAwaken = false
         if !group.pointee.isClosing {

@@ -54,6 +54,7 @@ enum Benchmark: String, CaseIterable, ExpressibleByArgument {
     case idle
     case startUp = "start-up"
     case catalog
+    case names
 
     static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
@@ -67,6 +68,7 @@ enum Benchmark: String, CaseIterable, ExpressibleByArgument {
         case .idle: try Idle(settings).run()
         case .startUp: try StartUp(settings).run()
         case .catalog: try CatalogReading(settings).run()
+        case .names: try Names(settings).run()
         }
     }
 }

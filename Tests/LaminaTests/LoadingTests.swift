@@ -140,7 +140,7 @@ struct LoadingTests {
     @Test(
         "A wrong table is refused with its entry's name",
         arguments: [
-            ("SHORT_TABLE", "provider \"fixture\": dispatch table: has 16 bytes, fewer than"),
+            ("SHORT_TABLE", "provider \"fixture\": dispatch table: has 16 bytes, which hold no"),
             ("LONG_TABLE", "more than"),
             ("EMPTY_SLOT", "provider \"fixture\": entry connect: is empty, and a base provider must fill it"),
             ("FOREIGN_POINTER", "provider \"fixture\": entry send: points outside the plug-in's own code"),

@@ -20,7 +20,7 @@ struct ControlTests {
         try pair.close()
     }
 
-    @Test("The kernel base gives its descriptor, the memory base has none")
+    @Test("The kernel base gives its descriptor; a listening socket of the memory base has none")
     func descriptor() throws {
         let pair = try Pair(try BaseProvider.kernel.chain())
         let descriptor = try pair.server.waiting.descriptor()
@@ -32,7 +32,7 @@ struct ControlTests {
         #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
         try pair.close()
         let memory = try Pair(try BaseProvider.memory.chain())
-        let none = #expect(throws: LaminaError.self) { try memory.client.waiting.descriptor() }
+        let none = #expect(throws: LaminaError.self) { try memory.listener.waiting.descriptor() }
         #expect(none?.code == .notSupported)
         try memory.close()
     }

@@ -129,6 +129,23 @@ public final class Child {
         return String(text(0).prefix { $0 != "\n" })
     }
 
+    /// Reads until a whole line with this beginning has been written to standard output, and gives the rest of it.
+    public func line(beginning: String) throws -> String {
+        while true {
+            let lines = text(0).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+            if let line = lines.first(where: { $0.hasPrefix(beginning) }) {
+                return String(line.dropFirst(beginning.count))
+            }
+            try readMore(for: beginning)
+        }
+    }
+
+    /// Ends it by a signal, and waits for its end.
+    public func killed() -> Ending {
+        Glibc.kill(process, SIGKILL)
+        return end()
+    }
+
     /// Reads until `text` stands on standard error.
     public func awaitError(_ text: String) throws {
         while !self.text(1).contains(text) { try readMore(for: text) }

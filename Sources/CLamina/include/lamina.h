@@ -307,8 +307,9 @@ lamina_status lamina_wait_address_list_change(lamina_socket socket, int64_t dead
 lamina_status lamina_wait_sort_addresses(
     lamina_socket socket, lamina_address *addresses, size_t count, lamina_error *error);
 
-/// Asks for the base's descriptor, which can be polled, and used in the socket's place where the chain's effect is
-/// none. It stays the socket's. -EOPNOTSUPP or -ENOTSUP: the base has none.
+/// A descriptor that can be polled, passed on and used in the socket's place: the base's, where the chain's effect is none;
+/// else one end of a pair, and from then on what crosses the socket goes there, through the chain, carried by its engine. It
+/// stays the socket's, and is the same each time. -EOPNOTSUPP: a listening socket whose chain sees data.
 int lamina_wait_descriptor(lamina_socket socket, lamina_error *error);
 
 /// The addresses of a name, as the chain's levels answer it (getaddrinfo, WskGetAddressInfo). `family`: `AF_UNSPEC`,
@@ -316,6 +317,56 @@ int lamina_wait_descriptor(lamina_socket socket, lamina_error *error);
 ssize_t lamina_wait_resolve(
     lamina_chain *chain, const char *name, uint16_t port, int family, lamina_address *addresses, size_t capacity,
     int64_t deadline, lamina_error *error);
+
+// Handing sockets to other processes, and descriptors.
+
+/// What lets one other process have a socket, once (WSAPROTOCOL_INFO as WSADuplicateSocket gives it). Any means of
+/// communication carries it; it holds no pointer and no descriptor. What each byte means stands in the documentation.
+typedef struct lamina_protocol_info {
+    unsigned char bytes[256];
+} lamina_protocol_info;
+
+/// For `lamina_socket_duplicate`: share or move, as the levels say.
+#define LAMINA_HANDOFF_DEFAULT 0xffu
+
+/// Lets the process `target`, of the same user, have this socket (WSADuplicateSocket), within `milliseconds`, 1 to
+/// 600,000, 0 for 30,000. `mode`: `LAMINA_HANDOFF_DEFAULT`, `LAMINA_HANDOFF_SHARE` (both use it afterwards) or
+/// `LAMINA_HANDOFF_MOVE` (calls answer -ESTALE once the target has it). Doesn't wait: the socket's engine serves the
+/// target. Fails with the level that can't hand the socket over, for a process that isn't there or another user's, and with
+/// -EAGAIN where 64 values are outstanding.
+lamina_status lamina_socket_duplicate(
+    lamina_socket socket, pid_t target, uint32_t mode, uint32_t milliseconds, lamina_protocol_info *info,
+    lamina_error *error);
+
+/// Takes back a value that this process gave out. -ENOENT: it was used, has expired, or was withdrawn.
+lamina_status lamina_socket_withdraw(const lamina_protocol_info *info);
+
+/// What a value says: `LAMINA_HANDOFF_SHARE` or `LAMINA_HANDOFF_MOVE`; -EINVAL for what is none.
+int lamina_protocol_info_mode(const lamina_protocol_info *info);
+
+/// Fetches the socket that a value names (WSASocket with FROM_PROTOCOL_INFO), on a chain of the same levels. `catalog` null
+/// stands for the standard one, `engine` null for the shared one. Loads libraries and waits for the source. Where it
+/// fails, nothing is left, and the source has the socket as before; -EPERM: the value isn't for this process;
+/// -ECONNREFUSED: it was used or withdrawn; -ETIMEDOUT: it has expired.
+lamina_status lamina_wait_socket_from(
+    const lamina_protocol_info *info, const lamina_catalog *catalog, lamina_engine *engine, int64_t deadline,
+    lamina_socket *socket, lamina_error *error);
+
+/// Takes over a descriptor that was inherited or passed, with fresh state in each level; on success it is the socket's, else
+/// it stays the caller's. `category` 0: by what it is. Fails with the level that says move or none.
+lamina_status lamina_wait_adopt(
+    lamina_chain *chain, int descriptor, uint32_t category, lamina_socket *socket, lamina_error *error);
+
+/// Leaves the base's descriptor open across exec (1) or not (0), and answers its number, which the next program adopts.
+int lamina_wait_set_inheritable(lamina_socket socket, int inheritable, lamina_error *error);
+
+/// The base's own descriptor, which no layer sees asked for or can refuse (SIO_BASE_HANDLE). It stays the socket's; what is
+/// sent and received on it passes the layers by. -ENOTSUP: the base has none.
+int lamina_socket_base_descriptor(lamina_socket socket);
+
+/// Writes the labels of the levels that stand in the socket, from the program down, with `/` between them, NUL-terminated.
+/// Answers the length without the NUL, -ENOBUFS where `capacity` bytes are too few.
+ssize_t lamina_socket_levels(lamina_socket socket, char *text, size_t capacity);
 
 /// Ends the socket and waits until it is gone (close, WskCloseSocket): bounded by the time that levels are given,
 /// 5 seconds each step. With -EDEADLK the close goes on by itself. -EBADF: it is closed already.

@@ -40,8 +40,14 @@ enum {
     LAMINA_EFFECT_TRANSFORM = 2,
 };
 
-/// How a socket with this level can be handed to another process.
-enum { LAMINA_HANDOFF_SHARE = 0, LAMINA_HANDOFF_MOVE = 1, LAMINA_HANDOFF_NONE = 2 };
+/// How a socket with this level can be handed to another process: used by both at once, or taken away from the first.
+enum {
+    LAMINA_HANDOFF_SHARE = 0,
+    LAMINA_HANDOFF_MOVE = 1,
+    LAMINA_HANDOFF_NONE = 2,
+    /// Only in lamina_state: a descriptor came without a state.
+    LAMINA_HANDOFF_FRESH = 3,
+};
 
 /// Where a layer belongs in a derived order, from the program down (the Winsock LSP categories).
 enum {

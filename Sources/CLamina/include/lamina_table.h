@@ -230,6 +230,8 @@ LAMINA_INLINE void *LAMINA_NULLABLE lamina_instance_context(const lamina_slot *s
 
 /// What the framework offers a provider (WSPUPCALLTABLE). Callable on any thread; none blocks unless it says so.
 typedef struct lamina_watch lamina_watch;
+/// A thread of a provider's own that is attached (WSATHREADID).
+typedef struct lamina_worker lamina_worker;
 
 /// Called on the thread of the socket's engine with the `EPOLL…` events that came; the watch is disarmed until `rearm`,
 /// unless it tells edges.
@@ -329,6 +331,51 @@ typedef struct lamina_upcalls {
 
     /// The level's label, which lives as long as the chain.
     const char *LAMINA_NONNULL (*LAMINA_NONNULL label)(const lamina_slot *slot);
+
+    /// Makes two connected descriptors of `type` (`SOCK_STREAM`, `SOCK_DGRAM`, `SOCK_SEQPACKET`), close-on-exec and
+    /// non-blocking, and binds the first to the slot with `context` (WPUCreateSocketHandle): `ends[0]` is for whoever uses
+    /// the socket by a descriptor, `ends[1]` is the provider's. A negative errno, and nothing is left.
+    lamina_status (*create_descriptor)(lamina_slot *slot, int32_t type, void *LAMINA_NULLABLE context,
+        int32_t *LAMINA_NONNULL ends);
+
+    /// Binds a descriptor that there is to the slot (WPUModifyIFSHandle): a socket by its SO_COOKIE, another one by
+    /// device and inode. Its number never changes. Bound already: it is this slot's now. It ends with the socket, or by
+    /// `close_descriptor`.
+    lamina_status (*claim_descriptor)(lamina_slot *slot, int32_t descriptor, void *LAMINA_NULLABLE context);
+
+    /// What a descriptor is bound to (WPUQuerySocketHandleContext), whatever its number: a duplicate, or one that was
+    /// passed around, is found too. `*slot` belongs to the socket whose generation is `*generation`. -ENOENT: to nothing, or
+    /// its socket is closed.
+    lamina_status (*descriptor_context)(int32_t descriptor, lamina_slot *LAMINA_NULLABLE *LAMINA_NONNULL slot,
+        uint64_t *LAMINA_NONNULL generation, void *LAMINA_NULLABLE *LAMINA_NONNULL context);
+
+    /// Ends a binding, and closes the descriptor (WPUCloseSocketHandle). -ENOENT: it had none; it is closed all the same.
+    lamina_status (*close_descriptor)(int32_t descriptor);
+
+    /// An event object, unset: a descriptor that is readable while it is set (WPUCreateEvent). A negative errno if there is
+    /// none.
+    int32_t (*create_event)(void);
+    /// Sets it, unsets it, ends it (WPUSetEvent, WPUResetEvent, WPUCloseEvent).
+    lamina_status (*set_event)(int32_t event);
+    lamina_status (*reset_event)(int32_t event);
+    lamina_status (*close_event)(int32_t event);
+
+    /// Makes the calling thread, one of the provider's own, count as the framework's until `detach_thread`
+    /// (WPUOpenCurrentThread): calls on it that would wait fail with -EDEADLK, as on an engine's thread. Null: no memory.
+    lamina_worker *LAMINA_NULLABLE (*LAMINA_NONNULL attach_thread)(void);
+
+    /// Ends that, on the same thread (WPUCloseThread): what is still queued runs here first.
+    void (*detach_thread)(lamina_worker *worker);
+
+    /// Runs `function` on an attached thread, in its next `wait_for_work`, in the order of the calls (WPUQueueApc). From any
+    /// thread, while the worker is attached. -ENOMEM if it can't.
+    lamina_status (*queue_work)(lamina_worker *worker, void (*function)(void *LAMINA_NULLABLE context),
+        void *LAMINA_NULLABLE context);
+
+    /// Waits on the attached thread until work was queued, and runs it (an alertable wait). Answers how much it ran; 0: the
+    /// deadline, in nanoseconds of CLOCK_MONOTONIC, 0 for none, has passed. In a child process, which has none of its
+    /// parent's threads, nothing is queued any more. Blocks.
+    int32_t (*wait_for_work)(lamina_worker *worker, int64_t deadline);
 } lamina_upcalls;
 
 /// Ends an operation: `return lamina_complete(slot, request, status, bytes);`. Inline completion without a frame

@@ -337,6 +337,21 @@ typedef struct lamina_reverse_arguments {
     const lamina_origin *LAMINA_NULLABLE origin;
 } lamina_reverse_arguments;
 
+/// What `export_state` is asked for (`phase` of lamina_state).
+enum {
+    /// Write the state. Under `LAMINA_HANDOFF_MOVE`: as of the freeze.
+    LAMINA_EXPORT_WRITE = 0,
+    /// Could it be written? 0 or -ENOBUFS: yes; another error refuses the handoff.
+    LAMINA_EXPORT_ASK = 1,
+    /// Only under `LAMINA_HANDOFF_MOVE`: begin nothing more until the handoff has ended; what was asked for and hasn't
+    /// begun stays where it is. -EBUSY: something is under way, ask again.
+    LAMINA_EXPORT_FREEZE = 2,
+    /// The other process has it. Under `LAMINA_HANDOFF_MOVE` a close follows, which must not end the connection.
+    LAMINA_EXPORT_COMMIT = 3,
+    /// The handoff failed: go on as before.
+    LAMINA_EXPORT_THAW = 4,
+};
+
 /// One level's state on its way to another process. `bytes` holds at most `capacity`; with too few, -ENOBUFS and
 /// the number needed in `length`.
 typedef struct lamina_state {
@@ -346,6 +361,17 @@ typedef struct lamina_state {
     void *LAMINA_NULLABLE bytes;
     size_t capacity;
     size_t length;
+    /// `LAMINA_HANDOFF_SHARE` or `LAMINA_HANDOFF_MOVE`; `LAMINA_HANDOFF_FRESH` in an adopt_state that gets a descriptor
+    /// alone, without bytes.
+    uint32_t mode;
+    /// `LAMINA_EXPORT_…`.
+    uint32_t phase;
+    /// Exported: room for `descriptor_capacity`, `descriptor_count` are written, which are the framework's to close then.
+    /// Adopted: `descriptor_count` of them; a level that keeps one writes -1 in its place.
+    int32_t *LAMINA_NULLABLE descriptors;
+    uint32_t descriptor_capacity;
+    uint32_t descriptor_count;
+    uint64_t reserved[2];
 } lamina_state;
 
 /// Names one pending inspection, by content.

@@ -9,6 +9,7 @@
 #include "clinux_event.h"
 #include "clinux_file.h"
 #include "clinux_fork.h"
+#include "clinux_handoff.h"
 #include "clinux_loader.h"
 #include "clinux_netlink.h"
 #include "clinux_process.h"

@@ -13,6 +13,8 @@ public final class Chain: @unchecked Sendable {
     public let instances: [Instance]
     /// What is unusual about the order that was given, and what is absent, one line each.
     public let warnings: [String]
+    /// How each level's provider was named: by the catalog's name, or by a path.
+    let names: [String]
     /// Layers that were named and that the chain goes without: those that say `required=no` and can't be had, and all of
     /// them with `LAMINA_DISABLE=1`.
     public let absences: [Absence]
@@ -80,6 +82,7 @@ public final class Chain: @unchecked Sendable {
         engine: Engine
     ) throws(LaminaError) {
         try Self.check(parts)
+        names = parts.map(\.layer.name)
         isShareable = parts.allSatisfy { $0.provider.manifest.handoff == .share }
         self.absences = absences
         self.generation = generation
@@ -274,7 +277,7 @@ public final class Chain: @unchecked Sendable {
                     category: shape.category,
                     active: shape.active,
                     isIndirect: hasConditions(from: shape.start),
-                    binders: shape.waits ? ColumnBinding.binders : [:]
+                    binders: shape.isFrozen ? FrozenCalls.functions : shape.waits ? ColumnBinding.binders : [:]
                 )
             )
             cache[shape] = made
@@ -292,4 +295,6 @@ struct LinkShape: Hashable {
     let active: UInt64
     /// Whether slot 0 waits for a destination.
     let waits: Bool
+    /// Whether slot 0's calls are held back.
+    var isFrozen = false
 }

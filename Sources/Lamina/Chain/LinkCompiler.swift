@@ -25,7 +25,13 @@ struct LinkCompiler {
         guard entry.categories & category != 0 || entry.isOfChain else {
             return (lamina_unsupported_entry(number), level)
         }
-        if entry.number == Int(LAMINA_ENTRY_OPEN) { return (ColumnOpening.next, level) }
+        switch entry.number {
+        case Int(LAMINA_ENTRY_OPEN): return (ColumnOpening.next, level)
+        // The framework asks each level by itself.
+        case Int(LAMINA_ENTRY_EXPORT_STATE): return (LevelStates.exported, level)
+        case Int(LAMINA_ENTRY_ADOPT_STATE): return (LevelStates.adopted, level)
+        default: break
+        }
         if level == 0, let binder = binders[entry.number] { return (binder, 0) }
         for target in stride(from: level + 1, through: levels.count, by: 1) where isActive(target) {
             if let function = function(of: target, for: entry) { return (function, target) }

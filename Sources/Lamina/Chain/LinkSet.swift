@@ -91,6 +91,25 @@ final class LinkSet: @unchecked Sendable {
         rewrite(slots)
     }
 
+    /// Lets slot 0 of a column that is in use follow these links, one word at a time: their functions take any slot of the
+    /// column, or are those that the slots were written for.
+    func replaceTop(of slots: Slot) {
+        for link in direct[0] {
+            guard let place = lamina_direct_link_at(slots, link.entry) else { continue }
+            clinux_store_pointer(place, unsafeBitCast(link.function, to: UnsafeRawPointer.self))
+        }
+        let slot = UnsafeMutableRawPointer(slots)
+        clinux_store_pointer(slot + (MemoryLayout<lamina_slot>.offset(of: \.down) ?? 0), down)
+    }
+
+    /// Calls `close` from slot 0 by these links, whatever stands in the slot.
+    func close(_ slots: Slot, _ request: Request) -> lamina_status {
+        let offset = 8 + Int(LAMINA_ENTRY_CLOSE) * MemoryLayout<lamina_link>.stride
+        let link = UnsafeRawPointer(down).load(fromByteOffset: offset, as: lamina_link.self)
+        let slot = (UnsafeMutableRawPointer(slots) + Int(link.distance)).assumingMemoryBound(to: lamina_slot.self)
+        return unsafeBitCast(link.function, to: lamina_close_function.self)(slot, request)
+    }
+
     /// Binds the links of a column anew, one pointer at a time; its data calls follow because they are indirect.
     func rewrite(_ slots: Slot) {
         for level in (0..<slotCount).reversed() {

@@ -27,7 +27,10 @@ final class ColumnClosing: @unchecked Sendable {
             clinux_replace_u64(&column.pointee.generation, handle.generation, handle.generation + 1) != 0
         else { return done(-EBADF) }
         _ = clinux_barrier()
-        ColumnClosing(ColumnState.of(handle.slot), done).waitForCalls()
+        Offers.withdraw(of: handle)
+        let state = ColumnState.of(handle.slot)
+        state.chain.binding.withLock { _ in state.pump }?.stop()
+        ColumnClosing(state, done).waitForCalls()
     }
 
     /// Ends a column whose open failed: no handle of it was ever given out. The levels that refused may still look at
@@ -88,6 +91,7 @@ final class ColumnClosing: @unchecked Sendable {
     private func closeLevels() {
         // The levels' state is a copy of the parent's, with locks that nobody gives back.
         guard !state.isStale else { return drain() }
+        state.gate?.end(-ECANCELED)
         if state.opened != state.active { state.relink(state.opened, waits: false) }
         lamina_request_prepare(request, Self.closed, Unmanaged.passRetained(self).toOpaque())
         if lamina_close(state.slots, request) == LAMINA_PENDING { later { $0.watch() } }

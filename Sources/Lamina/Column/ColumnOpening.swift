@@ -93,15 +93,28 @@ final class LevelOpening: @unchecked Sendable {
     private var current = 0
     private let request: Request
     private let done: (lamina_status) -> Void
+    private let states: LevelStates?
     private var arrivals: UInt32 = 0
 
-    /// Opens `levels`, and tells `done` how that ended, here or later.
-    static func open(_ levels: UInt64, of state: ColumnState, done: @escaping (lamina_status) -> Void) {
-        LevelOpening(state, levels, done).advance()
+    /// Opens `levels`, from what another process had of them where `states` has it, and tells `done` how that ended, here
+    /// or later.
+    static func open(
+        _ levels: UInt64,
+        of state: ColumnState,
+        adopting states: LevelStates? = nil,
+        done: @escaping (lamina_status) -> Void
+    ) {
+        LevelOpening(state, levels, states, done).advance()
     }
 
-    private init(_ state: ColumnState, _ levels: UInt64, _ done: @escaping (lamina_status) -> Void) {
+    private init(
+        _ state: ColumnState,
+        _ levels: UInt64,
+        _ states: LevelStates?,
+        _ done: @escaping (lamina_status) -> Void
+    ) {
         self.state = state
+        self.states = states
         self.levels = (1...max(state.levelCount, 1)).filter { levels & (1 << UInt64($0)) != 0 }
         self.done = done
         request = .allocate(capacity: 1)
@@ -114,29 +127,44 @@ final class LevelOpening: @unchecked Sendable {
     private func advance() {
         while let level = levels.popLast() {
             current = level
-            guard let open = state.chain.instance(state.start + level)?.table?.pointee.open else {
+            guard let begin = beginning(of: level) else {
                 state.opened |= 1 << UInt64(level)
                 continue
             }
-            var arguments = lamina_open_arguments()
-            arguments.size = UInt32(MemoryLayout<lamina_open_arguments>.size)
-            arguments.family = state.family
-            arguments.type = state.type
-            arguments.protocol = state.proto
-            arguments.category = state.category
-            arguments.flags = UInt32(LAMINA_OPEN_FROM_BELOW)
-            arguments.origin = UnsafePointer(state.origin.pointer)
             clinux_store_u32(&arrivals, 0)
             lamina_request_prepare(request, Self.opened, Unmanaged.passRetained(self).toOpaque())
-            _ = open(state.slots + level, &arguments, request)
+            begin(state.slots + level)
             guard clinux_add_u32(&arrivals, 1) == 2, noteCurrent() else { return }
         }
         done(0)
     }
 
+    /// The call that begins a level; nil where it has none.
+    private func beginning(of level: Int) -> ((Slot) -> Void)? {
+        let table = state.chain.instance(state.start + level)?.table?.pointee
+        let request = request
+        if let given = states?.state(of: level) {
+            guard let adopt = table?.adopt_state else {
+                return { _ = lamina_complete($0, request, -EOPNOTSUPP, 0) }
+            }
+            return { _ = adopt($0, given, request) }
+        }
+        guard let open = table?.open else { return nil }
+        var arguments = lamina_open_arguments()
+        arguments.size = UInt32(MemoryLayout<lamina_open_arguments>.size)
+        arguments.family = state.family
+        arguments.type = state.type
+        arguments.protocol = state.proto
+        arguments.category = state.category
+        arguments.flags = UInt32(LAMINA_OPEN_FROM_BELOW)
+        arguments.origin = UnsafePointer(state.origin.pointer)
+        return { _ = open($0, &arguments, request) }
+    }
+
     /// Notes how the current level's open ended; false: that was the end.
     private func noteCurrent() -> Bool {
         guard request.pointee.status >= 0 else {
+            states?.failedLevel = current
             done(request.pointee.status)
             return false
         }

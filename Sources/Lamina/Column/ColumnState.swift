@@ -1,4 +1,5 @@
 import CLamina
+import CLinux
 import Glibc
 
 /// What the framework keeps of a column beside its slots: for opening, binding and closing, never on the call path.
@@ -22,6 +23,10 @@ final class ColumnState: @unchecked Sendable {
     var opened: UInt64 = 0
     /// Whether a program has its handle: it was opened or accepted, and no level opened it. Changed by atomic operations.
     var isGivenOut: UInt32 = 0
+    /// Holds calls back while the socket is frozen; nil until it first was. Guarded by the chain's `binding`.
+    var gate: HandoffGate?
+    /// Carries what crosses a descriptor that leads through the chain. Guarded by the chain's `binding`.
+    var pump: DescriptorPump?
     /// Whether levels still wait for a destination to decide their conditions. Guarded by the chain's `binding`.
     var waits = false
 
@@ -74,14 +79,24 @@ final class ColumnState: @unchecked Sendable {
         loop.removeSocket()
     }
 
-    /// Whether the process has forked since, and the chain can't be shared: every call answers ESTALE, and close only
-    /// gives the handle up.
-    private(set) var isStale = false
+    /// Whether the process has forked since, and the chain can't be shared, or the socket has moved to another process:
+    /// every call answers ESTALE, and close only gives the handle up.
+    var isStale: Bool { clinux_load_u32(&stale) != 0 }
+
+    // Changed by atomic operations.
+    private var stale: UInt32 = 0
+
+    func markStale() { clinux_store_u32(&stale, 1) }
 
     /// In a child process.
     func beginChild() {
-        guard !chain.isShareable else { return }
-        isStale = true
+        pump?.beginChild()
+        guard !chain.isShareable else {
+            // What was frozen is so in the parent.
+            if gate != nil, !isStale { thawInChild() }
+            return
+        }
+        markStale()
         LinkSet.stale.write(to: slots)
     }
 

@@ -64,6 +64,23 @@ public final class OriginStorage: @unchecked Sendable {
         direction: .in
     )
 
+    /// Whether the socket was accepted.
+    var isInbound: Bool { pointer.pointee.direction == UInt32(LAMINA_INBOUND) }
+
+    /// This program as the one that took a socket over, which another one had opened.
+    static func adopting(_ name: String?, isInbound: Bool) -> OriginStorage {
+        let own = ProcessIdentity.own
+        return OriginStorage(
+            process: own.process,
+            startTime: own.startTime,
+            user: getuid(),
+            group: getgid(),
+            executable: executablePath(of: own.process),
+            name: name,
+            direction: isInbound ? .in : .out
+        )
+    }
+
     /// The same for a socket that was accepted.
     var inbound: OriginStorage {
         if self === Self.program { return Self.accepting }
@@ -91,17 +108,20 @@ public final class OriginStorage: @unchecked Sendable {
 
     /// When a process started, in clock ticks since boot; 0 where it can't be read.
     public static func startTime(of process: Int32) -> UInt64 {
-        let descriptor = Glibc.open("/proc/\(process)/stat", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return 0 }
+        // The command's name may hold spaces and parentheses: the fields begin after the last one.
+        guard let text = file("stat", of: process), let end = text.lastIndex(of: ")") else { return 0 }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        return fields.count > 19 ? UInt64(fields[19]) ?? 0 : 0
+    }
+
+    /// The beginning of a process's file in `/proc`; nil where it can't be read.
+    static func file(_ name: String, of process: Int32) -> String? {
+        let descriptor = Glibc.open("/proc/\(process)/\(name)", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
         defer { Glibc.close(descriptor) }
-        return withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) { buffer in
-            let length = read(descriptor, buffer.baseAddress, 1024)
-            guard length > 0 else { return 0 }
-            let text = String(decoding: buffer[..<length], as: UTF8.self)
-            // The command's name may hold spaces and parentheses: the fields begin after the last one.
-            guard let end = text.lastIndex(of: ")") else { return 0 }
-            let fields = text[text.index(after: end)...].split(separator: " ")
-            return fields.count > 19 ? UInt64(fields[19]) ?? 0 : 0
+        return withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            let length = read(descriptor, buffer.baseAddress, 4096)
+            return length > 0 ? String(decoding: buffer[..<length], as: UTF8.self) : nil
         }
     }
 }

@@ -13,6 +13,7 @@ enum Fork {
             Waiter.beginChild()
             Engine.beginChild()
             ColumnPool.beginChild()
+            Offers.beginChild()
         }
     }()
 }

@@ -21,6 +21,7 @@ public final class Instance: @unchecked Sendable {
     public let effect: Effect
 
     private let storage: SettingStorage
+    private let tables: TableStorage
     private let current: Locked<Settings>
     private let isAlive = Locked(true)
 
@@ -34,7 +35,7 @@ public final class Instance: @unchecked Sendable {
         storage: SettingStorage,
         conditions: Conditions,
         effect: Effect,
-        made: lamina_instance
+        tables: TableStorage
     ) {
         self.provider = provider
         self.label = label
@@ -42,9 +43,10 @@ public final class Instance: @unchecked Sendable {
         self.conditions = conditions
         self.effect = effect
         current = Locked(settings)
-        table = made.table
-        indications = made.indications
-        context = made.context
+        table = tables.made.table
+        indications = tables.made.indications
+        context = tables.made.context
+        self.tables = tables
     }
 
     deinit {

@@ -43,7 +43,10 @@ extension Provider {
             throw LaminaError(.loadFailed, "layer \"\(label)\"", cause, errno: max(-status, 0), level: label)
         }
         do throws(LaminaError) {
-            let effect = try TableChecker(provider: self, label: label).check(made)
+            let checker = TableChecker(provider: self, label: label)
+            try checker.checkSizes(made)
+            let tables = TableStorage(made)
+            let effect = try checker.check(tables.made)
             return Instance(
                 provider: self,
                 label: label,
@@ -51,7 +54,7 @@ extension Provider {
                 storage: storage,
                 conditions: conditions,
                 effect: effect,
-                made: made
+                tables: tables
             )
         } catch {
             destroy(made.context)
@@ -94,8 +97,6 @@ struct TableChecker {
         }
         var filled: Set<String> = []
         if let table = made.table {
-            let (size, version) = (table.pointee.size, table.pointee.version)
-            try checkSize(size, version, of: "dispatch table", expected: MemoryLayout<lamina_table>.size)
             let configure = UnsafeRawPointer(table).load(
                 fromByteOffset: MemoryLayout<lamina_table>.offset(of: \.configure) ?? 8,
                 as: UnsafeRawPointer?.self
@@ -104,13 +105,6 @@ struct TableChecker {
             filled = try checkEntries(table, LAMINA_ENTRY_COUNT, "entry", lamina_describe_entry)
         }
         if let indications = made.indications {
-            let (size, version) = (indications.pointee.size, indications.pointee.version)
-            try checkSize(
-                size,
-                version,
-                of: "indications table",
-                expected: MemoryLayout<lamina_indications>.size
-            )
             _ = try checkEntries(indications, LAMINA_INDICATION_COUNT, "indication", lamina_describe_indication)
         }
         for entry in required where !filled.contains(entry) {
@@ -123,11 +117,25 @@ struct TableChecker {
         return effect
     }
 
-    private func checkSize(
+    /// Checks how large the tables are that an instance came with: this Lamina's, or smaller ones of whole entries.
+    func checkSizes(_ made: lamina_instance) throws(LaminaError) {
+        if let table = made.table {
+            let first = MemoryLayout<lamina_table>.offset(of: \.open) ?? 16
+            try checkSize(table.pointee.size, table.pointee.version, "dispatch table", lamina_table.self, first)
+        }
+        if let indications = made.indications {
+            let (size, version) = (indications.pointee.size, indications.pointee.version)
+            let first = MemoryLayout<lamina_indications>.offset(of: \.accept) ?? 8
+            try checkSize(size, version, "indications table", lamina_indications.self, first)
+        }
+    }
+
+    private func checkSize<Table>(
         _ size: UInt32,
         _ version: UInt32,
-        of table: String,
-        expected: Int
+        _ table: String,
+        _: Table.Type,
+        _ first: Int
     ) throws(LaminaError) {
         guard (1...LAMINA_ABI_VERSION).contains(version) else {
             throw error(
@@ -136,17 +144,14 @@ struct TableChecker {
                 remedy: version == 0 ? "set version to LAMINA_ABI_VERSION" : "install a newer Lamina"
             )
         }
-        guard size >= UInt32(expected) else {
-            throw error(
-                table,
-                "has \(size) bytes, fewer than the \(expected) of version \(version)",
-                remedy: "set size to its sizeof"
-            )
+        let entry = MemoryLayout<lamina_any_function>.size
+        guard Int(size) >= first + entry, (Int(size) - first) % entry == 0 else {
+            throw error(table, "has \(size) bytes, which hold no whole entries", remedy: "set size to its sizeof")
         }
-        guard size == UInt32(expected) else {
+        guard Int(size) <= MemoryLayout<Table>.size else {
             throw error(
                 table,
-                "has \(size) bytes, more than the \(expected) that this Lamina knows",
+                "has \(size) bytes, more than the \(MemoryLayout<Table>.size) that this Lamina knows",
                 remedy: "install a newer Lamina"
             )
         }

@@ -1,4 +1,5 @@
 import CLamina
+import CLinux
 import Glibc
 
 /// What the framework offers providers.
@@ -36,7 +37,25 @@ enum Upcalls {
                 Output.log(Output.Level(rawValue: level) ?? .debug, label, line)
             },
             output: { _, text, length in Output.write(UnsafeRawBufferPointer(start: text, count: length)) },
-            label: { ColumnState.label(of: $0) }
+            label: { ColumnState.label(of: $0) },
+            create_descriptor: BoundDescriptors.create,
+            claim_descriptor: BoundDescriptors.claim,
+            descriptor_context: BoundDescriptors.find,
+            close_descriptor: BoundDescriptors.close,
+            create_event: { clinux_eventfd() },
+            set_event: { event in
+                clinux_eventfd_signal(event)
+                return 0
+            },
+            reset_event: { event in
+                clinux_eventfd_drain(event)
+                return 0
+            },
+            close_event: { Glibc.close($0) == 0 ? 0 : -errno },
+            attach_thread: Worker.attach,
+            detach_thread: Worker.detach,
+            queue_work: Worker.queue,
+            wait_for_work: Worker.wait
         )
         table.initialize(to: upcalls)
         return table

@@ -222,8 +222,9 @@ private enum StoredSettings {
         _ subject: String
     ) throws(LaminaError) -> WrittenValue {
         switch value {
-        case .bare, .quoted:
-            guard declaration.type == .secret else { return value }
+        case .bare, .quoted, .secret:
+            if declaration.type != .secret, case .bare = value { return value }
+            if declaration.type != .secret, case .quoted = value { return value }
             throw LaminaError(
                 .invalidSetting,
                 subject,

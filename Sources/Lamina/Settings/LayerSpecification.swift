@@ -54,7 +54,7 @@ public struct LayerSpecification: Sendable, Equatable {
 
     private static func label(for name: String) -> String {
         let file = name.split(separator: "/").last.map(String.init) ?? name
-        return file.hasSuffix(".so") ? String(file.dropLast(3)) : file
+        return file.hasSuffix(".so") && file.utf8.count > 3 ? String(file.dropLast(3)) : file
     }
 }
 
@@ -77,4 +77,6 @@ public enum WrittenValue: Sendable, Equatable {
     case file(String)
     /// `env:NAME`: an environment variable; a secret.
     case environment(String)
+    /// A secret that is at hand already.
+    case secret(Secret)
 }

@@ -75,7 +75,7 @@ extension SettingType {
         let text: String
         switch written {
         case .bare(let written), .quoted(let written): text = written
-        case .file, .environment:
+        case .file, .environment, .secret:
             throw LaminaError(.invalidSetting, subject, "takes no secret", remedy: "quote a value that begins so")
         }
         func invalid(_ remedy: String) -> LaminaError {

@@ -110,7 +110,7 @@ extension SettingDeclaration {
                 values.append(try value(of: try LayerGrammar.value(part), for: subject))
             }
             return values
-        case .quoted, .file, .environment: break
+        case .quoted, .file, .environment, .secret: break
         }
         return [try value(of: written, for: subject)]
     }
@@ -118,7 +118,7 @@ extension SettingDeclaration {
     private func value(of written: WrittenValue, for subject: String) throws(LaminaError) -> SettingValue {
         switch written {
         case .bare, .quoted: return try type.value(of: written, choices: choices, for: subject)
-        case .file, .environment:
+        case .file, .environment, .secret:
             switch type {
             case .text, .path, .secret: return .secret(try Secret(of: written, for: subject))
             case .bool, .integer, .size, .rate, .duration, .choice:
@@ -133,6 +133,7 @@ extension Secret {
     init(of written: WrittenValue, for subject: String) throws(LaminaError) {
         switch written {
         case .bare(let text), .quoted(let text): self.init(text)
+        case .secret(let secret): self = secret
         case .file(let path):
             var bytes: [UInt8]
             do {

@@ -165,10 +165,12 @@ public struct Waiting: Sendable {
         return value
     }
 
-    /// The base's descriptor, which can be polled, and used in the socket's place where every layer's effect is `none`.
-    /// It stays the socket's. Throws `notSupported` for a base that has none.
+    /// A descriptor that can be polled, passed on and used in the socket's place: the base's, where all layers' effect is
+    /// none; else one end of a pair, and from then on what crosses the socket goes there, through the chain, carried by its
+    /// engine. It stays the socket's, and is the same each time. Throws `notSupported` for a listening socket whose chain
+    /// sees data.
     public func descriptor() throws(LaminaError) -> Int32 {
-        try option(Int32(LAMINA_LEVEL), Int32(LAMINA_OPTION_DESCRIPTOR))
+        try socket.wholeDescriptor()
     }
 
     /// Ends the socket and waits until it is gone (close, WskCloseSocket). Throws what a level's close met.

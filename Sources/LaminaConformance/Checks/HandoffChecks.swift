@@ -37,6 +37,7 @@ enum HandoffChecks {
                 )
             default: break
             }
+            if exported != nil { try checkPhases(word, socket, rig) }
             rig.close(socket)
             let other = try rig.open(category)
             if let exported, word == .move {
@@ -69,6 +70,38 @@ enum HandoffChecks {
 
     /// Behind what an export may write.
     private static let guarded: [UInt8] = Array(repeating: 0xA7, count: 64)
+
+    /// Asks for each phase of a handoff that fails, and of one that is asked for twice.
+    private static func checkPhases(_ word: Handoff, _ socket: lamina_socket, _ rig: Rig) throws {
+        let mode = word == .move ? LAMINA_HANDOFF_MOVE : LAMINA_HANDOFF_SHARE
+        let moves: [(name: String, phase: Int)] = [("freeze", LAMINA_EXPORT_FREEZE), ("thaw", LAMINA_EXPORT_THAW)]
+        let phases = [(name: "ask", phase: LAMINA_EXPORT_ASK)] + (word == .none ? [] : moves + moves)
+        for (name, phase) in phases {
+            var state = lamina_state()
+            state.size = UInt32(MemoryLayout<lamina_state>.size)
+            state.mode = UInt32(name == "ask" ? mode : LAMINA_HANDOFF_MOVE)
+            state.phase = UInt32(phase)
+            let call = Call("export_state")
+            let status = try withUnsafeMutablePointer(to: &state) { state in
+                let export = try own(rig).export_state
+                _ = call.make { export?(socket.slot + 1, state, $0) ?? -EOPNOTSUPP }
+                return try call.needEnd(rig.place).status
+            }
+            guard status >= 0 || (phase == LAMINA_EXPORT_ASK && status == -ENOBUFS) else {
+                throw Finding(
+                    "export_state",
+                    "\(rig.place): phase \(name) of an idle socket ended with \(Status.text(status))",
+                    "answer 0 to a phase that asks for nothing"
+                )
+            }
+        }
+    }
+
+    /// The subject's own entries: the framework asks each level by itself.
+    private static func own(_ rig: Rig) throws -> lamina_table {
+        guard let table = rig.chain.instances[0].table else { throw NotApplicable("it fills no entry") }
+        return table.pointee
+    }
 
     /// The state that a level exports; nil where it answers that it has none.
     private static func export(_ socket: lamina_socket, _ rig: Rig) throws -> State? {
@@ -109,8 +142,25 @@ enum HandoffChecks {
         state.pointee.size = UInt32(MemoryLayout<lamina_state>.size)
         state.pointee.bytes = memory.baseAddress
         state.pointee.capacity = capacity
+        var descriptors = [Int32](repeating: -1, count: 16)
         let call = Call("export_state")
-        call.make { lamina_export_state(socket.slot, state, $0) }
+        let export = try own(rig).export_state
+        try descriptors.withUnsafeMutableBufferPointer { room in
+            state.pointee.descriptors = room.baseAddress
+            state.pointee.descriptor_capacity = UInt32(room.count)
+            _ = call.make { export?(socket.slot + 1, state, $0) ?? -EOPNOTSUPP }
+            let written = try call.needEnd(rig.place)
+            let count = Int(state.pointee.descriptor_count)
+            guard count <= room.count, written.status >= 0 || count == 0 else {
+                throw Finding(
+                    "export_state",
+                    "\(rig.place): ended with \(Status.text(written.status)) and \(count) descriptors",
+                    "write at most descriptor_capacity of them, and none with an error"
+                )
+            }
+            // They are the framework's from now on.
+            for index in 0..<count { Glibc.close(room[index]) }
+        }
         let end = try call.needEnd(rig.place)
         guard memory[capacity...].elementsEqual(guarded) else {
             throw Finding(
@@ -125,6 +175,7 @@ enum HandoffChecks {
     private static func adopt(_ exported: State, _ socket: lamina_socket, _ rig: Rig) throws -> lamina_status {
         var bytes = exported.bytes
         let call = Call("adopt_state")
+        let adopt = try own(rig).adopt_state
         bytes.withUnsafeMutableBytes { bytes in
             var state = lamina_state()
             state.size = UInt32(MemoryLayout<lamina_state>.size)
@@ -133,7 +184,7 @@ enum HandoffChecks {
             state.capacity = bytes.count
             state.length = bytes.count
             withUnsafePointer(to: &state) { state in
-                _ = call.make { lamina_adopt_state(socket.slot, state, $0) }
+                _ = call.make { adopt?(socket.slot + 1, state, $0) ?? -EOPNOTSUPP }
             }
         }
         return try call.needEnd(rig.place).status
