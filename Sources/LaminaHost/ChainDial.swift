@@ -56,7 +56,7 @@ final class ChainDial {
     }
 
     private func opened(_ status: lamina_status) {
-        guard status >= 0, let handle = operation.socket else { return end(.refused(-status)) }
+        guard status >= 0, let handle = operation.socket else { return end(refused(status)) }
         socket = handle
         sockets.opened()
         if isCancelled { return close() }
@@ -65,7 +65,7 @@ final class ChainDial {
         local.port = 0
         var address = local.lamina
         operation.run({ lamina_socket_bind(handle, &address, 0, $0) }) { [self] status, _ in
-            status < 0 ? end(.refused(-status)) : connect(handle)
+            status < 0 ? end(refused(status)) : connect(handle)
         }
     }
 
@@ -88,7 +88,7 @@ final class ChainDial {
         if isCancelled { return }
         // What is left of a direct one is to tell the layers; the data are not theirs.
         if isDecided { return close() }
-        if status < 0 { return end(.refused(-status)) }
+        if status < 0 { return end(refused(status)) }
         let address = UnsafeMutablePointer<lamina_address>.allocate(capacity: 1)
         address.initialize(to: lamina_address())
         operation.run({ lamina_socket_local_address(handle, address, $0) }) { [self] status, _ in
@@ -99,6 +99,8 @@ final class ChainDial {
             end(.connected(ChainConnection(handle, chain, loop, sockets, localAddress: local)))
         }
     }
+
+    private func refused(_ status: lamina_status) -> ConnectOutcome { .refused(-status, by: operation.failedLevel) }
 
     private func end(_ outcome: ConnectOutcome) {
         close()

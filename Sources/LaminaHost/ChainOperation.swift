@@ -26,6 +26,9 @@ final class ChainOperation: @unchecked Sendable {
         request.pointee.socket.map { lamina_socket(slot: $0, generation: request.pointee.socket_generation) }
     }
 
+    /// The label of the level that failed; nil where none did.
+    var failedLevel: String? { request.pointee.failed_level.map { String(cString: $0) } }
+
     /// Makes a call with the request. Answers its end, or nil: then `ended` is told it later.
     func start(
         _ call: (UnsafeMutablePointer<lamina_request>) -> lamina_status,

@@ -22,8 +22,8 @@ struct ConnectRequest {
 
 /// How a chain answers a connect.
 enum ConnectOutcome {
-    /// With an errno.
-    case refused(Int32)
+    /// With an errno, by the level of this label.
+    case refused(Int32, by: String?)
     /// The program's own socket is to be connected to this address. `ended` runs once, with what came of it: 0, an
     /// errno, `EINPROGRESS` where it is still under way, `ECANCELED` where nobody knows.
     case direct(Endpoint, ended: (Int32) -> Void)
@@ -35,7 +35,7 @@ extension ConnectOutcome: CustomStringConvertible {
     /// What it says, for a line of its own.
     var description: String {
         switch self {
-        case .refused(let code): "refused (\(Errno(code).text))"
+        case .refused(let code, let level): "refused\(level.map { " by \($0)" } ?? "") (\(Errno(code).text))"
         case .direct(let address, _): "the program's socket connects to \(address)"
         case .connected(let connection):
             "connected\(connection.localAddress.map { " from \($0)" } ?? "") and pumped"

@@ -168,7 +168,7 @@ final class Worker {
         passage.caller = nil
         if let timer = caller?.patience { loop.cancel(timer: timer) }
         switch outcome {
-        case .refused(let code):
+        case .refused(let code, _):
             if let caller {
                 caller.passage = nil
                 caller.answer(error: code)

@@ -10,7 +10,7 @@ struct FieldProgramTests {
     let field: Field
     /// Layers that see no data, and one that does: without a hop and with one.
     static let layers = [
-        ["--layer", "count:data=no"], ["--layer", "alpha"], ["--layer", "trace", "--layer", "alpha"],
+        ["--layer", "quiet"], ["--layer", "alpha"], ["--layer", "trace", "--layer", "alpha"],
     ]
 
     init() throws {

@@ -37,7 +37,9 @@ struct CatalogLivingTests {
         )
     }
 
-    @Test("New sockets get the new chain, open ones keep theirs, and what has nothing to do with it makes no new one")
+    @Test(
+        "F13: new sockets get the new chain, open ones keep theirs, and what has nothing to do with it makes no new one"
+    )
     func source() throws {
         _ = try writer.install(try fixtures.library("layer"), probe: Self.probe)
         let source = try ChainSource(

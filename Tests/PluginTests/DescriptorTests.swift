@@ -86,7 +86,7 @@ import Testing
         for socket in [one, two] { try socket.waiting.close() }
     }
 
-    @Test("The levels and the base's descriptor are told by the framework: no layer sees the question")
+    @Test("F9: the levels and the base's descriptor are told by the framework: no layer sees the question")
     func introspection() throws {
         let label = LayerOutput.label("trace")
         LayerOutput.capture()

@@ -20,14 +20,16 @@ struct LibraryVerifier {
         guard entry.isAvailable, let library = entry.library, let manifest = entry.manifest else { return entry }
         var entry = entry
         do throws(LaminaError) {
-            let remedy = "install it again, or remove its manifest"
-            try check(library, pin: manifest.sha256, identity: manifest.identity, remedy: remedy)
+            try check(library, pin: manifest.sha256, identity: manifest.identity, remedy: Self.reinstall)
             if isQuarantining { try quarantine.check(entry) }
         } catch {
             entry.state = .unavailable(error)
         }
         return entry
     }
+
+    /// What to do about an installed library that isn't there.
+    static let reinstall = "install it again, or remove its manifest"
 
     /// Checks a library's owner, mode and parents, its pin where it has one, and that it is a plug-in of this machine.
     /// `remedy` is for a file that isn't there.

@@ -38,7 +38,8 @@ public final class Library: Sendable {
         pinned: FileIdentity? = nil
     ) throws(LaminaError) -> Library {
         var verifier = LibraryVerifier()
-        try verifier.check(path, pin: pin, identity: pinned)
+        let remedy = pin == nil ? "check the path" : LibraryVerifier.reinstall
+        try verifier.check(path, pin: pin, identity: pinned, remedy: remedy)
         guard let real = File.resolved(path) else { throw File.error(path, "can't be reached") }
         return try loaded.withLock { libraries throws(LaminaError) in
             let identity = try File.identity(of: real)

@@ -13,6 +13,8 @@ public enum Reader: String, CaseIterable, Sendable {
     case subject
     /// The other files of a catalog: a named chain, a policy, a change's record.
     case catalog
+    /// The value that hands a socket to another process; what stands in its place is tried with a right checksum too.
+    case info
 
     /// What a reader made of an input contradicts itself.
     public struct Contradiction: Error, CustomStringConvertible {
@@ -28,6 +30,7 @@ public enum Reader: String, CaseIterable, Sendable {
         case .layer: try readLayer(bytes)
         case .subject: try readSubject(bytes)
         case .catalog: try readCatalog(bytes)
+        case .info: try readInfo(bytes)
         }
     }
 
@@ -84,6 +87,17 @@ public enum Reader: String, CaseIterable, Sendable {
         for policy in catalog.policies().sound {
             let again = Policy(policy.subject, policy.choice)
             try require(again.json == policy.json, "\(policy.json.text()) reads back as another policy")
+        }
+    }
+
+    private func readInfo(_ bytes: [UInt8]) throws(Contradiction) {
+        var inputs = [bytes]
+        let digest = SHA256.hexadecimal(of: Array(bytes.prefix(248)))
+        let check = stride(from: 0, to: 16, by: 2).compactMap { UInt8(digest.dropFirst($0).prefix(2), radix: 16) }
+        if bytes.count >= 248 { inputs.append(bytes.prefix(248) + check) }
+        for input in inputs {
+            guard let info = try? ProtocolInfo(parsing: input) else { continue }
+            try require(Array(info.bytes) == input, "a value of \(input.count) bytes reads back as another one")
         }
     }
 
