@@ -6,13 +6,11 @@ import Glibc
 struct LibraryVerifier {
     private var trust = Trust()
     private var examined: [FileIdentity: LaminaError?] = [:]
-    private let isQuarantining: Bool
-    private let quarantine: Quarantine
+    private let quarantined: [Quarantine.Record]
 
     /// A verifier that refuses entries whose libraries are in `quarantine`.
     init(_ quarantine: Quarantine = Quarantine(path: nil)) {
-        self.quarantine = quarantine
-        isQuarantining = !quarantine.records().records.isEmpty
+        quarantined = quarantine.records().records
     }
 
     /// The entry with what its library's file says added to its state.
@@ -22,7 +20,7 @@ struct LibraryVerifier {
         do throws(LaminaError) {
             let remedy = "install it again, or remove its manifest"
             try check(library, pin: manifest.sha256, identity: manifest.identity, remedy: remedy)
-            if isQuarantining { try quarantine.check(entry) }
+            try Quarantine.check(entry, among: quarantined)
         } catch {
             entry.state = .unavailable(error)
         }
