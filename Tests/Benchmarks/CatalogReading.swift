@@ -19,7 +19,11 @@ struct CatalogReading {
     }
 
     func run() throws -> [Table] {
-        try [firstSocket(), list()]
+        // What the layer says at each chain's end.
+        let null = open("/dev/null", O_WRONLY | O_CLOEXEC)
+        Output.redirect(to: null)
+        defer { Output.redirect(to: STDERR_FILENO) }
+        return try [firstSocket(), list()]
     }
 
     /// A directory of this many entries, of which the last two are the chain.

@@ -53,6 +53,8 @@ struct CatalogReader {
 
     private var snapshots: [DirectorySnapshot]
     private var trust = Trust()
+    /// The manifests of directories that were listed, by the directory's place.
+    private var listed: [Int: Set<String>] = [:]
     /// What was wrong with whole directories.
     private(set) var problems: [LaminaError] = []
 
@@ -101,8 +103,21 @@ struct CatalogReader {
     }
 
     private mutating func contents(of paths: [String], in index: Int) -> [DirectorySnapshot.Content] {
+        if let listed = listed[index] {
+            let there = paths.indices.filter { place in
+                paths[place].contains("/") || listed.contains(Manifest.stem(of: paths[place]))
+            }
+            if there.count < paths.count {
+                var contents = [DirectorySnapshot.Content](repeating: .absent, count: paths.count)
+                guard !there.isEmpty else { return contents }
+                let found = self.contents(of: there.map { paths[$0] }, in: index)
+                for (place, content) in zip(there, found) { contents[place] = content }
+                return contents
+            }
+        }
         for _ in 0..<Self.attempts {
             if let contents = snapshots[index].contents(of: paths, trust: &trust) { return contents }
+            listed[index] = nil
             snapshots[index] = DirectorySnapshot(snapshots[index].directory, trust: &trust)
         }
         return paths.map { _ in .failed(Self.unsteady(snapshots[index].directory.path)) }
@@ -135,7 +150,10 @@ struct CatalogReader {
 
     private mutating func names(in folder: String, of index: Int) throws(LaminaError) -> [String] {
         for _ in 0..<Self.attempts {
-            if let names = try snapshots[index].names(in: folder, trust: &trust) { return names }
+            if let names = try snapshots[index].names(in: folder, trust: &trust) {
+                if folder.isEmpty { listed[index] = Set(names) }
+                return names
+            }
             snapshots[index] = DirectorySnapshot(snapshots[index].directory, trust: &trust)
         }
         throw Self.unsteady(snapshots[index].directory.path)

@@ -6,13 +6,11 @@ import Glibc
 struct LibraryVerifier {
     private var trust = Trust()
     private var examined: [FileIdentity: LaminaError?] = [:]
-    private let isQuarantining: Bool
-    private let quarantine: Quarantine
+    private let quarantined: [Quarantine.Record]
 
     /// A verifier that refuses entries whose libraries are in `quarantine`.
     init(_ quarantine: Quarantine = Quarantine(path: nil)) {
-        self.quarantine = quarantine
-        isQuarantining = !quarantine.records().records.isEmpty
+        quarantined = quarantine.records().records
     }
 
     /// The entry with what its library's file says added to its state.
@@ -21,7 +19,7 @@ struct LibraryVerifier {
         var entry = entry
         do throws(LaminaError) {
             try check(library, pin: manifest.sha256, identity: manifest.identity, remedy: Self.reinstall)
-            if isQuarantining { try quarantine.check(entry) }
+            try Quarantine.check(entry, among: quarantined)
         } catch {
             entry.state = .unavailable(error)
         }

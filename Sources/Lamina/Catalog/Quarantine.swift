@@ -124,14 +124,18 @@ public struct Quarantine: Sendable, Equatable {
     /// The record that a library has, by its pin where it has one, else by its identity, or by its content where the
     /// path is the same.
     func record(of library: String, pin: String?) -> Record? {
-        guard path != nil else { return nil }
-        let records = records().records
+        Self.record(of: library, pin: pin, among: path == nil ? [] : records().records)
+    }
+
+    private static func record(of library: String, pin: String?, among records: [Record]) -> Record? {
         guard !records.isEmpty else { return nil }
         if let pin { return records.first { $0.sha256 == pin } }
         guard let identity = try? File.identity(of: library) else { return nil }
         if let known = records.first(where: { $0.identity == identity }) { return known }
+        var rivals = records.filter { $0.identity.size == identity.size }
+        guard !rivals.isEmpty else { return nil }
         let resolved = File.resolved(library)
-        let rivals = records.filter { $0.file == resolved && $0.identity.size == identity.size }
+        rivals.removeAll { $0.file != resolved }
         guard !rivals.isEmpty, let bytes = try? File.read(library, limit: 1 << 30).bytes else { return nil }
         let digest = SHA256.hexadecimal(of: bytes)
         return rivals.first { $0.sha256 == digest }
@@ -139,7 +143,14 @@ public struct Quarantine: Sendable, Equatable {
 
     /// Refuses an entry whose library is quarantined.
     func check(_ entry: CatalogEntry) throws(LaminaError) {
-        guard let library = entry.library, let record = record(of: library, pin: entry.manifest?.sha256) else { return }
+        try Self.check(entry, among: records().records)
+    }
+
+    /// The same, of records that were read before.
+    static func check(_ entry: CatalogEntry, among records: [Record]) throws(LaminaError) {
+        guard let library = entry.library,
+            let record = record(of: library, pin: entry.manifest?.sha256, among: records)
+        else { return }
         throw record.error(about: "provider \"\(entry.name)\"", clearing: entry.name)
     }
 }

@@ -4,10 +4,10 @@ extension Doctor {
     /// What was switched off, crashed, or left undone.
     static let stateRules: [Rule] = [
         Rule("D14", .fault, "a provider whose library crashed and is quarantined") { rule, examination in
-            let quarantine = examination.catalog.quarantine
+            let records = examination.catalog.quarantine.records().records
             return examination.sound.compactMap { entry in
                 do throws(LaminaError) {
-                    try quarantine.check(entry)
+                    try Quarantine.check(entry, among: records)
                     return nil
                 } catch {
                     return Finding(
