@@ -24,7 +24,8 @@ public final class Chain: @unchecked Sendable {
     private let levels: [Level]
     private let memory: UnsafeMutableRawPointer
     /// Held while a socket's links are bound for good.
-    let binding = Locked<Void>(())
+    /// The number means nothing: an empty state has the object's own address, which the thread sanitizer takes for a race.
+    let binding = Locked(0)
     private let cache = Locked<[LinkShape: LinkSet]>([:])
     private let ownLinks: LinkSet
     /// The same for questions that some levels' conditions leave out, and whether there are such conditions.
