@@ -181,7 +181,7 @@ struct NamedChainTests {
         try directory.writer().remove("watch")
         let option = "--directory \(directory.path)/catalog.d"
         #expect(found() == ["D20 lamina chain remove web \(option)"])
-        try directory.writer().change("chain remove", "web", files: ["chains/web.json": nil])
+        try directory.writer().change("remove", "chain web", files: ["chains/web.json": nil])
         #expect(found() == ["D21 lamina policy remove name:mine \(option)"])
         let file = try directory.write("{", to: "catalog.d/policies/odd.json")
         #expect(found().last == "D22 rm \(file)")

@@ -125,7 +125,7 @@ extension CatalogWriter {
     ) throws(LaminaError) -> [String] {
         let order = try chain.definition.check(in: catalog, helper: helper)
         let file = "\(NamedChain.folder)/\(chain.name).json"
-        try change("chain add", "chain \(chain.name)", files: [file: chain.json.text(pretty: true)])
+        try change("add", "chain \(chain.name)", files: [file: chain.json.text(pretty: true)])
         return order.warnings
     }
 
@@ -147,6 +147,6 @@ extension CatalogWriter {
                 remedy: "lamina policy remove \(user.subject) first"
             )
         }
-        try change("chain remove", "chain \(name)", files: [file: nil])
+        try change("remove", "chain \(name)", files: [file: nil])
     }
 }

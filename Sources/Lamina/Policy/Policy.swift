@@ -167,7 +167,7 @@ extension CatalogWriter {
             case .layers(let definition): try definition.check(in: catalog, helper: helper).warnings
             }
         let text = policy.json.text(pretty: true)
-        try change("policy set", "policy \(policy.subject)", files: [file(of: policy.subject): text])
+        try change("set", "policy \(policy.subject)", files: [file(of: policy.subject): text])
         return warnings + [policy.subject.doubt].compactMap { $0 }
     }
 
@@ -178,7 +178,7 @@ extension CatalogWriter {
             let found = try catalog.policy(for: subject)
             throw elsewhere("policy for \(subject)", found.file, found.origin, "lamina policy remove", "\(subject)")
         }
-        try change("policy remove", "policy \(subject)", files: [file: nil])
+        try change("remove", "policy \(subject)", files: [file: nil])
     }
 
     /// The file here that is for this subject already, whatever its name, or the one that would be.
