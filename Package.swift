@@ -186,7 +186,8 @@ let package = Package(
             name: "HandoffDriver",
             dependencies: ["Lamina", "CLamina", "CLinux"],
             path: "Tests/HandoffDriver",
-            swiftSettings: house
+            swiftSettings: house,
+            linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]
         ),
         .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
         .target(
