@@ -19,6 +19,10 @@ public enum PolicySubject: Sendable, Hashable {
 
     /// Reads a subject. Throws what is wrong with it.
     public init(parsing text: String) throws(LaminaError) {
+        guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            let shown = text.filter { !$0.isNewline && $0.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
+            throw Self.error(shown, "holds a control character", "write one line of text")
+        }
         guard !text.hasPrefix("/") else {
             self = .path(try Self.path(text))
             return
@@ -36,9 +40,6 @@ public enum PolicySubject: Sendable, Hashable {
             throw Self.error(text, "\"\(kind)\" is no kind of subject", remedy ?? "write name:, path:, unit: or user:")
         }
         guard !value.isEmpty else { throw Self.error(text, "names nothing", "write \(kind):" + kind.uppercased()) }
-        guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-            throw Self.error(kind, "holds a control character", "write one line of text")
-        }
         switch kind {
         case "path": self = .path(try Self.path(value))
         case "unit": self = .unit(try Self.unit(value))
