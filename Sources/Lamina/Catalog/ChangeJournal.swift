@@ -236,7 +236,8 @@ struct ChangeJournal: ~Copyable {
     static func record(_ generation: Int, of directory: String) throws(LaminaError) -> ChangeRecord? {
         let file = "\(directory)/\(ChangeRecord.path(generation))"
         do throws(LaminaError) {
-            return try ChangeRecord(parsing: try File.read(file, limit: ChangeRecord.sizeLimit).bytes, file: file)
+            let bytes = try File.read(file, limit: ChangeRecord.sizeLimit).bytes
+            return try ChangeRecord(parsing: bytes, file: file, generation: generation)
         } catch {
             if error.errno == ENOENT { return nil }
             throw error

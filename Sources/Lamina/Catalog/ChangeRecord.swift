@@ -70,8 +70,8 @@ extension ChangeRecord {
         return .object(object)
     }
 
-    /// Reads a record; `file` is its path for errors.
-    init(parsing bytes: [UInt8], file: String) throws(LaminaError) {
+    /// Reads the record of a change; `file` is its path for errors.
+    init(parsing bytes: [UInt8], file: String, generation: Int) throws(LaminaError) {
         let json = try JSON(parsing: bytes, named: file, limit: Self.sizeLimit, code: .invalidManifest)
         func number(_ key: String) throws(LaminaError) -> Int64 {
             guard let number = json[key]?.integerValue else { throw Self.damaged(file, key) }
@@ -92,7 +92,9 @@ extension ChangeRecord {
             }
             files.append(File(path: path, before: before[path]?.stringValue, after: value.stringValue))
         }
-        generation = Int(try number("generation"))
+        // A reader that follows a record to another one than the next would never end.
+        guard try number("generation") == Int64(generation) else { throw Self.damaged(file, "generation") }
+        self.generation = generation
         time = try number("time")
         user = UInt32(truncatingIfNeeded: try number("user"))
         program = try text("program")

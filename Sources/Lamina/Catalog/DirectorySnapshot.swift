@@ -64,7 +64,7 @@ struct DirectorySnapshot {
             let (bytes, status) = try File.read(file, limit: ChangeRecord.sizeLimit)
             try trust.check(status, of: file)
             try trust.check(folder: File.folder(of: file))
-            return try ChangeRecord(parsing: bytes, file: file)
+            return try ChangeRecord(parsing: bytes, file: file, generation: generation)
         } catch {
             if error.errno == ENOENT { return nil }
             throw error
