@@ -124,10 +124,10 @@ public enum Accepting<Base: Acceptor> {
         guard let operation = context?.assumingMemoryBound(to: Operation.self) else { return }
         operation.pointee.plan = status < 0 ? UnsafeMutableRawPointer(operation) : nil
         if status >= 0 {
-            let column = accepted.pointee.column
             let request = operation.pointee.request
-            request.pointee.socket = UnsafeMutableRawPointer(column + 1).assumingMemoryBound(to: lamina_slot.self)
-            request.pointee.socket_generation = column.pointee.generation
+            let handle = lamina_socket_of(accepted)
+            request.pointee.socket = handle.slot
+            request.pointee.socket_generation = handle.generation
             Base.write(accepted, local: operation.pointee.local, remote: operation.pointee.remote)
         }
         if operation.field(\.handshake).arrive() { conclude(operation) }

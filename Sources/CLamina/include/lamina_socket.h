@@ -50,6 +50,16 @@ LAMINA_INLINE int lamina_is_current(lamina_socket socket) {
     return __atomic_load_n(&column->generation, __ATOMIC_ACQUIRE) == socket.generation;
 }
 
+/// The handle of the socket that a slot belongs to, whose column nobody has given back.
+LAMINA_INLINE lamina_socket lamina_socket_of(const lamina_slot *slot) {
+    lamina_column *column = slot->column;
+    lamina_socket socket;
+    socket.slot = (lamina_slot *)(void *)(column + 1);
+    // A stale handle's close may compare it at this moment.
+    socket.generation = __atomic_load_n(&column->generation, __ATOMIC_ACQUIRE);
+    return socket;
+}
+
 /// Marks this thread as inside the socket; false, and no mark, where the thread is inside of one already, isn't known
 /// yet, or the handle is stale.
 LAMINA_INLINE int lamina_enter_first(lamina_socket socket) {

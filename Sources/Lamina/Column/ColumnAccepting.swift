@@ -46,8 +46,7 @@ enum ColumnAccepting {
                     if state.column.pointee.above == nil { clinux_store_u32(&state.isGivenOut, 1) }
                     return done(listener, base, 0, context)
                 }
-                let handle = lamina_socket(slot: state.slots, generation: state.column.pointee.generation)
-                ColumnClosing.close(handle) { _ in done(listener, base, status, context) }
+                ColumnClosing.close(state.handle) { _ in done(listener, base, status, context) }
             }
         }
 
@@ -83,10 +82,9 @@ enum ColumnAccepting {
 
     /// `close_below`.
     static let closeBelow: @convention(c) (Slot, Request) -> lamina_status = { lower, request in
-        let column = lower.pointee.column
-        guard let above = column.pointee.above else { return Completion.end(request, -EINVAL) }
+        guard let above = lower.pointee.column.pointee.above else { return Completion.end(request, -EINVAL) }
         Completion.markPending(above, request)
-        ColumnClosing.close(lamina_socket(slot: lower, generation: column.pointee.generation)) { status in
+        ColumnClosing.close(lamina_socket_of(lower)) { status in
             _ = lamina_complete(above, request, status, 0)
         }
         return LAMINA_PENDING

@@ -36,7 +36,7 @@ final class ColumnClosing: @unchecked Sendable {
     /// Ends a column whose open failed: no handle of it was ever given out. The levels that refused may still look at
     /// their slots on their way out, so its memory goes later.
     static func discard(_ state: ColumnState) {
-        clinux_store_u64(&state.column.pointee.generation, state.column.pointee.generation + 1)
+        clinux_store_u64(&state.column.pointee.generation, state.handle.generation + 1)
         ColumnClosing(state) { _ in }.later { $0.drain() }
     }
 

@@ -79,7 +79,7 @@ enum ColumnOpening {
             let state = ColumnState.of(slot)
             if slot.pointee.column.pointee.above == nil { clinux_store_u32(&state.isGivenOut, 1) }
             request.pointee.socket = slot
-            request.pointee.socket_generation = slot.pointee.column.pointee.generation
+            request.pointee.socket_generation = lamina_socket_of(slot).generation
         }
         return 0
     }

@@ -18,7 +18,7 @@ enum ColumnPool {
     static func take(slotCount: Int) -> Column? {
         _ = Threads.start
         if let column = state.withLock({ $0.free[slotCount]?.popLast() }) {
-            clinux_store_u64(&column.pointee.generation, column.pointee.generation + 1)
+            clinux_store_u64(&column.pointee.generation, clinux_load_u64(&column.pointee.generation) + 1)
             return column
         }
         let size = size(slotCount)
@@ -59,8 +59,7 @@ enum ColumnPool {
 
     /// Takes a column back whose generation is even: nobody is inside, and no handle fits it any more.
     static func give(_ column: Column, slotCount: Int) {
-        let generation = column.pointee.generation
-        assert(generation % 2 == 0)
+        assert(clinux_load_u64(&column.pointee.generation) % 2 == 0)
         state.withLock { state in
             let next = column.pointee.framework.2?.assumingMemoryBound(to: lamina_column.self)
             let before = column.pointee.framework.3?.assumingMemoryBound(to: lamina_column.self)

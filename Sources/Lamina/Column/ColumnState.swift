@@ -31,6 +31,7 @@ final class ColumnState: @unchecked Sendable {
     var waits = false
 
     var slots: Slot { ColumnPool.slots(column) }
+    var handle: lamina_socket { lamina_socket_of(slots) }
     var base: Slot { slots + levelCount }
 
     init?(

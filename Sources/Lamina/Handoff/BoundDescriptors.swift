@@ -42,7 +42,7 @@ enum BoundDescriptors {
         let binding = Binding(
             slot: UInt(bitPattern: slot),
             column: UInt(bitPattern: slot.pointee.column),
-            generation: clinux_load_u64(&slot.pointee.column.pointee.generation),
+            generation: lamina_socket_of(slot).generation,
             context: UInt(bitPattern: context)
         )
         bound.withLock { bound in

@@ -41,7 +41,7 @@ struct Redeeming {
         let state = try rendezvous.reporting { () throws(LaminaError) in
             try Self.adopt(content, descriptors, on: chain)
         }
-        let handle = lamina_socket(slot: state.slots, generation: state.column.pointee.generation)
+        let handle = state.handle
         do throws(LaminaError) {
             try rendezvous.say(.adopted)
             guard case .commit = try rendezvous.hear(by: deadline).message else { throw rendezvous.unexpected }
@@ -141,8 +141,7 @@ struct Redeeming {
         let status = gate.pass(running: chain.engine)
         guard status < 0 else { return state }
         let label = states.failedLevel.flatMap { chain.instance($0)?.label }
-        let handle = lamina_socket(slot: state.slots, generation: state.column.pointee.generation)
-        ColumnClosing.close(handle) { _ in }
+        ColumnClosing.close(state.handle) { _ in }
         throw LaminaError(
             .refused,
             label.map { "layer \"\($0)\"" } ?? "handoff",

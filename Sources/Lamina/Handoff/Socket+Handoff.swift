@@ -119,8 +119,7 @@ extension Socket {
         let state = try Redeeming.open(content, on: chain, origin: origin, from: states)
         Glibc.close(descriptor)
         clinux_store_u32(&state.isGivenOut, 1)
-        let handle = lamina_socket(slot: state.slots, generation: state.column.pointee.generation)
-        self = Socket(handle: handle, chain: chain)
+        self = Socket(handle: state.handle, chain: chain)
     }
 }
 

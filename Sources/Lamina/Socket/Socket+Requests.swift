@@ -18,9 +18,7 @@ extension Socket {
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
         guard request.pointee.frame_count > 0 else { return -EINVAL }
-        let generation = handle.generation
-        let column = UnsafeMutableRawPointer(handle.slot).assumingMemoryBound(to: lamina_column.self) - 1
-        guard generation % 2 == 1, column.pointee.generation == generation else {
+        guard handle.generation % 2 == 1, lamina_is_current(handle) != 0 else {
             return Completion.end(request, -EBADF)
         }
         request.pointee.flags |= UInt32(LAMINA_REQUEST_PENDED)
