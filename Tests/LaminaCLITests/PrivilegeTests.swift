@@ -53,7 +53,7 @@ struct PrivilegeTests {
         try expectRefused("has file capabilities")
     }
 
-    @Test("A setuid program takes no layer from its caller's environment or home", .enabled(if: isRoot, "needs root"))
+    @Test("A setuid program takes no layer and no policy from its caller", .enabled(if: isRoot, "needs root"))
     func secure() throws {
         let tree = "\(directory.path)/tree"
         let program = try build(
@@ -67,6 +67,10 @@ struct PrivilegeTests {
         chmod("\(directory.path)/plugin.so", 0o755)
         try directory.manifest("named", in: "given")
         try directory.manifest("owned", in: "home/.config/lamina/catalog.d")
+        try directory.write(
+            #"{"format": 1, "subject": "path:\#(program)", "layers": ["count"]}"#,
+            to: "home/.config/lamina/catalog.d/policies/own.json"
+        )
         let variables = [
             "LAMINA_CATALOG_PATH=\(directory.path)/given", "HOME=\(directory.path)/home", "PATH=/usr/bin:/bin",
         ]
@@ -74,11 +78,17 @@ struct PrivilegeTests {
         #expect(plain.code == 0, "\(plain.errors)")
         #expect(plain.lines.contains("secure 0"))
         for name in ["trace", "named", "owned"] { #expect(plain.lines.contains("entry \(name)"), "\(plain.output)") }
+        #expect(plain.lines.last == "chain count kernel", "\(plain.output)")
+        let asked = variables + ["LAMINA_LAYERS=trace"]
+        let layered = try Child.run(Self.asNobody + [program], environment: asked, alone: true)
+        #expect(layered.lines.last == "chain trace kernel", "\(layered.output)\(layered.errors)")
         chmod(program, 0o4755)
-        let raised = try Child.run(Self.asNobody + [program], environment: variables, alone: true)
-        #expect(raised.code == 0, "\(raised.errors)")
+        let raised = try Child.run(Self.asNobody + [program], environment: asked, alone: true)
         // On a file system without setuid programs there is none to be seen.
         try #require(raised.lines.contains("secure 1"), "\(raised.output)")
         for name in ["named", "owned"] { #expect(!raised.lines.contains("entry \(name)"), "\(raised.output)") }
+        // Neither layer is looked for, and the base only where the system has one.
+        let isBare = raised.lines.last == "chain kernel" || raised.errors.hasPrefix("provider \"kernel\": is not in")
+        #expect(isBare, "\(raised.output)\(raised.errors)")
     }
 }

@@ -14,7 +14,7 @@ package enum Environment {
     package static let disableVariable = "LAMINA_DISABLE"
 
     /// An environment variable that isn't empty.
-    static func value(of name: String) -> String? {
+    package static func value(of name: String) -> String? {
         guard !isSecure, let value = getenv(name), value.pointee != 0 else { return nil }
         return String(cString: value)
     }

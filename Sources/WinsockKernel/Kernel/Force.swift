@@ -1,6 +1,7 @@
 import CLinux
 import CWinsockKernel
 import Glibc
+import Lamina
 
 /// What LAMINA_WSK_FORCE asks for, e.g. `pend=50%,late=20%,alloc=1%,seed=7`: the share of requests that pend although
 /// they could end at once, of pending ones that another thread completes, and of allocations that fail. The same seed
@@ -15,7 +16,7 @@ enum Force {
     }
 
     private static let rates: Rates = {
-        guard let text = getenv("LAMINA_WSK_FORCE").map({ String(cString: $0) }) else { return Rates() }
+        guard let text = Environment.value(of: "LAMINA_WSK_FORCE") else { return Rates() }
         var rates = Rates()
         for part in text.split(separator: ",") {
             let pair = part.split(separator: "=", maxSplits: 1)

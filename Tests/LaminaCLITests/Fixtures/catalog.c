@@ -1,4 +1,4 @@
-// Prints whether it runs with more rights than its caller, and the names in its catalog.
+// Prints whether it runs with more rights than its caller, the names in its catalog, and the levels that its policy gives.
 #include <lamina.h>
 #include <stdio.h>
 #include <sys/auxv.h>
@@ -13,5 +13,11 @@ int main(void) {
         if (lamina_catalog_entry_at(catalog, i, &entry) == 0) printf("entry %s\n", entry.name);
     }
     lamina_catalog_close(catalog);
+    lamina_chain *chain;
+    if (lamina_chain_of_program(0, 0, &chain, &error)) return fprintf(stderr, "%s\n", error.message) > 0;
+    fputs("chain", stdout);
+    for (size_t i = 0; lamina_chain_label(chain, i); i++) printf(" %s", lamina_chain_label(chain, i));
+    puts("");
+    lamina_chain_close(chain);
     return 0;
 }
