@@ -63,14 +63,12 @@ private let finish: lamina_completion = { slot, request, context in
 /// The calls of a level that shows everything.
 enum Calls {
     static var table: lamina_table {
-        var table = lamina_table()
-        table.size = UInt32(MemoryLayout<lamina_table>.size)
-        table.version = LAMINA_ABI_VERSION
-        fillLifetime(&table)
-        fillNames(&table)
-        fillConnections(&table)
-        fillDatagrams(&table)
-        return table
+        lamina_table { table in
+            fillLifetime(&table)
+            fillNames(&table)
+            fillConnections(&table)
+            fillDatagrams(&table)
+        }
     }
 
     private static func fillLifetime(_ table: inout lamina_table) {
