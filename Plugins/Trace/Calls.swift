@@ -144,7 +144,7 @@ enum Calls {
             // A caller that doesn't ask for the peer's address gets a trace with it all the same.
             var wanted = remote
             return traced(slot, LAMINA_ENTRY_ACCEPT, request) {
-                if wanted == nil { wanted = $0.ownAnswer }
+                if wanted == nil { wanted = $0.field(\.answer) }
                 $0.pointee.answered = wanted
             } ?? lamina_accept(slot, local, wanted, request)
         }
@@ -244,13 +244,6 @@ extension OperationPointer {
         pointee.address.length = UInt32(length)
         withUnsafeMutableBytes(of: &pointee.address.storage) { storage in
             storage.copyMemory(from: UnsafeRawBufferPointer(start: name, count: length))
-        }
-    }
-
-    /// The operation's own room for an answer.
-    fileprivate var ownAnswer: UnsafeMutablePointer<lamina_address>? {
-        MemoryLayout<Operation>.offset(of: \.answer).map {
-            (UnsafeMutableRawPointer(self) + $0).assumingMemoryBound(to: lamina_address.self)
         }
     }
 }
