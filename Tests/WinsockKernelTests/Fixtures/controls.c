@@ -365,14 +365,29 @@ static int add_address(void) {
     return (int)status;
 }
 
+static PWSK_SOCKET watched;
+static call following;
+static NTSTATUS following_status;
+
+static NTSTATUS await_change(PIRP irp) {
+    return BASIC(DATAGRAM(watched)) WskControlSocket(
+        watched, WskIoctl, SIO_ADDRESS_LIST_CHANGE, 0, 0, NULL, 0, NULL, NULL, irp);
+}
+
+/// Waits for the next change before the one that came has been told.
+static NTSTATUS await_next(PDEVICE_OBJECT device, PIRP irp, PVOID context) {
+    following_status = await_change(following.irp);
+    return call_done(device, irp, context);
+}
+
 static void addresses(void) {
-    PWSK_SOCKET socket = open_socket(SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET, NULL, NULL);
+    watched = open_socket(SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET, NULL, NULL);
     call changes[2];
+    begin_call(&following);
     for (int i = 0; i < 2; i++) {
         begin_call(&changes[i]);
-        CHECK_STATUS(BASIC(DATAGRAM(socket)) WskControlSocket(
-                         socket, WskIoctl, SIO_ADDRESS_LIST_CHANGE, 0, 0, NULL, 0, NULL, NULL, changes[i].irp),
-            STATUS_PENDING);
+        if (i == 0) IoSetCompletionRoutine(changes[i].irp, await_next, &changes[i], TRUE, TRUE, TRUE);
+        CHECK_STATUS(await_change(changes[i].irp), STATUS_PENDING);
     }
     CHECK(add_address() == 0);
     for (int i = 0; i < 2; i++) {
@@ -380,14 +395,12 @@ static void addresses(void) {
         end_call(&changes[i]);
     }
     UCHAR room[256];
-    DO(STATUS_SUCCESS, CONTROL(socket, WskIoctl, SIO_ADDRESS_LIST_QUERY, 0, 0, NULL, sizeof room, room));
-    // Closing ends one that waits.
-    begin_call(&changes[0]);
-    const NTSTATUS status = BASIC(DATAGRAM(socket)) WskControlSocket(
-        socket, WskIoctl, SIO_ADDRESS_LIST_CHANGE, 0, 0, NULL, 0, NULL, NULL, changes[0].irp);
-    close_socket(socket);
-    CHECK_STATUS(wait_call(&changes[0], status), STATUS_CANCELLED);
-    end_call(&changes[0]);
+    DO(STATUS_SUCCESS, CONTROL(watched, WskIoctl, SIO_ADDRESS_LIST_QUERY, 0, 0, NULL, sizeof room, room));
+    // A change ends what waited when it came; closing ends the rest.
+    CHECK_STATUS(following_status, STATUS_PENDING);
+    close_socket(watched);
+    CHECK_STATUS(wait_call(&following, following_status), STATUS_CANCELLED);
+    end_call(&following);
 }
 
 int main(int count, char **arguments) {
