@@ -101,37 +101,7 @@ struct InstallScriptTests {
         try #require(package.count == 2)
         try directory.write(package.joined(separator: PackageTree.prefix), to: "mine/Package.swift")
         try directory.write(try documented("import Testing"), to: "mine/Tests/MineTests/MineTests.swift")
-        try directory.write(
-            """
-            import CLamina
-            import LaminaProvider
-
-            @c(lamina_startup)
-            public func startUp(
-                _ arguments: UnsafePointer<lamina_startup_arguments>,
-                _ result: UnsafeMutablePointer<lamina_startup_result>
-            ) -> lamina_status {
-                offer.answer(result)
-            }
-
-            private let offer = Offer(
-                ProviderDescription(
-                    "mine",
-                    LAMINA_LAYERED_PROVIDER,
-                    version: "1",
-                    summary: "does nothing",
-                    uuid: "5d1a3c1e-7a52-4a38-9b0e-2f6f3c1d7eff",
-                    effect: LAMINA_EFFECT_NONE,
-                    categories: LAMINA_CONNECTION,
-                    instantiate: { _, instance in
-                        instance.pointee.table = Immortal.copy(lamina_table { _ in })
-                        return 0
-                    }
-                )
-            )
-            """,
-            to: "mine/Sources/Mine/Mine.swift"
-        )
+        try directory.write(try documented("@c(lamina_startup)"), to: "mine/Sources/Mine/Mine.swift")
         let tested = try Child.run(
             ["/bin/sh", "-c", "cd '\(directory.path)/mine' && exec swift test"],
             environment: [
