@@ -27,7 +27,8 @@ enum Handoff {
         switch Int(asked.pointee.phase) {
         case LAMINA_EXPORT_ASK: status = 0
         case LAMINA_EXPORT_FREEZE:
-            let isAtRest = (state.pointee.indicator?.kept ?? 0) == 0
+            // What indications left here would be lost to both processes.
+            let isAtRest = (state.pointee.indicator?.kept ?? 0) == 0 && state.pointee.acceptance?.hasLeft != true
             status = isAtRest && state.group.freeze(receiving: state.input, sending: state.output) ? 0 : -EBUSY
         case LAMINA_EXPORT_WRITE: status = write(state, asked)
         case LAMINA_EXPORT_THAW:

@@ -13,7 +13,7 @@ static int take_all(void) {
     int has_all = 1;
     for (clinux_fork_lock *lock = locks; lock; lock = lock->next) {
         lock->is_held = pthread_mutex_trylock(&lock->mutex) == 0;
-        has_all &= lock->is_held;
+        has_all &= lock->is_held || __atomic_load_n(&lock->holder, __ATOMIC_RELAXED) == pthread_self();
     }
     return has_all;
 }
@@ -43,6 +43,7 @@ static void in_parent(void) {
 static void in_child(void) {
     for (clinux_fork_lock *lock = locks; lock; lock = lock->next) {
         lock->is_held = 0;
+        lock->holder = 0;
         pthread_mutex_init(&lock->mutex, 0);
     }
     pthread_mutex_init(&registry, 0);

@@ -32,6 +32,11 @@ import Testing
         try expectDone("requests.c")
     }
 
+    @Test("Descriptors are adopted and inherited, and values redeemed and withdrawn, by the C API")
+    func descriptors() throws {
+        try expectDone("descriptors.c")
+    }
+
     @Test("After a fork the child uses shared sockets, gets ESTALE from others, and the parent's requests stay its own")
     func fork() throws {
         let program = try programs.linked("fork.c", compiler: "gcc -std=gnu11")

@@ -231,6 +231,13 @@ final class Latch: @unchecked Sendable {
 
     func open() { sem_post(semaphore) }
 
+    /// Whether `open` was called.
+    var isOpen: Bool {
+        guard sem_trywait(semaphore) == 0 else { return false }
+        sem_post(semaphore)
+        return true
+    }
+
     /// Waits until `open` was called; later calls return at once.
     func wait() {
         while sem_wait(semaphore) != 0 {}

@@ -41,6 +41,11 @@ final class HandoffProcess {
         try ask("duplicate \(other.process) \(rest)")
     }
 
+    /// A value for another process of a socket of this one.
+    static func value(_ info: ProtocolInfo) -> String {
+        info.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
     /// Kills it.
     @discardableResult
     func kill() -> Child.Ending { child.killed() }

@@ -83,4 +83,40 @@ import Testing
         try pair.server.waiting.close()
         try pair.listener.waiting.close()
     }
+
+    @Test("A task redeems without holding a thread of the pool, and an engine that the program runs serves the source")
+    func engines() async throws {
+        let engine = try Engine()
+        let pair = try await Self.off {
+            try Pair(try BaseProvider.kernel.chain(engine: engine))
+        }
+        let info = try pair.client.duplicate(for: getpid())
+        let isOver = Latch()
+        let running = Helper { while !isOver.isOpen { engine.run(timeout: 1_000_000) } }
+        let other = try await Socket.redeeming(info, catalog: Catalog(directories: []), deadline: soon())
+        isOver.open()
+        try running.join()
+        try await other.send(Array("task".utf8))
+        // The target's engine may be one that its program runs, too.
+        let back = try other.duplicate(for: getpid())
+        try await Self.off {
+            #expect(try pair.server.waiting.receive(upTo: 4, all: true, deadline: soon()) == Array("task".utf8))
+            let third = try Socket(from: back, catalog: Catalog(directories: []), engine: engine, deadline: soon())
+            try third.waiting.send(Array("engine".utf8))
+            #expect(try pair.server.waiting.receive(upTo: 6, all: true, deadline: soon()) == Array("engine".utf8))
+            for socket in [third, other] { try socket.waiting.close() }
+            try pair.close()
+        }
+        let late = try await #require(throws: LaminaError.self) {
+            try await Socket.redeeming(info, catalog: Catalog(directories: []), deadline: soon())
+        }
+        #expect(late.errno == ECONNREFUSED)
+    }
+
+    /// Runs what blocks on a thread of its own.
+    private static func off<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            _ = Helper { continuation.resume(with: Result { try body() }) }
+        }
+    }
 }

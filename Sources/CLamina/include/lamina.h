@@ -353,7 +353,8 @@ lamina_status lamina_wait_socket_from(
     lamina_socket *socket, lamina_error *error);
 
 /// Takes over a descriptor that was inherited or passed, with fresh state in each level; on success it is the socket's, else
-/// it stays the caller's. `category` 0: by what it is. Fails with the level that says move or none.
+/// it stays the caller's. `category` 0: by what it is; -EINVAL for one that it can't be of. Fails with the level that says
+/// move or none.
 lamina_status lamina_wait_adopt(
     lamina_chain *chain, int descriptor, uint32_t category, lamina_socket *socket, lamina_error *error);
 

@@ -9,6 +9,8 @@
 /// inside such a lock goes on without that one. Stands where it is until `clinux_fork_lock_end`.
 typedef struct clinux_fork_lock {
     pthread_mutex_t mutex;
+    /// The thread that is inside, 0 for none; changed by atomic operations.
+    pthread_t holder;
     void (*renewed)(void *context);
     void *context;
     /// The registry's.
@@ -25,9 +27,15 @@ void clinux_fork_lock_end(clinux_fork_lock *lock);
 
 static inline void clinux_fork_lock_take(clinux_fork_lock *lock) {
     pthread_mutex_lock(&lock->mutex);
+    __atomic_store_n(&lock->holder, pthread_self(), __ATOMIC_RELAXED);
 }
 
 static inline void clinux_fork_lock_give(clinux_fork_lock *lock) {
+    // A child process that was forked inside has a free lock already.
+    if (__atomic_load_n(&lock->holder, __ATOMIC_RELAXED) != pthread_self()) {
+        return;
+    }
+    __atomic_store_n(&lock->holder, 0, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&lock->mutex);
 }
 

@@ -33,13 +33,10 @@ enum ColumnBinding {
         flags,
         request in
         let destination = address.pointee
-        let data = (0..<Int(count)).map { buffers[$0] }
+        let data = KeptBuffers(buffers, count)
         return bind(slot, to: destination, .out, request) {
-            data.withUnsafeBufferPointer { data in
-                guard let base = data.baseAddress else { return lamina_complete(slot, request, -EINVAL, 0) }
-                return withUnsafePointer(to: destination) {
-                    lamina_connect_with_data(slot, $0, base, UInt32(data.count), flags, request)
-                }
+            withUnsafePointer(to: destination) {
+                lamina_connect_with_data(slot, $0, data.first, data.count, flags, request)
             }
         }
     }
@@ -49,34 +46,31 @@ enum ColumnBinding {
     }
 
     private static let sendTo: lamina_send_to_function = { slot, message, flags, request in
-        // A datagram that has to wait for a level's open is sent from a copy of its descriptor.
-        var copy = message.pointee
-        let buffers = (0..<Int(copy.buffer_count)).compactMap { copy.buffers?[$0] }
-        let address = copy.address?.pointee
-        return bind(slot, to: address, .out, request) {
-            buffers.withUnsafeBufferPointer { buffers in
-                copy.buffers = buffers.baseAddress
-                guard var address else { return lamina_send_to(slot, &copy, flags, request) }
-                return withUnsafeMutablePointer(to: &address) { pointer in
-                    copy.address = pointer
-                    return lamina_send_to(slot, &copy, flags, request)
-                }
-            }
+        let kept = KeptMessages(sending: message)
+        return bind(slot, to: message.pointee.address?.pointee, .out, request) {
+            kept.issue(from: slot, request) { lamina_send_to(slot, $0, flags, request) }
         }
     }
 
     private static let sendMessages: lamina_send_messages_function = { slot, messages, count, flags, request in
-        bind(slot, to: count > 0 ? messages.pointee.address?.pointee : nil, .out, request) {
-            lamina_send_messages(slot, messages, count, flags, request)
+        let kept = KeptMessages(sending: messages, count)
+        return bind(slot, to: count > 0 ? messages.pointee.address?.pointee : nil, .out, request) {
+            kept.issue(from: slot, request) { lamina_send_messages(slot, $0, count, flags, request) }
         }
     }
 
     private static let receiveFrom: lamina_receive_from_function = { slot, message, flags, request in
-        bind(slot, to: nil, .in, request) { lamina_receive_from(slot, message, flags, request) }
+        let kept = KeptMessages(receiving: message, 1)
+        return bind(slot, to: nil, .in, request) {
+            kept.issue(from: slot, request) { lamina_receive_from(slot, $0, flags, request) }
+        }
     }
 
     private static let receiveMessages: lamina_receive_messages_function = { slot, messages, count, flags, request in
-        bind(slot, to: nil, .in, request) { lamina_receive_messages(slot, messages, count, flags, request) }
+        let kept = KeptMessages(receiving: messages, count)
+        return bind(slot, to: nil, .in, request) {
+            kept.issue(from: slot, request) { lamina_receive_messages(slot, $0, count, flags, request) }
+        }
     }
 
     /// Binds the links, opens the levels that come in, then makes the call again.

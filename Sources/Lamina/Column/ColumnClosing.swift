@@ -29,7 +29,7 @@ final class ColumnClosing: @unchecked Sendable {
         _ = clinux_barrier()
         Offers.withdraw(of: handle)
         let state = ColumnState.of(handle.slot)
-        state.chain.binding.withLock { _ in state.pump }?.stop()
+        if clinux_load_u32(&state.hasPump) != 0 { state.chain.binding.withLock { _ in state.pump }?.stop() }
         ColumnClosing(state, done).waitForCalls()
     }
 

@@ -27,6 +27,8 @@ final class ColumnState: @unchecked Sendable {
     var gate: HandoffGate?
     /// Carries what crosses a descriptor that leads through the chain. Guarded by the chain's `binding`.
     var pump: DescriptorPump?
+    /// Whether there is one; changed by atomic operations, before the descriptor is given out.
+    var hasPump: UInt32 = 0
     /// Whether levels still wait for a destination to decide their conditions. Guarded by the chain's `binding`.
     var waits = false
 

@@ -39,6 +39,8 @@ final class EngineLoop: @unchecked Sendable {
     private let state: Locked<State>
     private let watches: WatchTable.Look
     private let words: UnsafeMutablePointer<Words>
+    /// Held by the thread that runs the loop while it does anything but wait, so that a fork finds it at rest.
+    private let activity: UnsafeMutablePointer<clinux_fork_lock>
 
     init(ownThread: Bool) {
         self.ownThread = ownThread
@@ -50,6 +52,8 @@ final class EngineLoop: @unchecked Sendable {
         let table = WatchTable()
         watches = table.look
         state = Locked(State(watches: table))
+        activity = .allocate(capacity: 1)
+        clinux_fork_lock_begin(activity, nil, nil)
         watchOwn()
     }
 
@@ -59,6 +63,8 @@ final class EngineLoop: @unchecked Sendable {
         if clock >= 0 { close(clock) }
         state.withLock { $0.watches.destroy() }
         words.deallocate()
+        clinux_fork_lock_end(activity)
+        activity.deallocate()
     }
 
     /// Whether the system gave all descriptors.
@@ -113,11 +119,13 @@ final class EngineLoop: @unchecked Sendable {
         }
         guard let wait else { return 0 }
         lamina_add_engines(1)
+        clinux_fork_lock_take(activity)
         var done = poll(wait)
         if !stop(isLast: false) {
             done += runDue()
             _ = stop(isLast: true)
         }
+        clinux_fork_lock_give(activity)
         lamina_add_engines(-1)
         return done
     }
@@ -138,6 +146,7 @@ final class EngineLoop: @unchecked Sendable {
 
     /// Serves, on a thread of the loop's own.
     private func serve() {
+        clinux_fork_lock_take(activity)
         clinux_enter_own_code()
         lamina_add_engines(1)
         clinux_store_pointer(&words.pointee.runner, lamina_this_thread())
@@ -172,7 +181,9 @@ final class EngineLoop: @unchecked Sendable {
     private func poll(_ wait: Int32) -> Int {
         withUnsafeTemporaryAllocation(of: clinux_epoll_event.self, capacity: 64) { events in
             guard let base = events.baseAddress else { return 0 }
+            clinux_fork_lock_give(activity)
             let count = Int(clinux_epoll_wait(descriptor, base, 64, wait))
+            clinux_fork_lock_take(activity)
             clinux_store_u32(&words.pointee.isAsleep, 0)
             var done = 0
             for index in 0..<max(count, 0) {

@@ -277,7 +277,10 @@ extension Socket {
         let made = try DescriptorPump(handle, state)
         let first = state.chain.binding.withLock { _ in
             let first = state.pump
-            if first == nil { state.pump = made }
+            if first == nil {
+                state.pump = made
+                clinux_store_u32(&state.hasPump, 1)
+            }
             return first
         }
         if first != nil { made.stop() }

@@ -27,20 +27,6 @@ enum FrozenCalls {
         return gate.pass(request, issue)
     }
 
-    /// Descriptors of buffers, which the caller need not keep.
-    private final class Buffers {
-        let first: UnsafeMutablePointer<lamina_buffer>
-        let count: UInt32
-
-        init(_ buffers: UnsafePointer<lamina_buffer>?, _ count: UInt32) {
-            self.count = buffers == nil ? 0 : count
-            first = .allocate(capacity: max(Int(self.count), 1))
-            if let buffers { first.initialize(from: buffers, count: Int(self.count)) }
-        }
-
-        deinit { first.deallocate() }
-    }
-
     private static let bind: lamina_bind_function = { slot, address, flags, request in
         let local = address.pointee
         return pass(slot, request) { top in
@@ -70,7 +56,7 @@ enum FrozenCalls {
         count,
         flags,
         request in
-        let (remote, data) = (address.pointee, Buffers(buffers, count))
+        let (remote, data) = (address.pointee, KeptBuffers(buffers, count))
         return pass(slot, request) { top in
             withUnsafePointer(to: remote) {
                 lamina_connect_with_data(top, $0, data.first, data.count, flags, request)
@@ -79,54 +65,45 @@ enum FrozenCalls {
     }
 
     private static let send: lamina_send_function = { slot, buffers, count, flags, request in
-        let data = Buffers(buffers, count)
+        let data = KeptBuffers(buffers, count)
         return pass(slot, request) { lamina_send($0, data.first, data.count, flags, request) }
     }
 
     private static let receive: lamina_receive_function = { slot, buffers, count, flags, request in
-        let room = Buffers(buffers, count)
+        let room = KeptBuffers(buffers, count)
         return pass(slot, request) { lamina_receive($0, room.first, room.count, flags, request) }
     }
 
     private static let sendTo: lamina_send_to_function = { slot, message, flags, request in
-        let data = Buffers(message.pointee.buffers, message.pointee.buffer_count)
-        var copy = message.pointee
-        let address = copy.address?.pointee
-        let control = copy.control.map { Array(UnsafeRawBufferPointer(start: $0, count: copy.control_length)) }
+        let kept = KeptMessages(sending: message)
         return pass(slot, request) { top in
-            copy.buffers = UnsafePointer(data.first)
-            copy.buffer_count = data.count
-            var bytes = control ?? []
-            return bytes.withUnsafeMutableBytes { bytes in
-                if control != nil { copy.control = bytes.baseAddress }
-                guard var address else { return lamina_send_to(top, &copy, flags, request) }
-                return withUnsafeMutablePointer(to: &address) { address in
-                    copy.address = address
-                    return lamina_send_to(top, &copy, flags, request)
-                }
-            }
+            kept.issue(from: top, request) { lamina_send_to(top, $0, flags, request) }
         }
     }
 
     private static let receiveFrom: lamina_receive_from_function = { slot, message, flags, request in
-        // The message lives until completion, what it points to as descriptors need not.
-        let room = Buffers(message.pointee.buffers, message.pointee.buffer_count)
+        let kept = KeptMessages(receiving: message, 1)
         return pass(slot, request) { top in
-            message.pointee.buffers = UnsafePointer(room.first)
-            return lamina_receive_from(top, message, flags, request)
+            kept.issue(from: top, request) { lamina_receive_from(top, $0, flags, request) }
         }
     }
 
     private static let sendMessages: lamina_send_messages_function = { slot, messages, count, flags, request in
-        pass(slot, request) { lamina_send_messages($0, messages, count, flags, request) }
+        let kept = KeptMessages(sending: messages, count)
+        return pass(slot, request) { top in
+            kept.issue(from: top, request) { lamina_send_messages(top, $0, count, flags, request) }
+        }
     }
 
     private static let receiveMessages: lamina_receive_messages_function = { slot, messages, count, flags, request in
-        pass(slot, request) { lamina_receive_messages($0, messages, count, flags, request) }
+        let kept = KeptMessages(receiving: messages, count)
+        return pass(slot, request) { top in
+            kept.issue(from: top, request) { lamina_receive_messages(top, $0, count, flags, request) }
+        }
     }
 
     private static let disconnect: lamina_disconnect_function = { slot, buffers, count, flags, request in
-        let data = buffers.map { Buffers($0, count) }
+        let data = buffers.map { KeptBuffers($0, count) }
         return pass(slot, request) { top in
             lamina_disconnect(top, data.map { UnsafePointer($0.first) }, data?.count ?? 0, flags, request)
         }

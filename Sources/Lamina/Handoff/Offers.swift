@@ -56,12 +56,11 @@ enum Offers {
 
     /// In a child process: the values are the parent's.
     static func beginChild() {
-        let inherited = open.withLock { offers in
-            defer { offers = [:] }
-            return Array(offers.values)
+        open.withLock { offers in
+            for offer in offers.values { offer.closeInChild() }
+            offers = [:]
         }
         clinux_store_u32(count, 0)
-        for offer in inherited { offer.closeInChild() }
         Redemption.beginChild()
     }
 }

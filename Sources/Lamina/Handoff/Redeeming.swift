@@ -212,7 +212,7 @@ final class Rendezvous {
                     "handoff",
                     "the source let go of the connection",
                     remedy: "duplicate once more",
-                    errno: length == 0 ? ECONNREFUSED : Int32(-length)
+                    errno: length == 0 || length == -Int(ECONNRESET) ? ECONNREFUSED : Int32(-length)
                 )
             }
             let message = try HandoffMessage(parsing: Array(packet[..<length]))

@@ -51,11 +51,10 @@ final class Redemption: @unchecked Sendable {
     deinit { watch.deallocate() }
 
     static func beginChild() {
-        let inherited = known.withLock { known in
-            defer { known = [:] }
-            return Array(known.values)
+        known.withLock { known in
+            for connection in known.values { close(connection) }
+            known = [:]
         }
-        for connection in inherited { close(connection) }
     }
 
     private var loop: EngineLoop { offer.loop }
@@ -194,7 +193,7 @@ final class Redemption: @unchecked Sendable {
         guard lamina_enter(offer.handle) != 0 else { return fail(EBADF, "the socket is closed") }
         let isUsed =
             clinux_load_u32(&state.slots[1].enabled) != 0 || clinux_load_u32(&state.base.pointee.enabled) != 0
-            || state.chain.binding.withLock { _ in state.pump != nil }
+            || clinux_load_u32(&state.hasPump) != 0
         if !isUsed {
             state.freeze()
             isFrozen = true

@@ -90,7 +90,7 @@ extension Socket {
     /// it stays the caller's.
     ///
     /// `category` nil: by what it is. It is made non-blocking, for all that share it. Throws `refused` with the level that
-    /// says move or none, or that can't take it.
+    /// says move or none, or that can't take it; `invalidArgument` for a category that it can't be of.
     public init(
         adopting descriptor: Int32,
         on chain: Chain,
@@ -111,6 +111,15 @@ extension Socket {
         }
         let origin = OriginStorage.adopting(nil, isInbound: false)
         let content = HandoffState(adopting: descriptor, kind, on: chain, for: origin, category: category)
+        guard content.suits(kind) else {
+            throw LaminaError(
+                .invalidArgument,
+                "descriptor \(descriptor)",
+                "is no socket of the category that was asked for",
+                remedy: "leave the category out",
+                errno: EINVAL
+            )
+        }
         // The levels may close what they got before the last one has agreed.
         let copy = clinux_duplicate_descriptor(descriptor)
         guard copy >= 0 else { throw Outcome.error(copy, "descriptor \(descriptor)") }
@@ -168,6 +177,17 @@ extension HandoffState {
         isInbound = false
         name = nil
         levels = []
+    }
+
+    /// Whether a socket of this kind, as `clinux_socket_kind` tells it, can be of the category.
+    fileprivate func suits(_ kind: [Int32]) -> Bool {
+        switch SocketCategories(rawValue: category) {
+        case .datagram: kind[1] == Int32(SOCK_DGRAM.rawValue) || kind[1] == Int32(SOCK_RAW.rawValue)
+        case .listen: kind[1] == Int32(SOCK_STREAM.rawValue) && kind[3] != 0
+        case .connection: kind[1] == Int32(SOCK_STREAM.rawValue) && kind[3] == 0
+        case .stream: kind[1] == Int32(SOCK_STREAM.rawValue)
+        default: false
+        }
     }
 }
 

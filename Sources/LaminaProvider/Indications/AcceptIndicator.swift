@@ -82,6 +82,13 @@ extension UnsafeMutablePointer<AcceptIndicator> {
         group.unlock()
     }
 
+    /// Whether a connection waits that nobody was told of. Not under the lock.
+    public var hasLeft: Bool {
+        group.lock()
+        defer { group.unlock() }
+        return pointee.left != nil
+    }
+
     /// A connection that nobody was told of, for an accept.
     public func takeLeft() -> (slot: UnsafeMutablePointer<lamina_slot>, generation: UInt64)? {
         group.lock()

@@ -2,11 +2,15 @@
 // process alone may have. It hands that over by moving.
 #include "layer.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct positions {
     uint64_t sent;
     uint64_t received;
+    /// Which process wrote them.
+    int64_t writer;
 } positions;
 
 enum { STATE_VERSION = 3 };
@@ -21,7 +25,8 @@ static unsigned char key_at(uint64_t position) {
     return (unsigned char)(position >> 32);
 }
 
-static void turn(unsigned char *bytes, size_t length, uint64_t position) {
+static void turn(const lamina_slot *slot, unsigned char *bytes, size_t length, uint64_t position) {
+    position += (uintptr_t)lamina_instance_context(slot);
     for (size_t index = 0; index < length; index++) bytes[index] ^= key_at(position + index);
 }
 
@@ -37,7 +42,7 @@ static lamina_status received(lamina_slot *slot, lamina_request *request, void *
     uint64_t rest = request->bytes;
     for (uint32_t index = 0; own && index < wanted->count && rest; index++) {
         const size_t length = wanted->buffers[index].length < rest ? wanted->buffers[index].length : rest;
-        turn(wanted->buffers[index].base, length, own->received);
+        turn(slot, wanted->buffers[index].base, length, own->received);
         own->received += length;
         rest -= length;
     }
@@ -62,7 +67,7 @@ static lamina_status send_turned(
         if (buffers[index].length) memcpy(next, buffers[index].base, buffers[index].length);
         next += buffers[index].length;
     }
-    turn(copy->buffers[0].base, length, own->sent);
+    turn(slot, copy->buffers[0].base, length, own->sent);
     own->sent += length;
     return lamina_send(slot, copy->buffers, 1, flags, request);
 }
@@ -111,6 +116,7 @@ static lamina_status export_positions(lamina_slot *slot, lamina_state *state, la
     state->version = STATE_VERSION;
     state->length = sizeof(positions);
     if (state->capacity < sizeof(positions)) return lamina_complete(slot, request, -ENOBUFS, 0);
+    ((positions *)slot->context)->writer = getpid();
     memcpy(state->bytes, slot->context, sizeof(positions));
     return lamina_complete(slot, request, 0, 0);
 }
@@ -126,6 +132,10 @@ static lamina_status adopt_positions(lamina_slot *slot, const lamina_state *stat
     slot->context = malloc(sizeof(positions));
     if (!slot->context) return lamina_complete(slot, request, -ENOMEM, 0);
     memcpy(slot->context, state->bytes, sizeof(positions));
+#ifdef KILLS
+    // The source is gone when this process says that it has the socket.
+    if (((positions *)slot->context)->writer != getpid()) kill((pid_t)((positions *)slot->context)->writer, SIGKILL);
+#endif
     return lamina_complete(slot, request, 0, 0);
 }
 
@@ -141,10 +151,17 @@ static const lamina_table table = {
 };
 
 static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_instance *instance) {
-    (void)asked;
+    const lamina_setting *key = setting_named(asked, "key");
+    uintptr_t start = 0;
+    for (const char *next = key ? key->text : ""; *next; next++) start = start * 31 + (unsigned char)*next;
+    instance->context = (void *)start;
     instance->table = &table;
     return 0;
 }
+
+static const lamina_setting_declaration settings[] = {
+    {.name = "key", .type = LAMINA_SETTING_SECRET, .help = "what both ends know"},
+};
 
 static const lamina_provider provider = {
     .size = sizeof provider,
@@ -155,6 +172,8 @@ static const lamina_provider provider = {
     .handoff = LAMINA_HANDOFF_MOVE,
     .phase = LAMINA_PHASE_CRYPTO_COMPRESS,
     .categories = LAMINA_CONNECTION | LAMINA_STREAM | LAMINA_LISTEN,
+    .setting_count = 1,
+    .settings = settings,
     .instantiate = instantiate,
 };
 
