@@ -66,26 +66,7 @@ final class ColumnClosing: @unchecked Sendable {
     }
 
     private func later(_ step: @escaping (ColumnClosing) -> Void) {
-        let box = Unmanaged.passRetained(Step(closing: self, run: step)).toOpaque()
-        state.loop.post(
-            at: clinux_monotonic() + Self.interval,
-            { context in
-                guard let context else { return }
-                let step = Unmanaged<Step>.fromOpaque(context).takeRetainedValue()
-                step.run(step.closing)
-            },
-            box
-        )
-    }
-
-    private final class Step {
-        let closing: ColumnClosing
-        let run: (ColumnClosing) -> Void
-
-        init(closing: ColumnClosing, run: @escaping (ColumnClosing) -> Void) {
-            self.closing = closing
-            self.run = run
-        }
+        state.loop.run(at: clinux_monotonic() + Self.interval) { step(self) }
     }
 
     private func closeLevels() {

@@ -302,6 +302,23 @@ final class EngineLoop: @unchecked Sendable {
         return 0
     }
 
+    /// Runs `body` soon, or at a time. For what is seldom: it allocates.
+    func run(at when: Int64? = nil, _ body: @escaping () -> Void) {
+        let box = Unmanaged.passRetained(Work(body)).toOpaque()
+        if let when { post(at: when, Work.run, box) } else { _ = post(Work.run, box) }
+    }
+
+    private final class Work {
+        private let body: () -> Void
+
+        init(_ body: @escaping () -> Void) { self.body = body }
+
+        static let run: PostFunction = { context in
+            guard let context else { return }
+            Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body()
+        }
+    }
+
     /// Runs `function` at a time.
     func post(at when: Int64, _ function: @escaping PostFunction, _ context: UnsafeMutableRawPointer?) {
         insert(when) { state in _ = state.timers.insert(.call(function, context), at: when) }

@@ -83,15 +83,7 @@ final class DescriptorPump: @unchecked Sendable {
     /// Each change is told once; what is there is found by trying.
     private static let events = UInt32(clinux_epoll_in | clinux_epoll_out) | clinux_epoll_edge
 
-    private func soon() {
-        _ = loop.post(
-            { context in
-                guard let context else { return }
-                Unmanaged<DescriptorPump>.fromOpaque(context).takeRetainedValue().run()
-            },
-            Unmanaged.passRetained(self).toOpaque()
-        )
-    }
+    private func soon() { loop.run { self.run() } }
 
     /// The socket closes. From any thread.
     func stop() {
@@ -155,18 +147,12 @@ final class DescriptorPump: @unchecked Sendable {
         guard let context else { return 0 }
         let call = Unmanaged<Call>.fromOpaque(context).takeRetainedValue()
         guard clinux_add_u32(&call.flow.arrivals, 1) == 2 else { return 0 }
-        let pump = call.pump
         // What comes next is the loop's.
-        _ = pump.loop.post(
-            { context in
-                guard let context else { return }
-                let call = Unmanaged<Call>.fromOpaque(context).takeRetainedValue()
-                call.flow.isIssued = false
-                call.pump.take(call.flow)
-                call.pump.run()
-            },
-            Unmanaged.passRetained(call).toOpaque()
-        )
+        call.pump.loop.run {
+            call.flow.isIssued = false
+            call.pump.take(call.flow)
+            call.pump.run()
+        }
         return 0
     }
 

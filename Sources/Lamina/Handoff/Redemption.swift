@@ -9,7 +9,7 @@ final class Redemption: @unchecked Sendable {
     /// How long the target may take for a step; for making the chain, which loads libraries, twice that.
     static let patience: Int64 = 5_000_000_000
     /// How often a socket that is to be frozen is looked at.
-    private static let interval: Int64 = 1_000_000
+    static let interval: Int64 = 1_000_000
 
     // Used on the loop's thread; `isGone` by atomic operations, and the watch by `leave`.
     private let offer: Offer
@@ -90,26 +90,9 @@ final class Redemption: @unchecked Sendable {
 
     private func limit(_ time: Int64) {
         deadline = clinux_monotonic() + time
-        let box = Unmanaged.passRetained(Limit(of: self, step: stepCount)).toOpaque()
-        loop.post(
-            at: deadline,
-            { context in
-                guard let context else { return }
-                let limit = Unmanaged<Limit>.fromOpaque(context).takeRetainedValue()
-                guard let redemption = limit.redemption, redemption.stepCount == limit.step else { return }
-                redemption.fail(ETIMEDOUT, "the handoff took too long")
-            },
-            box
-        )
-    }
-
-    private final class Limit {
-        weak var redemption: Redemption?
-        let step: Int
-
-        init(of redemption: Redemption, step: Int) {
-            self.redemption = redemption
-            self.step = step
+        loop.run(at: deadline) { [weak self, stepCount] in
+            guard let self, self.stepCount == stepCount else { return }
+            fail(ETIMEDOUT, "the handoff took too long")
         }
     }
 
@@ -225,26 +208,7 @@ final class Redemption: @unchecked Sendable {
     }
 
     private func later(_ levels: [Int]) {
-        let box = Unmanaged.passRetained(Later(self, levels)).toOpaque()
-        loop.post(
-            at: clinux_monotonic() + Self.interval,
-            { context in
-                guard let context else { return }
-                let later = Unmanaged<Later>.fromOpaque(context).takeRetainedValue()
-                later.redemption.freeze(later.levels)
-            },
-            box
-        )
-    }
-
-    private final class Later {
-        let redemption: Redemption
-        let levels: [Int]
-
-        init(_ redemption: Redemption, _ levels: [Int]) {
-            self.redemption = redemption
-            self.levels = levels
-        }
+        loop.run(at: clinux_monotonic() + Self.interval) { self.freeze(levels) }
     }
 
     private func write() {
@@ -281,57 +245,5 @@ final class Redemption: @unchecked Sendable {
         }
         lamina_leave()
         leave()
-    }
-}
-
-/// A socket that another process has now: its levels close, without ending the connection, and the handle stays until the
-/// program closes it.
-final class MovedSocket: @unchecked Sendable {
-    // One step at a time.
-    private let state: ColumnState
-    private let request: Request
-    private let deadline: Int64
-
-    static func end(_ state: ColumnState) {
-        state.becomeStale()
-        // The column stays while its levels close.
-        _ = clinux_add_u32(&state.column.pointee.pending, 1)
-        MovedSocket(state).wait()
-    }
-
-    private init(_ state: ColumnState) {
-        self.state = state
-        request = .allocate(capacity: 1)
-        deadline = clinux_monotonic() + ColumnClosing.patience
-    }
-
-    deinit { request.deallocate() }
-
-    /// Waits until calls that don't transfer anything have left.
-    private func wait() {
-        let box = Unmanaged.passRetained(self).toOpaque()
-        state.loop.post(
-            at: clinux_monotonic(),
-            { context in
-                guard let context else { return }
-                let moved = Unmanaged<MovedSocket>.fromOpaque(context).takeRetainedValue()
-                if moved.state.isQuiet || clinux_monotonic() > moved.deadline { moved.close() } else { moved.wait() }
-            },
-            box
-        )
-    }
-
-    private func close() {
-        lamina_request_prepare(
-            request,
-            { _, _, context in
-                guard let context else { return 0 }
-                let moved = Unmanaged<MovedSocket>.fromOpaque(context).takeRetainedValue()
-                _ = clinux_add_u32(&moved.state.column.pointee.pending, -1)
-                return 0
-            },
-            Unmanaged.passRetained(self).toOpaque()
-        )
-        _ = state.closeMoved(request)
     }
 }
