@@ -183,13 +183,16 @@ struct CatalogChangeTests {
         #expect(installation.from == library && installation.user == getuid() && installation.time > 1_700_000_000)
     }
 
-    @Test("A library that others may change is not installed", arguments: ["file", "folder"])
-    func untrusted(what: String) throws {
-        mkdir("\(directory.path)/open", 0o755)
-        let library = try directory.plugin(named: "open/plugin.so")
-        chmod(what == "file" ? library : "\(directory.path)/open", 0o777)
+    @Test(
+        "A library that others may change, or any folder above it, is not installed",
+        arguments: ["outer/inner/plugin.so", "outer/inner", "outer"]
+    )
+    func untrusted(open: String) throws {
+        for folder in ["outer", "outer/inner"] { mkdir("\(directory.path)/\(folder)", 0o755) }
+        let library = try directory.plugin(named: "outer/inner/plugin.so")
+        chmod("\(directory.path)/\(open)", 0o777)
         let error = #expect(throws: LaminaError.self) { try install(library) }
-        #expect(error?.cause == "may be written by everyone")
+        #expect(error?.subject == "\(directory.path)/\(open)" && error?.cause == "may be written by everyone")
         #expect(catalog.entries.isEmpty)
     }
 

@@ -114,6 +114,23 @@ struct CountTests {
         #expect(LayerOutput.lines(of: refused).first == "0 sockets, 1 call or event, 1 failed")
     }
 
+    @Test("A chain that can't be made ends the levels that were made already")
+    func unmade() async throws {
+        #expect(throws: LaminaError.self) {
+            try chain(
+                ("count=\(label)", Plugin.product("Count")),
+                ("trace:bytes=1MB", Plugin.product("Trace")),
+                ("echo", echo)
+            )
+        }
+        let deadline = soon()
+        while LayerOutput.lines(of: label).isEmpty {
+            try #require(clinux_monotonic() < deadline)
+            await Task.yield()
+        }
+        #expect(LayerOutput.lines(of: label).first?.hasPrefix("0 sockets") == true)
+    }
+
     @Test("Every data entry of a datagram socket is counted")
     func datagrams() async throws {
         do {

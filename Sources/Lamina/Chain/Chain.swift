@@ -93,10 +93,10 @@ public final class Chain: @unchecked Sendable {
         memory = .allocate(byteCount: size, alignment: 64)
         memset(memory, 0, size)
         self.engine = engine
+        var instances: [Instance] = []
         do throws(LaminaError) {
             let slots = Self.slots(in: memory)
             Self.prepare(memory, levelCount: parts.count, engine: engine)
-            var instances: [Instance] = []
             for (index, part) in parts.enumerated() {
                 let label = Self.label(of: part)
                 slots[index + 1].reserved.0 = UInt64(UInt(bitPattern: Labels.text(label)))
@@ -110,6 +110,7 @@ public final class Chain: @unchecked Sendable {
             levels = instances.map(Level.init)
             conditionalNames = instances.dropLast().contains { !$0.conditions.isEmpty }
         } catch {
+            for instance in instances { instance.destroy() }
             memory.deallocate()
             throw error
         }
