@@ -74,14 +74,14 @@ private let closed: lamina_completion = { slot, request, context in
 
 /// The calls: every entry, so that no byte passes by.
 enum Calls {
-    nonisolated(unsafe) static let table: UnsafePointer<lamina_table> = Immortal.value { table in
-        table.pointee.size = UInt32(MemoryLayout<lamina_table>.size)
-        table.pointee.version = LAMINA_ABI_VERSION
-        fillLifetime(&table.pointee)
-        fillControl(&table.pointee)
-        fillConnections(&table.pointee)
-        fillDatagrams(&table.pointee)
-    }
+    nonisolated(unsafe) static let table = Immortal.copy(
+        lamina_table { table in
+            fillLifetime(&table)
+            fillControl(&table)
+            fillConnections(&table)
+            fillDatagrams(&table)
+        }
+    )
 
     private static func fillLifetime(_ table: inout lamina_table) {
         table.open = { slot, arguments, request in

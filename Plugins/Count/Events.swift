@@ -12,39 +12,39 @@ private func counted(_ slot: Slot, _ indication: Int, _ status: lamina_status, b
 
 /// The indications.
 enum Events {
-    nonisolated(unsafe) static let indications: UnsafePointer<lamina_indications> = Immortal.value { table in
-        table.pointee.size = UInt32(MemoryLayout<lamina_indications>.size)
-        table.pointee.version = LAMINA_ABI_VERSION
-        table.pointee.accept = { slot, event in
-            counted(slot, LAMINA_INDICATION_ACCEPT, lamina_indicate_accept(slot, event))
-        }
-        table.pointee.inspect = { slot, event in
-            counted(slot, LAMINA_INDICATION_INSPECT, lamina_indicate_inspect(slot, event))
-        }
-        table.pointee.abort = { slot, event in
-            counted(slot, LAMINA_INDICATION_ABORT, lamina_indicate_abort(slot, event))
-        }
-        table.pointee.receive = { slot, event in
-            let status = lamina_indicate_receive(slot, event)
-            let taken = status < 0 ? 0 : status == 0 ? event.pointee.bytes_accepted : event.pointee.bytes_indicated
-            return counted(slot, LAMINA_INDICATION_RECEIVE, status, bytes: taken)
-        }
-        table.pointee.receive_from = { slot, event in
-            // The nodes may be gone once the event has been passed on.
-            var bytes: UInt64 = 0
-            var next = event.pointee.datagrams
-            while let node = next {
-                bytes += UInt64(node.pointee.buffer.length)
-                next = node.pointee.next
+    nonisolated(unsafe) static let indications = Immortal.copy(
+        lamina_indications { table in
+            table.accept = { slot, event in
+                counted(slot, LAMINA_INDICATION_ACCEPT, lamina_indicate_accept(slot, event))
             }
-            let status = lamina_indicate_receive_from(slot, event)
-            return counted(slot, LAMINA_INDICATION_RECEIVE_FROM, status, bytes: status < 0 ? 0 : bytes)
+            table.inspect = { slot, event in
+                counted(slot, LAMINA_INDICATION_INSPECT, lamina_indicate_inspect(slot, event))
+            }
+            table.abort = { slot, event in
+                counted(slot, LAMINA_INDICATION_ABORT, lamina_indicate_abort(slot, event))
+            }
+            table.receive = { slot, event in
+                let status = lamina_indicate_receive(slot, event)
+                let taken = status < 0 ? 0 : status == 0 ? event.pointee.bytes_accepted : event.pointee.bytes_indicated
+                return counted(slot, LAMINA_INDICATION_RECEIVE, status, bytes: taken)
+            }
+            table.receive_from = { slot, event in
+                // The nodes may be gone once the event has been passed on.
+                var bytes: UInt64 = 0
+                var next = event.pointee.datagrams
+                while let node = next {
+                    bytes += UInt64(node.pointee.buffer.length)
+                    next = node.pointee.next
+                }
+                let status = lamina_indicate_receive_from(slot, event)
+                return counted(slot, LAMINA_INDICATION_RECEIVE_FROM, status, bytes: status < 0 ? 0 : bytes)
+            }
+            table.disconnect = { slot, event in
+                counted(slot, LAMINA_INDICATION_DISCONNECT, lamina_indicate_disconnect(slot, event))
+            }
+            table.send_backlog = { slot, event in
+                counted(slot, LAMINA_INDICATION_SEND_BACKLOG, lamina_indicate_send_backlog(slot, event))
+            }
         }
-        table.pointee.disconnect = { slot, event in
-            counted(slot, LAMINA_INDICATION_DISCONNECT, lamina_indicate_disconnect(slot, event))
-        }
-        table.pointee.send_backlog = { slot, event in
-            counted(slot, LAMINA_INDICATION_SEND_BACKLOG, lamina_indicate_send_backlog(slot, event))
-        }
-    }
+    )
 }

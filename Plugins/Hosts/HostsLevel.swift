@@ -45,7 +45,7 @@ final class HostsLevel {
         }
         if let problem { return settings.refuse(-EINVAL) { line in problem.withCString { line.append(cString: $0) } } }
         made.pointee.effect = UInt32(LAMINA_EFFECT_NONE)
-        made.pointee.table = Descriptor.table
+        made.pointee.table = Calls.table
         made.pointee.context = Unmanaged.passRetained(HostsLevel(map, files, arguments.pointee)).toOpaque()
         return 0
     }

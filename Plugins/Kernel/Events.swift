@@ -134,7 +134,7 @@ extension Stream {
         _ state: UnsafeMutablePointer<SocketState>,
         _ room: UnsafeMutablePointer<IndicationRoom>
     ) -> Int {
-        var buffer = lamina_buffer(base: room.pointee.bytes, length: room.pointee.capacity)
+        var buffer = room.pointee.buffer
         let capacity = room.pointee.capacity
         let received = state.reading(capacity) { take(state.pointee.descriptor, &buffer, 1, capacity, 0) }
         return received > 0 || received == -Int(EAGAIN) ? received : Int(state.endStatus(received))
@@ -172,18 +172,12 @@ extension Datagram {
         _ state: UnsafeMutablePointer<SocketState>,
         _ room: UnsafeMutablePointer<IndicationRoom>
     ) -> Int {
-        var buffer = lamina_buffer(base: room.pointee.bytes, length: room.pointee.capacity)
-        return withUnsafeMutablePointer(to: &buffer) { buffer in
-            var message = lamina_message()
-            message.buffers = UnsafePointer(buffer)
-            message.buffer_count = 1
-            message.address = room.pointee.address
-            message.control = room.pointee.control
-            message.control_length = room.pointee.controlLength
+        var buffer = room.pointee.buffer
+        return withUnsafePointer(to: &buffer) { buffer in
+            var message = room.pointee.message(into: buffer)
             let received = receive(state, &message, 0)
             if received == -Int(EAGAIN) { Reports.collect(state) }
-            room.pointee.controlLength = received < 0 ? 0 : message.control_length
-            room.pointee.flags = message.flags
+            room.pointee.note(message, received)
             return received
         }
     }

@@ -38,13 +38,8 @@ enum Reports {
             return receiveNow(state, message)
         }
         defer { free(UnsafeMutableRawPointer(report)) }
-        var moved = 0
-        for index in 0..<Int(message.pointee.buffer_count) {
-            guard let buffer = message.pointee.buffers?[index], let base = buffer.base else { continue }
-            let chunk = min(buffer.length, report.pointee.length - moved)
-            memcpy(base, report.data + moved, chunk)
-            moved += chunk
-        }
+        let count = Int(message.pointee.buffer_count)
+        let moved = scatter(report.data, report.pointee.length, over: message.pointee.buffers, count)
         message.pointee.address?.pointee = report.pointee.address
         let controlRoom = message.pointee.control == nil ? 0 : message.pointee.control_length
         let controlLength = min(controlRoom, report.pointee.controlLength)
@@ -137,12 +132,12 @@ extension UnsafeMutablePointer<Reports.Report> {
     fileprivate func fill(from state: UnsafeMutablePointer<SocketState>) -> Bool {
         var buffer = lamina_buffer(base: data, length: Reports.longestData)
         return withUnsafePointer(to: &buffer) { buffer in
-            var message = lamina_message()
-            message.buffers = buffer
-            message.buffer_count = 1
-            message.address = field(\.address)
-            message.control = control
-            message.control_length = Reports.longestControl
+            var message = lamina_message(
+                into: buffer,
+                address: field(\.address),
+                control: control,
+                controlRoom: Reports.longestControl
+            )
             let received = Reports.receiveNow(state, &message)
             guard received >= 0 else { return false }
             pointee.length = received

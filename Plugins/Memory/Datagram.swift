@@ -199,13 +199,8 @@ enum Datagram {
         _ flags: UInt32
     ) -> Int? {
         guard let letter = mailbox.take() else { return nil }
-        var moved = 0
-        for index in 0..<Int(message.pointee.buffer_count) {
-            guard let buffer = message.pointee.buffers?[index], let base = buffer.base else { continue }
-            let chunk = min(buffer.length, letter.pointee.length - moved)
-            memcpy(base, letter.bytes + moved, chunk)
-            moved += chunk
-        }
+        let count = Int(message.pointee.buffer_count)
+        let moved = scatter(letter.bytes, letter.pointee.length, over: message.pointee.buffers, count)
         if let address = message.pointee.address {
             letter.pointee.envelope.sender.write(address, for: mailbox.pointee.state.pointee.family)
         }

@@ -43,7 +43,7 @@ enum Events {
         IndicatorActions(
             read: { owner, room in
                 owner.withEnd { link, side in
-                    var buffer = lamina_buffer(base: room.pointee.bytes, length: room.pointee.capacity)
+                    var buffer = room.pointee.buffer
                     var wakes = false
                     let received = link.receive(side, &buffer, 1, keeps: false, &wakes)
                     if wakes { link.wakeOutput(side.other) }
@@ -70,18 +70,14 @@ enum Events {
         IndicatorActions(
             read: { owner, room in
                 let mailbox = owner.assumingMemoryBound(to: Mailbox.self)
-                var buffer = lamina_buffer(base: room.pointee.bytes, length: room.pointee.capacity)
-                return withUnsafeMutablePointer(to: &buffer) { buffer in
-                    var message = lamina_message()
-                    message.buffers = UnsafePointer(buffer)
-                    message.buffer_count = 1
-                    message.address = room.pointee.address
-                    message.control = room.pointee.control
-                    message.control_length = room.pointee.controlLength
-                    let received = withUnsafeMutablePointer(to: &message) { Datagram.receiveOne(mailbox, $0, $0, 0) }
-                    room.pointee.controlLength = received == nil ? 0 : message.control_length
-                    room.pointee.flags = message.flags
-                    return received ?? -Int(EAGAIN)
+                var buffer = room.pointee.buffer
+                return withUnsafePointer(to: &buffer) { buffer in
+                    var message = room.pointee.message(into: buffer)
+                    let received =
+                        withUnsafeMutablePointer(to: &message) { Datagram.receiveOne(mailbox, $0, $0, 0) }
+                        ?? -Int(EAGAIN)
+                    room.pointee.note(message, received)
+                    return received
                 }
             },
             ending: { _ in nil },

@@ -10,13 +10,8 @@ enum Resolve {
         _ request: Request
     ) -> lamina_status {
         query.pointee.count = 0
-        var question = lamina_address()
-        let length = strlen(query.pointee.name)
-        guard (1...253).contains(length) else { return lamina_complete(slot, request, -ENOENT, 0) }
-        question.port = query.pointee.port
-        question.length = UInt32(length)
-        withUnsafeMutableBytes(of: &question.storage) { storage in
-            storage.copyMemory(from: UnsafeRawBufferPointer(start: query.pointee.name, count: length))
+        guard var question = lamina_address(asking: query.pointee) else {
+            return lamina_complete(slot, request, -ENOENT, 0)
         }
         let count = look(
             up: &question,
@@ -26,7 +21,7 @@ enum Resolve {
         )
         query.pointee.count = UInt32(count)
         if count > 0 {
-            query.pointee.canonical?.update(from: query.pointee.name, count: length + 1)
+            query.pointee.canonical?.update(from: query.pointee.name, count: Int(question.length) + 1)
             return lamina_complete(slot, request, 0, UInt64(count))
         }
         // A name that is known has no address of this family.

@@ -63,14 +63,12 @@ private let finish: lamina_completion = { slot, request, context in
 /// The calls of a level that shows everything.
 enum Calls {
     static var table: lamina_table {
-        var table = lamina_table()
-        table.size = UInt32(MemoryLayout<lamina_table>.size)
-        table.version = LAMINA_ABI_VERSION
-        fillLifetime(&table)
-        fillNames(&table)
-        fillConnections(&table)
-        fillDatagrams(&table)
-        return table
+        lamina_table { table in
+            fillLifetime(&table)
+            fillNames(&table)
+            fillConnections(&table)
+            fillDatagrams(&table)
+        }
     }
 
     private static func fillLifetime(_ table: inout lamina_table) {
@@ -146,7 +144,7 @@ enum Calls {
             // A caller that doesn't ask for the peer's address gets a trace with it all the same.
             var wanted = remote
             return traced(slot, LAMINA_ENTRY_ACCEPT, request) {
-                if wanted == nil { wanted = $0.ownAnswer }
+                if wanted == nil { wanted = $0.field(\.answer) }
                 $0.pointee.answered = wanted
             } ?? lamina_accept(slot, local, wanted, request)
         }
@@ -246,13 +244,6 @@ extension OperationPointer {
         pointee.address.length = UInt32(length)
         withUnsafeMutableBytes(of: &pointee.address.storage) { storage in
             storage.copyMemory(from: UnsafeRawBufferPointer(start: name, count: length))
-        }
-    }
-
-    /// The operation's own room for an answer.
-    fileprivate var ownAnswer: UnsafeMutablePointer<lamina_address>? {
-        MemoryLayout<Operation>.offset(of: \.answer).map {
-            (UnsafeMutableRawPointer(self) + $0).assumingMemoryBound(to: lamina_address.self)
         }
     }
 }

@@ -25,58 +25,56 @@ private func traced(
 /// The indications of a level that shows everything.
 enum Events {
     static var indications: lamina_indications {
-        var table = lamina_indications()
-        table.size = UInt32(MemoryLayout<lamina_indications>.size)
-        table.version = LAMINA_ABI_VERSION
-        table.accept = { slot, event in
-            traced(slot, LAMINA_INDICATION_ACCEPT) { operation, _ in
-                operation.keep(event.pointee.remote)
-                operation.pointee.accepted = event.pointee.accepted.pointee.column.pointee.serial
-            } pass: {
-                lamina_indicate_accept(slot, event)
+        lamina_indications { table in
+            table.accept = { slot, event in
+                traced(slot, LAMINA_INDICATION_ACCEPT) { operation, _ in
+                    operation.keep(event.pointee.remote)
+                    operation.pointee.accepted = event.pointee.accepted.pointee.column.pointee.serial
+                } pass: {
+                    lamina_indicate_accept(slot, event)
+                }
+            }
+            table.inspect = { slot, event in
+                traced(slot, LAMINA_INDICATION_INSPECT) { operation, _ in
+                    operation.keep(event.pointee.remote)
+                } pass: {
+                    lamina_indicate_inspect(slot, event)
+                } answer: {
+                    $0.pointee.flags = event.pointee.answer
+                }
+            }
+            table.abort = { slot, event in
+                traced(slot, LAMINA_INDICATION_ABORT, { _, _ in }, pass: { lamina_indicate_abort(slot, event) })
+            }
+            table.receive = { slot, event in
+                traced(slot, LAMINA_INDICATION_RECEIVE) { operation, level in
+                    operation.keep(event.pointee.data, limit: level.pointee.sample)
+                } pass: {
+                    lamina_indicate_receive(slot, event)
+                }
+            }
+            table.receive_from = { slot, event in
+                traced(slot, LAMINA_INDICATION_RECEIVE_FROM) { operation, level in
+                    operation.keep(event.pointee.datagrams, limit: level.pointee.sample)
+                } pass: {
+                    lamina_indicate_receive_from(slot, event)
+                }
+            }
+            table.disconnect = { slot, event in
+                traced(slot, LAMINA_INDICATION_DISCONNECT) { operation, _ in
+                    operation.pointee.flags = event.pointee.flags
+                    operation.pointee.level = event.pointee.reason
+                } pass: {
+                    lamina_indicate_disconnect(slot, event)
+                }
+            }
+            table.send_backlog = { slot, event in
+                traced(slot, LAMINA_INDICATION_SEND_BACKLOG) { operation, _ in
+                    operation.pointee.size = event.pointee.ideal_bytes
+                } pass: {
+                    lamina_indicate_send_backlog(slot, event)
+                }
             }
         }
-        table.inspect = { slot, event in
-            traced(slot, LAMINA_INDICATION_INSPECT) { operation, _ in
-                operation.keep(event.pointee.remote)
-            } pass: {
-                lamina_indicate_inspect(slot, event)
-            } answer: {
-                $0.pointee.flags = event.pointee.answer
-            }
-        }
-        table.abort = { slot, event in
-            traced(slot, LAMINA_INDICATION_ABORT, { _, _ in }, pass: { lamina_indicate_abort(slot, event) })
-        }
-        table.receive = { slot, event in
-            traced(slot, LAMINA_INDICATION_RECEIVE) { operation, level in
-                operation.keep(event.pointee.data, limit: level.pointee.sample)
-            } pass: {
-                lamina_indicate_receive(slot, event)
-            }
-        }
-        table.receive_from = { slot, event in
-            traced(slot, LAMINA_INDICATION_RECEIVE_FROM) { operation, level in
-                operation.keep(event.pointee.datagrams, limit: level.pointee.sample)
-            } pass: {
-                lamina_indicate_receive_from(slot, event)
-            }
-        }
-        table.disconnect = { slot, event in
-            traced(slot, LAMINA_INDICATION_DISCONNECT) { operation, _ in
-                operation.pointee.flags = event.pointee.flags
-                operation.pointee.level = event.pointee.reason
-            } pass: {
-                lamina_indicate_disconnect(slot, event)
-            }
-        }
-        table.send_backlog = { slot, event in
-            traced(slot, LAMINA_INDICATION_SEND_BACKLOG) { operation, _ in
-                operation.pointee.size = event.pointee.ideal_bytes
-            } pass: {
-                lamina_indicate_send_backlog(slot, event)
-            }
-        }
-        return table
     }
 }

@@ -81,8 +81,8 @@ struct Trace {
         )
         made.pointee.effect = UInt32(filter.showsData ? LAMINA_EFFECT_OBSERVE : LAMINA_EFFECT_NONE)
         made.pointee.context = UnsafeMutableRawPointer(instance)
-        made.pointee.table = UnsafeRawPointer(instance).pointer(to: \Trace.table)
-        made.pointee.indications = UnsafeRawPointer(instance).pointer(to: \Trace.indications)
+        made.pointee.table = UnsafePointer(instance.field(\.table))
+        made.pointee.indications = UnsafePointer(instance.field(\.indications))
         return 0
     }
 
@@ -91,12 +91,5 @@ struct Trace {
         if instance.pointee.file >= 0 { close(instance.pointee.file) }
         instance.deinitialize(count: 1)
         instance.deallocate()
-    }
-}
-
-extension UnsafeRawPointer {
-    /// Where a stored property of the value at this address stands.
-    fileprivate func pointer<Root, Value>(to field: KeyPath<Root, Value>) -> UnsafePointer<Value>? {
-        MemoryLayout<Root>.offset(of: field).map { (self + $0).assumingMemoryBound(to: Value.self) }
     }
 }

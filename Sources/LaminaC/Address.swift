@@ -52,3 +52,10 @@ public func lamina_address_format(
         return bytes.count - 1
     }
 }
+
+/// Writes addresses to a caller's room for `capacity` of them, and answers how many that were.
+func write(_ addresses: [Address], to room: UnsafeMutablePointer<lamina_address>, _ capacity: Int) -> Int {
+    let count = min(addresses.count, max(capacity, 0))
+    for index in 0..<count { room[index] = addresses[index].c }
+    return count
+}

@@ -50,8 +50,7 @@ public func lamina_wait_look_up(
             options: NameQuestion.Options(rawValue: flags)
         )
         let found = try chain.lookUp(question, deadline: deadline)
-        let count = min(found.addresses.count, max(capacity, 0))
-        for index in 0..<count { room[index] = found.addresses[index].c }
+        let count = write(found.addresses, to: room, capacity)
         if let canonical {
             let text = (found.canonicalName ?? "").utf8CString
             for (index, byte) in text.prefix(Int(LAMINA_NAME_CAPACITY)).enumerated() { canonical[index] = byte }

@@ -202,8 +202,6 @@ public func lamina_wait_resolve(
         let chain = Handle<Chain>.of(try given(chain, "chain")).object
         let room = try given(addresses, "addresses")
         let found = try chain.resolve(try text(name, "name"), port: port, family: family, deadline: deadline)
-        let count = min(found.count, max(capacity, 0))
-        for index in 0..<count { room[index] = found[index].c }
-        return count
+        return write(found, to: room, capacity)
     }
 }

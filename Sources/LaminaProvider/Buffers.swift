@@ -9,6 +9,45 @@ public func byteCount(_ buffers: UnsafePointer<lamina_buffer>?, _ count: UInt32)
     return total
 }
 
+/// Copies `length` bytes to the front of `count` buffers, one after the other, as far as they have room; a buffer without
+/// memory is passed over. The number of bytes that were copied. Never blocks or allocates; any thread.
+@inlinable
+public func scatter(
+    _ bytes: UnsafeRawPointer,
+    _ length: Int,
+    over buffers: UnsafePointer<lamina_buffer>?,
+    _ count: Int
+) -> Int {
+    guard let buffers else { return 0 }
+    var moved = 0
+    for index in 0..<count {
+        guard let base = buffers[index].base else { continue }
+        let chunk = min(buffers[index].length, length - moved)
+        base.copyMemory(from: bytes + moved, byteCount: chunk)
+        moved += chunk
+    }
+    return moved
+}
+
+extension lamina_message {
+    /// A datagram to receive into one buffer, which must stand where it is until the call has returned: its sender goes to
+    /// `address`, and its ancillary data to `control` with room for `controlRoom` bytes; nil where they aren't wanted.
+    @inlinable
+    public init(
+        into buffer: UnsafePointer<lamina_buffer>,
+        address: UnsafeMutablePointer<lamina_address>?,
+        control: UnsafeMutableRawPointer?,
+        controlRoom: Int
+    ) {
+        self.init()
+        buffers = buffer
+        buffer_count = 1
+        self.address = address
+        self.control = control
+        control_length = controlRoom
+    }
+}
+
 /// A list of buffers of which a part is done: what is left of it, as `struct iovec`s.
 public struct RemainingBuffers {
     /// The first buffer that isn't done; owned by whoever made the list.

@@ -1,25 +1,15 @@
-/// Memory for what a plug-in's descriptor points to: zeroed, filled in once, then constant and never freed.
-///
-/// A struct that is made here and changed field by field stays right when the framework's header grows.
+/// Memory for what a plug-in's descriptor points to: filled in once, then constant and never freed.
 public enum Immortal {
-    /// A zeroed value, with what `fill` writes into it.
+    /// A zeroed value, with what `fill` writes into it. A struct that is made like this, field by field, stays right
+    /// when the framework's header grows.
     @inlinable
     public static func value<Value>(_ fill: (UnsafeMutablePointer<Value>) -> Void) -> UnsafePointer<Value> {
-        values(1) { fill($0) }
-    }
-
-    /// `count` zeroed values, with what `fill` writes into them.
-    @inlinable
-    public static func values<Value>(
-        _ count: Int,
-        _ fill: (UnsafeMutablePointer<Value>) -> Void
-    ) -> UnsafePointer<Value> {
-        let size = MemoryLayout<Value>.stride * count
+        let size = MemoryLayout<Value>.stride
         let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: MemoryLayout<Value>.alignment)
         memory.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-        let values = memory.assumingMemoryBound(to: Value.self)
-        fill(values)
-        return UnsafePointer(values)
+        let value = memory.assumingMemoryBound(to: Value.self)
+        fill(value)
+        return UnsafePointer(value)
     }
 
     /// A value in memory that is never freed.
@@ -28,6 +18,15 @@ public enum Immortal {
         let memory = UnsafeMutablePointer<Value>.allocate(capacity: 1)
         memory.initialize(to: value)
         return UnsafePointer(memory)
+    }
+
+    /// Values one behind the other in memory that is never freed; nil for none.
+    @inlinable
+    public static func list<Value>(_ values: [Value]) -> UnsafePointer<Value>? {
+        guard !values.isEmpty else { return nil }
+        let memory = UnsafeMutableBufferPointer<Value>.allocate(capacity: values.count)
+        _ = memory.initialize(fromContentsOf: values)
+        return memory.baseAddress.map { UnsafePointer($0) }
     }
 
     /// A literal as C sees it: NUL-terminated and constant.

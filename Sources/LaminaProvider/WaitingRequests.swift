@@ -72,20 +72,22 @@ extension UnsafeMutablePointer<WaitingRequests> {
         return LAMINA_PENDING
     }
 
-    /// Ends what waits now, on this thread.
+    /// Ends what waits now, on this thread. What begins to wait meanwhile, in a completion or on another thread, waits on.
     public func end(_ status: Int32) {
-        // A completion may close the list.
-        locked { pointee.references += 1 }
-        defer { drop() }
-        while true {
-            let (node, isOurs) = locked { () -> (UnsafeMutablePointer<WaitingRequest>?, Bool) in
-                guard let node = pointee.first else { return (nil, false) }
+        var ended = locked { () -> UnsafeMutablePointer<WaitingRequest>? in
+            var ours: UnsafeMutablePointer<WaitingRequest>?
+            while let node = pointee.first {
                 pointee.first = node.pointee.next
-                return (node, lamina_request_claim(node.pointee.request) != 0)
+                // A cancel that came first ends the request itself.
+                guard lamina_request_claim(node.pointee.request) != 0 else { continue }
+                node.pointee.next = ours
+                ours = node
             }
-            guard let node else { return }
-            // A cancel that came first ends the request itself.
-            if isOurs { node.finish(status) }
+            return ours
+        }
+        while let node = ended {
+            ended = node.pointee.next
+            node.finish(status)
         }
     }
 

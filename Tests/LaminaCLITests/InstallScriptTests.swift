@@ -101,43 +101,7 @@ struct InstallScriptTests {
         try #require(package.count == 2)
         try directory.write(package.joined(separator: PackageTree.prefix), to: "mine/Package.swift")
         try directory.write(try documented("import Testing"), to: "mine/Tests/MineTests/MineTests.swift")
-        try directory.write(
-            """
-            import CLamina
-            import LaminaProvider
-
-            @c(lamina_startup)
-            public func startUp(
-                _ arguments: UnsafePointer<lamina_startup_arguments>,
-                _ result: UnsafeMutablePointer<lamina_startup_result>
-            ) -> lamina_status {
-                lamina_offer(result, Mine.providers, 1)
-            }
-
-            enum Mine {
-                nonisolated(unsafe) static let providers: UnsafePointer<UnsafePointer<lamina_provider>?> =
-                    Immortal.value { $0.pointee = Immortal.value(fill) }
-
-                private static func fill(_ provider: UnsafeMutablePointer<lamina_provider>) {
-                    provider.pointee.size = UInt32(MemoryLayout<lamina_provider>.size)
-                    provider.pointee.kind = UInt32(LAMINA_LAYERED_PROVIDER)
-                    provider.pointee.name = Immortal.text("mine")
-                    provider.pointee.version = Immortal.text("1")
-                    provider.pointee.summary = Immortal.text("does nothing")
-                    provider.pointee.uuid = Immortal.text("5d1a3c1e-7a52-4a38-9b0e-2f6f3c1d7eff")
-                    provider.pointee.categories = UInt32(LAMINA_CONNECTION)
-                    provider.pointee.instantiate = { _, instance in
-                        instance.pointee.table = Immortal.value { table in
-                            table.pointee.size = UInt32(MemoryLayout<lamina_table>.size)
-                            table.pointee.version = UInt32(LAMINA_ABI_VERSION)
-                        }
-                        return 0
-                    }
-                }
-            }
-            """,
-            to: "mine/Sources/Mine/Mine.swift"
-        )
+        try directory.write(try documented("@c(lamina_startup)"), to: "mine/Sources/Mine/Mine.swift")
         let tested = try Child.run(
             ["/bin/sh", "-c", "cd '\(directory.path)/mine' && exec swift test"],
             environment: [

@@ -9,7 +9,7 @@ import Testing
     }
 
     @Test(
-        "Options, ioctls and ancillary data do by their Windows names what they do there",
+        "Options and ioctls do by their Windows names what they do there",
         arguments: ["gcc -std=gnu11", "g++ -x c++ -std=c++17"],
         ["", "-DWSK_SELF_CONTAINED"]
     )
@@ -19,6 +19,18 @@ import Testing
         try programs.expectDone([program], "LAMINA_LAYERS=trace:file=\(programs.tree.path)/trace")
         let trace = try programs.shell("cat trace").output
         #expect(trace.contains("send_only") && trace.contains("LAMINA_RECEIVE_BACKLOG"))
+        try programs.expectDone([program], "LAMINA_WSK_FORCE=pend=50%,late=20%,seed=7")
+    }
+
+    @Test(
+        "Ancillary data go and come by their Windows names, and datagrams in segments as they do there",
+        arguments: ["gcc -std=gnu11", "g++ -x c++ -std=c++17"],
+        ["", "-DWSK_SELF_CONTAINED"]
+    )
+    func ancillary(compiler: String, mode: String) throws {
+        let program = try programs.compile("ancillary.c", mode, compiler: compiler)
+        try programs.expectDone([program])
+        try programs.expectDone([program], "LAMINA_LAYERS=trace:file=\(programs.tree.path)/trace")
         try programs.expectDone([program], "LAMINA_WSK_FORCE=pend=50%,late=20%,seed=7")
     }
 

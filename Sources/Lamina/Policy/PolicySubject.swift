@@ -184,29 +184,7 @@ enum PathPattern {
     static func matches(_ pattern: String, _ path: String) -> Bool {
         let wanted = pattern.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true)
         let found = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true)
-        return wanted.count == found.count && zip(wanted, found).allSatisfy { part($0, $1) }
-    }
-
-    /// Whether one part fits: its beginning and end, and what stands between stars in turn.
-    private static func part(_ pattern: Substring.UTF8View, _ text: Substring.UTF8View) -> Bool {
-        let (pattern, text) = (Array(pattern), Array(text))
-        var (at, place) = (0, 0)
-        var star: (at: Int, place: Int)?
-        while place < text.count {
-            if at < pattern.count, pattern[at] == UInt8(ascii: "*") {
-                star = (at, place)
-                at += 1
-            } else if at < pattern.count, pattern[at] == text[place] {
-                at += 1
-                place += 1
-            } else if let last = star {
-                star = (last.at, last.place + 1)
-                (at, place) = (last.at + 1, last.place + 1)
-            } else {
-                return false
-            }
-        }
-        return pattern[at...].allSatisfy { $0 == UInt8(ascii: "*") }
+        return wanted.count == found.count && zip(wanted, found).allSatisfy { Glob.matches(Array($0), Array($1)) }
     }
 
     /// The files that fit a pattern now.

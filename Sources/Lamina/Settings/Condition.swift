@@ -81,29 +81,12 @@ public struct Condition: Sendable, Equatable {
         return known ? true : nil
     }
 
-    /// Whether `pattern` matches a name, without regard to ASCII case and a final dot. Linear in practice: the last
-    /// `*` alone is retried.
+    /// Whether `pattern` matches a name, without regard to ASCII case and a final dot.
     static func glob(_ pattern: String, matches name: String) -> Bool {
         let pattern = Array(pattern.lowercased().utf8)
         var name = Array(name.lowercased().utf8)
         if name.last == UInt8(ascii: "."), pattern.last != UInt8(ascii: ".") { name.removeLast() }
-        var (at, place) = (0, 0)
-        var star: (at: Int, place: Int)?
-        while place < name.count {
-            if at < pattern.count, pattern[at] == UInt8(ascii: "*") {
-                star = (at, place)
-                at += 1
-            } else if at < pattern.count, pattern[at] == UInt8(ascii: "?") || pattern[at] == name[place] {
-                at += 1
-                place += 1
-            } else if let last = star {
-                star = (last.at, last.place + 1)
-                (at, place) = (last.at + 1, last.place + 1)
-            } else {
-                return false
-            }
-        }
-        return pattern[at...].allSatisfy { $0 == UInt8(ascii: "*") }
+        return Glob.matches(pattern, name, anyByte: UInt8(ascii: "?"))
     }
 }
 

@@ -114,26 +114,13 @@ extension Socket {
     /// Sends one datagram, to the address or, without one, where the socket's datagrams go (sendto, sendmsg), with
     /// control data.
     public func send(_ bytes: [UInt8], to address: Address?, control: [ControlData] = []) async throws(LaminaError) {
-        let pieces = ControlData.encode(control)
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 16)
         defer { copy.deallocate() }
         copy.copyBytes(from: bytes)
         nonisolated(unsafe) let base = copy.baseAddress
         let outcome = await AsyncOperation.run { request in
-            var buffer = lamina_buffer(base: base, length: bytes.count)
-            var destination = address?.c ?? lamina_address()
-            return withUnsafePointer(to: &buffer) { buffer in
-                withUnsafeMutablePointer(to: &destination) { destination in
-                    var message = lamina_message()
-                    message.buffers = buffer
-                    message.buffer_count = 1
-                    message.address = address == nil ? nil : destination
-                    return pieces.withUnsafeBytes { pieces in
-                        message.control = pieces.isEmpty ? nil : UnsafeMutableRawPointer(mutating: pieces.baseAddress)
-                        message.control_length = pieces.count
-                        return lamina_socket_send_to(handle, &message, 0, request)
-                    }
-                }
+            withDatagram(lamina_buffer(base: base, length: bytes.count), address, control) { message in
+                lamina_socket_send_to(handle, message, 0, request)
             }
         }
         try outcome.check("send \(bytes.count) bytes to \(address?.description ?? "the peer")")

@@ -244,21 +244,31 @@ func withDatagram<Result>(
     _ control: [ControlData] = [],
     _ body: (UnsafeMutablePointer<lamina_message>) -> Result
 ) -> Result {
+    bytes.withUnsafeBytes { bytes in
+        let buffer = lamina_buffer(base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), length: bytes.count)
+        return withDatagram(buffer, address, control, body)
+    }
+}
+
+/// Runs `body` with a message of the buffer's bytes, which must live until the request completes.
+func withDatagram<Result>(
+    _ buffer: lamina_buffer,
+    _ address: Address?,
+    _ control: [ControlData],
+    _ body: (UnsafeMutablePointer<lamina_message>) -> Result
+) -> Result {
     var control = ControlData.encode(control)
-    return bytes.withUnsafeBytes { bytes in
-        var buffer = lamina_buffer(base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), length: bytes.count)
-        var destination = address?.c ?? lamina_address()
-        return withUnsafePointer(to: &buffer) { buffer in
-            withUnsafeMutablePointer(to: &destination) { destination in
-                var message = lamina_message()
-                message.buffers = buffer
-                message.buffer_count = 1
-                message.address = address == nil ? nil : destination
-                return control.withUnsafeMutableBytes { control in
-                    message.control = control.isEmpty ? nil : control.baseAddress
-                    message.control_length = control.count
-                    return body(&message)
-                }
+    var destination = address?.c ?? lamina_address()
+    return withUnsafePointer(to: buffer) { buffer in
+        withUnsafeMutablePointer(to: &destination) { destination in
+            var message = lamina_message()
+            message.buffers = buffer
+            message.buffer_count = 1
+            message.address = address == nil ? nil : destination
+            return control.withUnsafeMutableBytes { control in
+                message.control = control.isEmpty ? nil : control.baseAddress
+                message.control_length = control.count
+                return body(&message)
             }
         }
     }

@@ -29,22 +29,6 @@ public struct IndicatorActions {
     }
 }
 
-/// Where a base reads to.
-public struct IndicationRoom {
-    /// The bytes' place.
-    public let bytes: UnsafeMutableRawPointer
-    /// How many there may be.
-    public let capacity: Int
-    /// Where a datagram's sender is written; nil for streams.
-    public let address: UnsafeMutablePointer<lamina_address>?
-    /// Where a datagram's ancillary data are written; nil for streams.
-    public let control: UnsafeMutableRawPointer?
-    /// Room at first, then what was written.
-    public var controlLength: Int
-    /// `LAMINA_MESSAGE_…`.
-    public var flags: UInt32 = 0
-}
-
 /// Indicates what comes in on one connection or datagram socket, and how the stream ends: serially, inside the input
 /// lane, on the engine's thread, and behind the receives that wait.
 ///
@@ -237,15 +221,9 @@ extension UnsafeMutablePointer<Indicator> {
 
     /// Moves bytes that a client didn't take into the buffers; `keeps` leaves them here as well. Inside the lane.
     public func takeRemaining(_ buffers: UnsafePointer<lamina_buffer>?, _ count: Int, keeps: Bool) -> Int {
-        guard let rest = pointee.rest, let buffers, let base = rest.pointee.data.buffer.base else { return 0 }
+        guard let rest = pointee.rest, buffers != nil, let base = rest.pointee.data.buffer.base else { return 0 }
         let length = rest.pointee.data.buffer.length
-        var moved = 0
-        for index in 0..<count {
-            guard let target = buffers[index].base else { continue }
-            let chunk = Swift.min(buffers[index].length, length - moved)
-            memcpy(target, base + moved, chunk)
-            moved += chunk
-        }
+        let moved = scatter(base, length, over: buffers, count)
         guard !keeps else { return moved }
         group.lock()
         rest.advance(by: moved)

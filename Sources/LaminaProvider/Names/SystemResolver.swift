@@ -11,14 +11,8 @@ public enum SystemResolver {
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
         query.pointee.count = 0
-        var question = lamina_address()
-        let length = strlen(query.pointee.name)
-        guard (1...253).contains(length) else { return lamina_complete(slot, request, -ENOENT, 0) }
-        question.form = UInt16(LAMINA_ADDRESS_NAME)
-        question.port = query.pointee.port
-        question.length = UInt32(length)
-        withUnsafeMutableBytes(of: &question.storage) {
-            $0.baseAddress?.copyMemory(from: query.pointee.name, byteCount: length)
+        guard var question = lamina_address(asking: query.pointee) else {
+            return lamina_complete(slot, request, -ENOENT, 0)
         }
         let flags = Int32(bitPattern: query.pointee.flags)
         let job = UnsafeMutablePointer<ResolveJob>.make(&question, family: query.pointee.family, flags: flags)
@@ -114,5 +108,21 @@ public enum SystemResolver {
         guard let name else { return }
         let length = min(strlen(name) + 1, Int(LAMINA_NAME_CAPACITY))
         UnsafeMutableRawPointer(query.field(\.name)).copyMemory(from: name, byteCount: length)
+    }
+}
+
+extension lamina_address {
+    /// The name and port that `resolve` is asked for, in the form `LAMINA_ADDRESS_NAME`. Nil where the name is empty or
+    /// longer than 253 bytes, which no name is: -ENOENT. Never blocks or allocates; any thread.
+    public init?(asking query: lamina_resolve_arguments) {
+        let length = strlen(query.name)
+        guard (1...253).contains(length) else { return nil }
+        self.init()
+        form = UInt16(LAMINA_ADDRESS_NAME)
+        port = query.port
+        self.length = UInt32(length)
+        withUnsafeMutableBytes(of: &storage) { storage in
+            storage.copyMemory(from: UnsafeRawBufferPointer(start: query.name, count: length))
+        }
     }
 }

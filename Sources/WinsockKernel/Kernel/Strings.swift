@@ -255,8 +255,7 @@ public func RtlUTF8ToUnicodeN(
 /// Writes a number in base 10 (0), 2, 8 or 16.
 @c @implementation
 public func RtlIntegerToUnicodeString(_ value: UInt32, _ base: UInt32, _ target: PUNICODE_STRING?) -> NTSTATUS {
-    guard let target, [0, 2, 8, 10, 16].contains(base) else { return STATUS_INVALID_PARAMETER }
-    return Strings.write(String(value, radix: base == 0 ? 10 : Int(base), uppercase: true), to: target)
+    RtlInt64ToUnicodeString(UInt64(value), base, target)
 }
 
 /// Reads a number; with base 0 a prefix (0x, 0o, 0b) says which.

@@ -40,8 +40,6 @@ static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_
     return 0;
 }
 
-static void destroy(void *context) { free(context); }
-
 static const lamina_setting_declaration settings[] = {
     {.name = "how", .type = LAMINA_SETTING_TEXT, .flags = LAMINA_SETTING_REQUIRED, .help = "how it crashes"},
 };
@@ -55,7 +53,7 @@ static const lamina_provider provider = {
     .setting_count = 1,
     .settings = settings,
     .instantiate = instantiate,
-    .destroy = destroy,
+    .destroy = free_instance,
 };
 
 OFFER(provider)

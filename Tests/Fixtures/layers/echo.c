@@ -171,11 +171,7 @@ static const lamina_table table = {
     .disconnect = disconnect_echo,
 };
 
-static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_instance *instance) {
-    (void)asked;
-    instance->table = &table;
-    return 0;
-}
+INSTANTIATE(table)
 
 static const lamina_provider provider = {
     .size = sizeof provider,

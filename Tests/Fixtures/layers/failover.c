@@ -180,8 +180,6 @@ static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_
     return 0;
 }
 
-static void destroy(void *context) { free(context); }
-
 static const lamina_setting_declaration settings[] = {
     {.name = "second", .type = LAMINA_SETTING_INTEGER, .flags = LAMINA_SETTING_REQUIRED,
         .help = "the port to connect to where the first try fails"},
@@ -198,7 +196,7 @@ static const lamina_provider provider = {
     .setting_count = 1,
     .settings = settings,
     .instantiate = instantiate,
-    .destroy = destroy,
+    .destroy = free_instance,
 };
 
 OFFER(provider)

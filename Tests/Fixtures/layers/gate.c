@@ -94,8 +94,6 @@ static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_
     return 0;
 }
 
-static void destroy(void *context) { free(context); }
-
 static const lamina_setting_declaration settings[] = {
     {.name = "open", .type = LAMINA_SETTING_CHOICE, .choices = "pass|refuse|wait", .default_value = "pass",
         .help = "what happens to a socket that is opened"},
@@ -114,7 +112,7 @@ static const lamina_provider provider = {
     .setting_count = sizeof settings / sizeof *settings,
     .settings = settings,
     .instantiate = instantiate,
-    .destroy = destroy,
+    .destroy = free_instance,
 };
 
 OFFER(provider)

@@ -95,11 +95,7 @@ static const lamina_table table = {
     .enable_indications = enable_base,
 };
 
-static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_instance *instance) {
-    (void)asked;
-    instance->table = &table;
-    return 0;
-}
+INSTANTIATE(table)
 
 static const lamina_protocol protocols[] = {{.family = AF_INET, .type = SOCK_STREAM, .protocol = IPPROTO_TCP,
     .provider_flags = LAMINA_PROTOCOL_MATCHES_ZERO}};

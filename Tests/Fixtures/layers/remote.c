@@ -2,9 +2,7 @@
 // goes to `port` of this host, with a line that says which name it was. It touches no data, so its effect is none.
 #include "layer.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
 
 static int is_remote(const char *name, size_t length) {
@@ -46,19 +44,10 @@ static const lamina_table table = {
     .size = sizeof table, .version = LAMINA_ABI_VERSION, .connect = connect_remote, .resolve = resolve};
 
 static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_instance *instance) {
-    lamina_address *target = calloc(1, sizeof *target);
-    if (!target) return -ENOMEM;
-    target->form = LAMINA_ADDRESS_SOCKET;
-    target->length = sizeof target->storage.ipv4;
-    target->storage.ipv4.sin_family = AF_INET;
-    target->storage.ipv4.sin_port = htons((uint16_t)setting_named(asked, "port")->number);
-    target->storage.ipv4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     instance->table = &table;
-    instance->context = target;
-    return 0;
+    instance->context = loopback_target(asked);
+    return instance->context ? 0 : -ENOMEM;
 }
-
-static void destroy(void *context) { free(context); }
 
 static const lamina_setting_declaration settings[] = {
     {.name = "port", .type = LAMINA_SETTING_INTEGER, .flags = LAMINA_SETTING_REQUIRED, .help = "where names lead"},
@@ -74,7 +63,7 @@ static const lamina_provider provider = {
     .setting_count = 1,
     .settings = settings,
     .instantiate = instantiate,
-    .destroy = destroy,
+    .destroy = free_instance,
 };
 
 OFFER(provider)

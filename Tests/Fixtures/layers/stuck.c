@@ -27,11 +27,7 @@ static lamina_status control(lamina_slot *slot, const lamina_operation *operatio
 static const lamina_table table = {
     .size = sizeof table, .version = LAMINA_ABI_VERSION, .close = close_socket, .control = control};
 
-static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_instance *instance) {
-    (void)asked;
-    instance->table = &table;
-    return 0;
-}
+INSTANTIATE(table)
 
 static const lamina_provider provider = {
     .size = sizeof provider,

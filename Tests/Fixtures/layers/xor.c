@@ -113,11 +113,7 @@ static const lamina_table table = {
     .receive_from = receive_from_turned,
 };
 
-static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_instance *instance) {
-    (void)asked;
-    instance->table = &table;
-    return 0;
-}
+INSTANTIATE(table)
 
 static const lamina_provider provider = {
     .size = sizeof provider,

@@ -102,6 +102,11 @@ static inline SOCKADDR_IN loopback(USHORT port) {
 #define BASIC(dispatch) (dispatch)->
 #endif
 
+/// The dispatch of a socket of the category that it was opened in.
+#define CONNECTION(socket) ((const WSK_PROVIDER_CONNECTION_DISPATCH *)(socket)->Dispatch)
+#define DATAGRAM(socket) ((const WSK_PROVIDER_DATAGRAM_DISPATCH *)(socket)->Dispatch)
+#define LISTENER(socket) ((const WSK_PROVIDER_LISTEN_DISPATCH *)(socket)->Dispatch)
+
 static inline PWSK_SOCKET open_socket(USHORT type, ULONG protocol, ULONG flags, PVOID context, const void *dispatch) {
     call one;
     begin_call(&one);
@@ -116,8 +121,7 @@ static inline PWSK_SOCKET open_socket(USHORT type, ULONG protocol, ULONG flags, 
 static inline void close_socket(PWSK_SOCKET socket) {
     call one;
     begin_call(&one);
-    const NTSTATUS status = BASIC((const WSK_PROVIDER_CONNECTION_DISPATCH *)socket->Dispatch)
-        WskCloseSocket(socket, one.irp);
+    const NTSTATUS status = BASIC(CONNECTION(socket)) WskCloseSocket(socket, one.irp);
     CHECK_STATUS(wait_call(&one, status), STATUS_SUCCESS);
     end_call(&one);
 }
@@ -126,8 +130,7 @@ static inline void bind_socket(PWSK_SOCKET socket, USHORT port) {
     SOCKADDR_IN address = loopback(port);
     call one;
     begin_call(&one);
-    const NTSTATUS status = ((const WSK_PROVIDER_CONNECTION_DISPATCH *)socket->Dispatch)
-                                ->WskBind(socket, (PSOCKADDR)&address, 0, one.irp);
+    const NTSTATUS status = CONNECTION(socket)->WskBind(socket, (PSOCKADDR)&address, 0, one.irp);
     CHECK_STATUS(wait_call(&one, status), STATUS_SUCCESS);
     end_call(&one);
 }
@@ -138,8 +141,7 @@ static inline PWSK_SOCKET connect_socket(USHORT port) {
     bind_socket(socket, 0);
     call one;
     begin_call(&one);
-    const NTSTATUS status = ((const WSK_PROVIDER_CONNECTION_DISPATCH *)socket->Dispatch)
-                                ->WskConnect(socket, (PSOCKADDR)&address, 0, one.irp);
+    const NTSTATUS status = CONNECTION(socket)->WskConnect(socket, (PSOCKADDR)&address, 0, one.irp);
     CHECK_STATUS(wait_call(&one, status), STATUS_SUCCESS);
     end_call(&one);
     return socket;

@@ -1,9 +1,6 @@
 // A deregister with a deadline: it names what is left, and closes it if it is told to.
 #include "check.h"
 
-#define CONNECTION(socket) ((const WSK_PROVIDER_CONNECTION_DISPATCH *)(socket)->Dispatch)
-#define LISTENER(socket) ((const WSK_PROVIDER_LISTEN_DISPATCH *)(socket)->Dispatch)
-
 __attribute__((noinline)) PWSK_SOCKET make_listener(void) {
     call one;
     begin_call(&one);

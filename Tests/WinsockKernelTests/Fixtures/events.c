@@ -2,10 +2,6 @@
 #include "check.h"
 #include "peer.h"
 
-#define CONNECTION(socket) ((const WSK_PROVIDER_CONNECTION_DISPATCH *)(socket)->Dispatch)
-#define DATAGRAM(socket) ((const WSK_PROVIDER_DATAGRAM_DISPATCH *)(socket)->Dispatch)
-#define LISTENER(socket) ((const WSK_PROVIDER_LISTEN_DISPATCH *)(socket)->Dispatch)
-
 static KSPIN_LOCK lock;
 static KEVENT happened;
 

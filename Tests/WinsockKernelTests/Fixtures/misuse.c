@@ -4,9 +4,6 @@
 
 #include <sys/wait.h>
 
-#define CONNECTION(socket) ((const WSK_PROVIDER_CONNECTION_DISPATCH *)(socket)->Dispatch)
-#define DATAGRAM(socket) ((const WSK_PROVIDER_DATAGRAM_DISPATCH *)(socket)->Dispatch)
-
 /// Makes a call with an IRP of its own, which completes with what the call returns.
 #define REFUSED(wanted, function_call)                                                                                 \
     do {                                                                                                               \

@@ -3,9 +3,6 @@
 #include "peer.h"
 
 #define STREAM(socket) ((const WSK_PROVIDER_STREAM_DISPATCH *)(socket)->Dispatch)
-#define CONNECTION(socket) ((const WSK_PROVIDER_CONNECTION_DISPATCH *)(socket)->Dispatch)
-#define DATAGRAM(socket) ((const WSK_PROVIDER_DATAGRAM_DISPATCH *)(socket)->Dispatch)
-#define LISTENER(socket) ((const WSK_PROVIDER_LISTEN_DISPATCH *)(socket)->Dispatch)
 
 static USHORT port_of(PWSK_SOCKET socket) {
     SOCKADDR_IN address;
