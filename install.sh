@@ -25,7 +25,7 @@ fail() {
 }
 
 # What is installed, relative to the prefix.
-readonly plugins=(Kernel Memory Trace Count Hosts Resolver)
+readonly plugins=(Kernel Memory Trace Count Hosts Redirect Resolver)
 readonly list=share/lamina/installed
 
 install_dependencies() {
