@@ -24,7 +24,8 @@ enum RuleReader {
 
     private static func pattern(_ text: Substring) throws(Problem) -> Pattern {
         let problem = Problem(
-            text: "\"\(text)\" is no destination; write NAME, *.NAME, *, ADDRESS, ADDRESS/BITS or [IPV6]/BITS, and :PORT "
+            text:
+                "\"\(text)\" is no destination; write NAME, *.NAME, *, ADDRESS, ADDRESS/BITS or [IPV6]/BITS, and :PORT "
                 + "behind it or alone"
         )
         let place = try split(text, problem)

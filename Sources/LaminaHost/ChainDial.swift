@@ -81,7 +81,7 @@ final class ChainDial {
     private func offer(_ address: Endpoint) {
         guard !isCancelled, !isDecided, let direct else { return }
         isDecided = true
-        let ended = { [self] (error: Int32) in
+        let ended = { [self] (error: Int32?) in
             if isCancelled { return }
             isDecided = !DirectConnect.isFailure(error)
             direct.end(error)

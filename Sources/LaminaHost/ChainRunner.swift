@@ -25,9 +25,9 @@ enum ConnectOutcome {
     /// With an errno, by the level of this label.
     case refused(Int32, by: String?)
     /// The program's own socket is to be connected to this address. `ended` runs once, with what came of it: 0, an
-    /// errno, `EINPROGRESS` or `EINTR` where it is still under way, `ECANCELED` where nobody knows. After one that
+    /// errno, `EINPROGRESS` or `EINTR` where it is still under way, nil where nobody knows. After one that
     /// failed (`DirectConnect.isFailure`) the chain answers again, before or after the return.
-    case direct(Endpoint, ended: (Int32) -> Void)
+    case direct(Endpoint, ended: (Int32?) -> Void)
     /// The chain has connected; the program's socket is to be pumped.
     case connected(ChainConnection)
 }

@@ -111,17 +111,20 @@ final class DirectConnect: @unchecked Sendable {
         return true
     }
 
-    /// Whether a connect has failed that ended so: one that is under way hasn't, and of one that nobody knows about
+    /// Whether a connect that ended so has failed. One that is under way hasn't; of one that nobody knows about (nil)
     /// nothing can be said.
-    static func isFailure(_ error: Int32) -> Bool { ![0, EINPROGRESS, EINTR, ECANCELED].contains(error) }
+    static func isFailure(_ error: Int32?) -> Bool {
+        guard let error else { return false }
+        return ![0, EINPROGRESS, EINTR].contains(error)
+    }
 
-    /// Ends the connect with what came of the program's own: 0 or an errno. Where that is a failure, the layers may
-    /// try another address before this returns.
-    func end(_ error: Int32) {
+    /// Ends the connect with what came of the program's own: 0, an errno, or nil where nobody knows. After a failure the
+    /// layers may try another address before this returns.
+    func end(_ error: Int32?) {
         guard let slot, let request else { return }
         self.request = nil
         guard lamina_request_claim(request) != 0 else { return }
-        let hasFailed = Self.isFailure(error) || error == ECANCELED
-        _ = lamina_complete(slot, request, hasFailed ? -error : 0, 0)
+        let status = error.map { Self.isFailure($0) ? -$0 : 0 } ?? -ECANCELED
+        _ = lamina_complete(slot, request, status, 0)
     }
 }

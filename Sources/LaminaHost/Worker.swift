@@ -106,7 +106,7 @@ final class Worker {
         loop.forget(caller.descriptor)
         if callers.removeValue(forKey: caller.descriptor) != nil { close(caller.descriptor) }
         if let timer = caller.patience { loop.cancel(timer: timer) }
-        caller.endDirect(ECANCELED)
+        caller.endDirect(nil)
         // Nobody waits for the verdict any more, and nobody was told to come.
         if let passage = caller.passage, passage.caller === caller { abandon(passage) }
     }
@@ -180,7 +180,7 @@ final class Worker {
             if address == passage.destination { passages.remove(passage) }
             // Else getpeername answers what was asked for.
             passages.end(passage, error: 0)
-            guard let caller else { return ended(ECANCELED) }
+            guard let caller else { return ended(nil) }
             caller.passage = nil
             caller.directEnded = { [weak self, weak caller] error in
                 if let self, let caller, DirectConnect.isFailure(error) { reopen(passage, dial, for: caller) }

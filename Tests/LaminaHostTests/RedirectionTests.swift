@@ -42,7 +42,13 @@ struct RedirectionTests {
         let rules = "127.0.0.1:1=127.0.0.1:\(silent[0].port)|127.0.0.1:\(silent[1].port)"
         let refused = try run(rules, "again", "127.0.0.1", "1", "\(server.port)")
         #expect(refused.lines == ["first \(ECONNREFUSED)", "second 0"])
-        let last = try run("127.0.0.1:1=127.0.0.1:\(silent[0].port)|[::1]:1", "again", "127.0.0.1", "1", "\(server.port)")
+        let last = try run(
+            "127.0.0.1:1=127.0.0.1:\(silent[0].port)|[::1]:1",
+            "again",
+            "127.0.0.1",
+            "1",
+            "\(server.port)"
+        )
         #expect(last.lines == ["first \(EAFNOSUPPORT)", "second 0"])
         for port in silent { port.stop() }
     }
