@@ -161,9 +161,12 @@ struct RedirectTests {
         #expect(calls.connect(client, to: Address(host: "192.0.2.1", port: 80)) == LAMINA_PENDING)
         calls.cancel(0)
         #expect(calls.wait(for: 1).map(\.status) == [-ECANCELED])
+        // The first to reach the second target is who connects to it now.
+        let direct = try BaseProvider.kernel.chain().connect(to: Address(host: "127.0.0.1", port: port))
+        let first = try socket.waiting.accept(deadline: soon())
+        #expect(try first.waiting.remoteAddress() == direct.waiting.localAddress())
         silent.stop()
-        client.close()
-        socket.close()
+        for socket in [client, direct, first, socket] { socket.close() }
     }
 
     @Test("A connect that only tries has no effect where there are two targets")
