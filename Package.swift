@@ -189,7 +189,12 @@ let package = Package(
             swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]
         ),
-        .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
+        .target(
+            name: "TestSupport",
+            dependencies: ["Lamina", "CLamina", "CLinux"],
+            path: "Tests/Support",
+            swiftSettings: house
+        ),
         .target(
             name: "FuzzedReaders",
             dependencies: ["Lamina"],
