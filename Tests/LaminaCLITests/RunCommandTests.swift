@@ -38,8 +38,8 @@ struct RunCommandTests {
         )
     }
 
-    @Test("The example of the layer redirect in the documentation gets what the second target serves")
-    func redirect() throws {
+    @Test("The examples of the layer redirect in the documentation get what the last target serves", arguments: 0...1)
+    func redirect(example: Int) throws {
         let server = try FileServer(Array("hello\n".utf8))
         let dead = try SilentPort(refuses: true)
         defer {
@@ -48,10 +48,11 @@ struct RunCommandTests {
         }
         let page = "\(PackageTree.root)/Sources/Lamina/Documentation.docc/Redirecting.md"
         let lines = String(decoding: try readAll(page), as: UTF8.self).split(separator: "\n")
-        let example = try #require(lines.first { $0.contains("lamina run --layer 'redirect:") })
+        let examples = lines.filter { $0.contains("lamina run ") && $0.contains("redirect:rule=") }
+        try #require(examples.count == 2)
         let place = server.url.dropFirst("http://".count).dropLast()
-        let line = example.replacing("127.0.0.1:8080", with: "127.0.0.1:\(dead.port)")
-            .replacing("127.0.0.1:8081", with: place)
+        let first = example == 0 ? String(place) : "127.0.0.1:\(dead.port)"
+        let line = examples[example].replacing("127.0.0.1:8081", with: place).replacing("127.0.0.1:8080", with: first)
         let folder = try PackageTree.installed("bin/lamina").dropLast("/lamina".count)
         let environment = [
             "HOME=\(command.directory.path)", "LAMINA_CATALOG_PATH=\(command.directory.path)/catalog.d",
