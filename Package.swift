@@ -56,7 +56,7 @@ let shipped = LinkerSetting.unsafeFlags(
     .when(configuration: .release)
 )
 
-let plugins = ["Kernel", "Memory", "Trace", "Count", "Hosts", "Resolver"].map(Plugin.init)
+let plugins = ["Kernel", "Memory", "Trace", "Count", "Hosts", "Resolver", "Socks5"].map(Plugin.init)
 
 let package = Package(
     name: "lamina",
@@ -189,7 +189,12 @@ let package = Package(
             swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]
         ),
-        .target(name: "TestSupport", dependencies: ["Lamina", "CLinux"], path: "Tests/Support", swiftSettings: house),
+        .target(
+            name: "TestSupport",
+            dependencies: ["Lamina", "CLamina", "CLinux"],
+            path: "Tests/Support",
+            swiftSettings: house
+        ),
         .target(
             name: "FuzzedReaders",
             dependencies: ["Lamina"],
