@@ -90,7 +90,7 @@ import Testing
         let pair = try await Self.off {
             try Pair(try BaseProvider.kernel.chain(engine: engine))
         }
-        let info = try pair.client.duplicate(for: getpid())
+        let info = try pair.client.duplicate(for: getpid(), validFor: 600_000)
         let isOver = Latch()
         let running = Helper { while !isOver.isOpen { engine.run(timeout: 1_000_000) } }
         let other = try await Socket.redeeming(info, catalog: Catalog(directories: []), deadline: soon())
