@@ -63,6 +63,7 @@ final class ProxyServer {
         let server = ProxyServer(text, address, credentials, settings)
         made.pointee.effect = UInt32(LAMINA_EFFECT_TRANSFORM)
         made.pointee.table = Calls.table
+        made.pointee.indications = Calls.indications
         made.pointee.context = Unmanaged.passRetained(server).toOpaque()
         return 0
     }

@@ -68,4 +68,9 @@ enum Calls {
             table.adopt_state = { Handoff.adopt($0, $1, $2) }
         }
     )
+
+    /// Data are indicated once they are the program's; see `Transfers.enable`.
+    nonisolated(unsafe) static let indications = Immortal.copy(
+        lamina_indications { table in table.receive = { lamina_indicate_receive($0, $1) } }
+    )
 }

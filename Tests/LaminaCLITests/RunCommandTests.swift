@@ -38,6 +38,27 @@ struct RunCommandTests {
         )
     }
 
+    @Test("curl goes through a SOCKS5 server, which gets the name and no name server does")
+    func proxied() throws {
+        let page = "HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"
+        let server = try ScriptedServer(
+            [[5, 0], [5, 0, 0, 1, 0, 0, 0, 0, 0, 0], Array(page.utf8)],
+            then: .close
+        )
+        let layer = "socks5:server=127.0.0.1:\(server.port)"
+        let ending = try command.run("run", "--layer", layer, "--", "curl", "-sS", "http://only.invalid/")
+        #expect(ending.code == 0 && ending.output == "hello\n", "\(ending.errors)")
+        #expect(Array(server.heard.prefix(2)) == [[5, 1, 0], [5, 1, 0, 3, 12] + Array("only.invalid".utf8) + [0, 80]])
+        let real = try Microsocks(user: "anna", password: "word")
+        let files = try FileServer(Array("real\n".utf8))
+        defer { files.stop() }
+        for (password, code) in [("word", Int32(0)), ("wrong", 7)] {
+            let layer = "socks5:server=127.0.0.1:\(real.port),user=anna,password=\(password)"
+            let ending = try command.run("run", "--layer", layer, "--", "curl", "-sS", files.url)
+            #expect(ending.code == code && ending.output == (code == 0 ? "real\n" : ""), "\(ending.errors)")
+        }
+    }
+
     @Test("trace is short for run with the layer trace, and takes its settings")
     func trace() throws {
         let server = try FileServer(Array("hello\n".utf8))

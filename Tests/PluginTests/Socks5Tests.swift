@@ -61,26 +61,17 @@ struct Socks5Tests {
         #expect(error?.errno == ECONNREFUSED && error?.level == "socks5")
     }
 
-    @Test("A server may want a login: the right one is let in, a wrong one or none is not, and the reason is said")
+    @Test("A server may want a login: the right one is let in, a wrong one or none is not")
     func login() throws {
         let server = try Microsocks(user: "anna", password: "pass word")
         let listener = try BaseProvider.kernel.chain().listen(on: Address(host: "127.0.0.1", port: 0))
         let address = try listener.waiting.localAddress()
         let server5 = "server=127.0.0.1:\(server.port)"
         try expectEcho(try chain("\(server5),user=anna,password=\"pass word\""), to: address, on: listener)
-        LayerOutput.capture()
-        for (login, reason) in [
-            ("user=anna,password=wrong", "refuses the user or the password"),
-            ("user=bert,password=\"pass word\"", "refuses the user or the password"),
-            ("", "takes no login by password"),
-        ] {
-            let label = LayerOutput.label("socks5")
-            let chain = try PluginTests.chain(
-                ("socks5=\(label):\(server5)\(login.isEmpty ? "" : ",")\(login)", Self.file),
-                ("kernel", Plugin.product("Kernel"))
-            )
-            #expect(failure { try chain.connect(to: address) }?.errno == EACCES)
-            _ = reason
+        for login in [",user=anna,password=wrong", ",user=bert,password=\"pass word\"", ""] {
+            let chain = try chain("\(server5)\(login)")
+            let error = failure { try chain.connect(to: address) }
+            #expect(error?.errno == EACCES && error?.level == "socks5", "\(login)")
         }
         try listener.waiting.close()
     }
@@ -224,7 +215,9 @@ struct Socks5Tests {
         #expect(try remote.resolve("www.only.test", port: 80) == [Address(host: "www.only.test", port: 80)])
         #expect(try remote.resolve("192.0.2.1", port: 80) == [Address(host: "192.0.2.1", port: 80)])
         #expect(try remote.resolve("localhost", port: 80).allSatisfy { $0.network != nil })
-        #expect(try remote.name(of: Address(host: "127.0.0.1", port: 0)) == "127.0.0.1")
+        // The protocol has no question for an address's name, and nobody else is to hear of it.
+        let nameless = #expect(throws: LaminaError.self) { try remote.name(of: Address(host: "127.0.0.1", port: 0)) }
+        #expect(nameless?.errno == ENOENT)
         let local = try PluginTests.chain(
             ("socks5:server=127.0.0.1:1,names=local", Self.file),
             ("hosts:map=[www.only.test=192.0.2.9]", Plugin.product("Hosts")),
@@ -261,7 +254,7 @@ struct Socks5Tests {
     @Test(
         "A wrong setting is refused, and said with what to write",
         arguments: [
-            ("server=:80", "server: \":80\" is no HOST:PORT"), ("server=[::1", "server: \"[::1\" is no HOST:PORT"),
+            ("server=:80", "server: \":80\" is no HOST:PORT"), ("server=\"[::1\"", "server: \"[::1\" is no HOST:PORT"),
             ("server=a:70000", "is no HOST:PORT"), ("server=\"a b\"", "is no HOST:PORT"),
             ("server=a:0", "is no HOST:PORT"),
             ("server=a,user=u", "user: is given without a password"),
