@@ -25,7 +25,7 @@ fail() {
 }
 
 # What is installed, relative to the prefix.
-readonly plugins=(Kernel Memory Trace Count Hosts Resolver Socks5)
+readonly plugins=(Kernel Memory Trace Count Hosts Redirect Resolver Socks5)
 readonly list=share/lamina/installed
 
 install_dependencies() {

@@ -1,7 +1,8 @@
 import CLamina
+import LaminaProvider
 
 /// What one source, the settings or a file, says about names.
-struct HostTable {
+struct HostTable: LineContent {
     /// What is said about a name, and how the name is written in full.
     struct Entry {
         var rule: HostRule
@@ -27,7 +28,7 @@ struct HostTable {
     mutating func add(_ pattern: some StringProtocol, _ rule: HostRule, canonical: String = "") -> String? {
         let isWildcard = pattern == "*" || pattern.hasPrefix("*.")
         let bare = isWildcard ? String(pattern.dropFirst(2)) : String(pattern)
-        guard let name = isWildcard && bare.isEmpty ? "" : HostName.compared(bare), !name.utf8.contains(0x2A) else {
+        guard let name = isWildcard && bare.isEmpty ? "" : ComparedName.of(bare), !name.utf8.contains(0x2A) else {
             return "is no name: write NAME, *.NAME or *"
         }
         guard isWildcard else {
@@ -54,7 +55,7 @@ struct HostTable {
     private mutating func note(_ name: String, _ rule: HostRule) {
         guard case .addresses(let addresses) = rule else { return }
         for address in addresses {
-            if let key = HostAddress.key(address), names[key] == nil { names[key] = name }
+            if let key = NumericAddress.key(address), names[key] == nil { names[key] = name }
         }
     }
 
@@ -63,7 +64,7 @@ struct HostTable {
         guard let equals = text.firstIndex(of: "=") else { return "has no '=': write NAME=ADDRESS" }
         let target = String(text[text.index(after: equals)...])
         if let rule = HostRule(word: target) { return add(text[..<equals], rule) }
-        guard let other = HostName.compared(target) else {
+        guard let other = ComparedName.of(target) else {
             return "names no address, name, refuse or pass behind its '='"
         }
         return add(text[..<equals], .alias(other))
@@ -76,13 +77,13 @@ struct HostTable {
         let rule: HostRule
         if let known = HostRule(word: String(first)) {
             rule = known
-        } else if first.first == "=", let other = HostName.compared(first.dropFirst()) {
+        } else if first.first == "=", let other = ComparedName.of(first.dropFirst()) {
             rule = .alias(other)
         } else {
             return "\"\(first)\" is no address, refuse, pass or =OTHER.NAME"
         }
         guard words.count > 1 else { return "no name follows \(first)" }
-        let canonical = words[1].contains("*") ? "" : HostName.compared(words[1]) ?? ""
+        let canonical = words[1].contains("*") ? "" : ComparedName.of(words[1]) ?? ""
         for word in words.dropFirst() {
             if let problem = add(word, rule, canonical: canonical) { return "\"\(word)\" \(problem)" }
         }

@@ -101,14 +101,3 @@ enum Questions {
         renamed.deallocate()
     }
 }
-
-extension UnsafeMutablePointer<lamina_address> {
-    /// Puts a port, in host byte order, into a socket address.
-    func setPort(_ port: UInt16) {
-        if Int32(socket.pointee.sa_family) == AF_INET {
-            pointee.storage.ipv4.sin_port = port.bigEndian
-        } else {
-            pointee.storage.ipv6.sin6_port = port.bigEndian
-        }
-    }
-}

@@ -78,7 +78,6 @@ enum Connect {
             return plan
         }
         let family = state.pointee.isAnyFamily ? AF_UNSPEC : state.pointee.family
-        // An IPv6 socket reaches IPv4 hosts by mapped addresses.
         let flags = family == AF_INET6 ? AI_V4MAPPED : 0
         guard let job = UnsafeMutablePointer<ResolveJob>.make(address, family: family, flags: flags) else { return nil }
         plan.pointee.job = job
@@ -133,6 +132,8 @@ enum Connect {
     ) -> Int32 {
         let adopted = state.adopt(family: Int32(address.socket.pointee.sa_family))
         guard adopted == 0 else { return adopted }
+        // An IPv6 socket reaches IPv4 hosts by mapped addresses.
+        if state.pointee.family == AF_INET6 { address.mapToIPv6() }
         var status: Int32
         repeat {
             status = clinux_raw_connect(state.pointee.descriptor, address.socket, address.pointee.length)
@@ -193,6 +194,22 @@ enum Connect {
         )
         if status < 0 { lane.pointee.group.unpinLocked() }
         return status
+    }
+}
+
+extension UnsafeMutablePointer<lamina_address> {
+    /// Puts an IPv4 address into IPv6 form.
+    fileprivate func mapToIPv6() {
+        guard Int32(socket.pointee.sa_family) == AF_INET,
+            pointee.length >= UInt32(MemoryLayout<sockaddr_in>.size)
+        else { return }
+        let four = pointee.storage.ipv4
+        var six = sockaddr_in6()
+        six.sin6_family = sa_family_t(AF_INET6)
+        six.sin6_port = four.sin_port
+        six.sin6_addr.__in6_u.__u6_addr32 = (0, 0, UInt32(0xffff).bigEndian, four.sin_addr.s_addr)
+        pointee.storage.ipv6 = six
+        pointee.length = UInt32(MemoryLayout<sockaddr_in6>.size)
     }
 }
 

@@ -10,33 +10,14 @@ enum SocksAddress {
 
     /// An address of a host in numbers or by name. Nil: it is neither.
     static func make(host: String, port: UInt16) -> lamina_address? {
-        var address = lamina_address()
-        address.form = UInt16(LAMINA_ADDRESS_SOCKET)
-        if inet_pton(AF_INET, host, &address.storage.ipv4.sin_addr) == 1 {
-            address.storage.ipv4.sin_family = sa_family_t(AF_INET)
-            address.storage.ipv4.sin_port = port.bigEndian
-            address.length = UInt32(MemoryLayout<sockaddr_in>.size)
+        if var address = NumericAddress.parse(host) {
+            withUnsafeMutablePointer(to: &address) { $0.setPort(port) }
             return address
         }
-        var six = in6_addr()
-        if inet_pton(AF_INET6, host, &six) == 1 {
-            address.storage.ipv6 = sockaddr_in6()
-            address.storage.ipv6.sin6_family = sa_family_t(AF_INET6)
-            address.storage.ipv6.sin6_port = port.bigEndian
-            address.storage.ipv6.sin6_addr = six
-            address.length = UInt32(MemoryLayout<sockaddr_in6>.size)
-            return address
-        }
-        let bytes = Array(host.utf8)
         let isName =
-            (1...253).contains(bytes.count) && bytes.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: ":") }
-        guard isName else { return nil }
-        address = lamina_address()
-        address.form = UInt16(LAMINA_ADDRESS_NAME)
-        address.port = port
-        address.length = UInt32(bytes.count)
-        withUnsafeMutableBytes(of: &address.storage) { $0.copyBytes(from: bytes) }
-        return address
+            (1...253).contains(host.utf8.count)
+            && host.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: ":") }
+        return isName ? lamina_address(name: host, port: port) : nil
     }
 
     /// The type, the address and the port of a request. Nil: the protocol can't carry it.

@@ -18,7 +18,7 @@ final class Caller {
     var patience: UInt64?
 
     /// Who wants to know how its own connect went.
-    var directEnded: ((Int32) -> Void)?
+    var directEnded: ((Int32?) -> Void)?
 
     init(descriptor: Int32, process: pid_t, user: uid_t, group: gid_t) {
         self.descriptor = descriptor
@@ -39,8 +39,8 @@ final class Caller {
         )
     }
 
-    /// Its own connect has ended, or nobody will hear of it.
-    func endDirect(_ error: Int32) {
+    /// Its own connect has ended with 0 or an errno, or nobody will hear of it (nil).
+    func endDirect(_ error: Int32?) {
         let ended = directEnded
         directEnded = nil
         ended?(error)

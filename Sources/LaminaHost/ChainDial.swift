@@ -81,7 +81,12 @@ final class ChainDial {
     private func offer(_ address: Endpoint) {
         guard !isCancelled, !isDecided, let direct else { return }
         isDecided = true
-        completion(.direct(address) { direct.end($0) })
+        let ended = { [self] (error: Int32?) in
+            if isCancelled { return }
+            isDecided = !DirectConnect.isFailure(error)
+            direct.end(error)
+        }
+        completion(.direct(address, ended: ended))
     }
 
     private func connected(_ handle: lamina_socket, _ status: lamina_status) {

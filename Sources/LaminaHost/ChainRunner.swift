@@ -25,8 +25,9 @@ enum ConnectOutcome {
     /// With an errno, by the level of this label.
     case refused(Int32, by: String?)
     /// The program's own socket is to be connected to this address. `ended` runs once, with what came of it: 0, an
-    /// errno, `EINPROGRESS` where it is still under way, `ECANCELED` where nobody knows.
-    case direct(Endpoint, ended: (Int32) -> Void)
+    /// errno, `EINPROGRESS` or `EINTR` where it is still under way, nil where nobody knows. After one that
+    /// failed (`DirectConnect.isFailure`) the chain answers again, before or after the return.
+    case direct(Endpoint, ended: (Int32?) -> Void)
     /// The chain has connected; the program's socket is to be pumped.
     case connected(ChainConnection)
 }
@@ -78,7 +79,8 @@ final class ChainRunner {
         return !chain.instances.dropLast().contains { $0.effect != .none && $0.conditions.apply(to: subject) }
     }
 
-    /// Connects through the chain, or decides; `completion` runs once, before or after the return.
+    /// Connects through the chain, or decides; `completion` runs once, before or after the return, and once more after
+    /// each direct connect that failed.
     func connect(
         _ request: ConnectRequest,
         isDirect: Bool,

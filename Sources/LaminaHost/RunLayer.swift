@@ -74,13 +74,14 @@ enum RunLayer {
 /// A connect that is made by the program itself, to the address that came down the chain.
 final class DirectConnect: @unchecked Sendable {
     // Lives until the socket of its column is closed. The worker's loop uses it; a connect may come on any thread, but
-    // once, and before its verdict.
+    // one at a time, and before its verdict.
     private let family: Int32
     private let verdict: (Endpoint) -> Void
     private var slot: UnsafeMutablePointer<lamina_slot>?
     private var request: UnsafeMutablePointer<lamina_request>?
 
-    /// For a program's socket of this family. `verdict` runs once, with the address, on whatever thread.
+    /// For a program's socket of this family. `verdict` runs with the address of each connect that comes, on whatever
+    /// thread: once, and again where a layer tries another after one that failed.
     init(family: Int32, verdict: @escaping (Endpoint) -> Void) {
         self.family = family
         self.verdict = verdict
@@ -110,11 +111,20 @@ final class DirectConnect: @unchecked Sendable {
         return true
     }
 
-    /// Ends the connect with what came of the program's own: 0 or an errno.
-    func end(_ error: Int32) {
+    /// Whether a connect that ended so has failed. One that is under way hasn't; of one that nobody knows about (nil)
+    /// nothing can be said.
+    static func isFailure(_ error: Int32?) -> Bool {
+        guard let error else { return false }
+        return ![0, EINPROGRESS, EINTR].contains(error)
+    }
+
+    /// Ends the connect with what came of the program's own: 0, an errno, or nil where nobody knows. After a failure the
+    /// layers may try another address before this returns.
+    func end(_ error: Int32?) {
         guard let slot, let request else { return }
         self.request = nil
         guard lamina_request_claim(request) != 0 else { return }
-        _ = lamina_complete(slot, request, error == EINPROGRESS ? 0 : -error, 0)
+        let status = error.map { Self.isFailure($0) ? -$0 : 0 } ?? -ECANCELED
+        _ = lamina_complete(slot, request, status, 0)
     }
 }

@@ -106,7 +106,7 @@ final class Worker {
         loop.forget(caller.descriptor)
         if callers.removeValue(forKey: caller.descriptor) != nil { close(caller.descriptor) }
         if let timer = caller.patience { loop.cancel(timer: timer) }
-        caller.endDirect(ECANCELED)
+        caller.endDirect(nil)
         // Nobody waits for the verdict any more, and nobody was told to come.
         if let passage = caller.passage, passage.caller === caller { abandon(passage) }
     }
@@ -158,7 +158,7 @@ final class Worker {
     }
 
     private func settle(_ passage: Passage, _ outcome: ConnectOutcome) {
-        guard case .dialing = passage.far else {
+        guard case .dialing(let dial) = passage.far else {
             if case .connected(let connection) = outcome { connection.close(abort: true) {} }
             return
         }
@@ -180,11 +180,20 @@ final class Worker {
             if address == passage.destination { passages.remove(passage) }
             // Else getpeername answers what was asked for.
             passages.end(passage, error: 0)
-            guard let caller else { return ended(ECANCELED) }
+            guard let caller else { return ended(nil) }
             caller.passage = nil
-            caller.directEnded = ended
+            caller.directEnded = { [weak self, weak caller] error in
+                if let self, let caller, DirectConnect.isFailure(error) { reopen(passage, dial, for: caller) }
+                ended(error)
+            }
             caller.answer(address, pumped: false)
         case .connected(let connection):
+            if let caller, passage.meeting == nil {
+                connection.close(abort: true) {}
+                caller.passage = nil
+                caller.answer(error: EADDRNOTAVAIL)
+                return passages.end(passage, error: EADDRNOTAVAIL)
+            }
             passage.far = .connected(connection)
             passage.local = connection.localAddress.map { local in
                 passage.destination.family == AF_INET6 ? local.mapped : local.unmapped
@@ -192,6 +201,14 @@ final class Worker {
             if let caller, let meeting = passage.meeting { caller.answer(meeting, pumped: true) }
             pumpIfMet(passage)
         }
+    }
+
+    /// The program's own connect has failed: it waits for what the chain says to that.
+    private func reopen(_ passage: Passage, _ dial: ChainDial?, for caller: Caller) {
+        passage.far = .dialing(dial)
+        passage.caller = caller
+        caller.passage = passage
+        passages.insert(passage)
     }
 
     /// The chain has not connected, and the program has been sent on: its connection is reset.

@@ -113,17 +113,23 @@ static long connect_stream(const run *run, int fd, const lamina_run_address *des
     if (worker < 0) return worker;
     long early = 0;
     long result = verdict(worker, run, fd, &request, &reply, &early);
-    if (result == 0) result = -reply.error;
-    if (result == 0) {
+    while (result == 0 && (result = -reply.error) == 0) {
         result = connect_raw(run, fd, &reply.address.storage, reply.address.length);
         int made = result == 0 || result == -EINPROGRESS || result == -EINTR;
-        if (!reply.pumped || !made) {
-            prepare(&request, run, reply.pumped ? LAMINA_RUN_ABANDON : LAMINA_RUN_DONE);
-            request.error = (int)-result;
+        if (made && reply.pumped) break;
+        prepare(&request, run, reply.pumped ? LAMINA_RUN_ABANDON : LAMINA_RUN_DONE);
+        request.nonblocking = (flags & O_NONBLOCK) != 0;
+        request.error = (int)-result;
+        if (made || reply.pumped) {
             worker_send(worker, &request);
+            break;
         }
-        if (early && (result == 0 || result == -EINPROGRESS)) result = early;
+        // The chain has the last word on what failed: it may know another address.
+        long failed = result;
+        result = verdict(worker, run, fd, &request, &reply, &early);
+        if (result < 0) result = failed;
     }
+    if (early && (result == 0 || result == -EINPROGRESS)) result = early;
     worker_close(worker);
     return result;
 }

@@ -10,6 +10,17 @@ extension UnsafeMutablePointer<lamina_address> {
     /// The socket address in its place.
     public var socket: UnsafeMutablePointer<sockaddr> { bytes.assumingMemoryBound(to: sockaddr.self) }
 
+    /// Puts a port, in host byte order, into an IP address or a name.
+    public func setPort(_ port: UInt16) {
+        if pointee.form == UInt16(LAMINA_ADDRESS_NAME) {
+            pointee.port = port
+        } else if Int32(socket.pointee.sa_family) == AF_INET {
+            pointee.storage.ipv4.sin_port = port.bigEndian
+        } else {
+            pointee.storage.ipv6.sin6_port = port.bigEndian
+        }
+    }
+
     /// How long a socket address may be.
     public static var capacity: socklen_t { socklen_t(MemoryLayout<lamina_address>.size - 8) }
 }
@@ -20,4 +31,21 @@ extension UnsafePointer<lamina_address> {
 
     /// The socket address in its place.
     public var socket: UnsafePointer<sockaddr> { bytes.assumingMemoryBound(to: sockaddr.self) }
+
+    /// A name's bytes, without its terminating NUL.
+    public var name: String {
+        let length = min(Int(pointee.length), MemoryLayout.size(ofValue: pointee.storage))
+        return String(decoding: UnsafeRawBufferPointer(start: bytes, count: length), as: UTF8.self)
+    }
+}
+
+extension lamina_address {
+    /// A name of at most 253 bytes that nobody has resolved, with a port in host byte order.
+    public init(name: String, port: UInt16) {
+        self.init()
+        form = UInt16(LAMINA_ADDRESS_NAME)
+        self.port = port
+        length = UInt32(name.utf8.count)
+        withUnsafeMutableBytes(of: &storage) { $0.copyBytes(from: name.utf8) }
+    }
 }

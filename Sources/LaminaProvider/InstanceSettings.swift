@@ -32,6 +32,15 @@ public struct InstanceSettings {
         return text
     }
 
+    /// The texts of a list, in the order given; empty where it wasn't.
+    public func texts(_ name: StaticString) -> [String] {
+        var texts: [String] = []
+        forEach(name) { setting in
+            if let text = setting.text { texts.append(String(cString: text)) }
+        }
+        return texts
+    }
+
     /// Whether a choice has this value.
     public func isChoice(_ name: StaticString, _ choice: StaticString) -> Bool {
         text(name).map { Self.equals($0, choice) } ?? false
@@ -45,6 +54,11 @@ public struct InstanceSettings {
         write(&line)
         reason.storeBytes(of: 0, toByteOffset: min(line.count, max(capacity - 1, 0)), as: UInt8.self)
         return status
+    }
+
+    /// Says this line, and gives the status.
+    public func refuse(_ status: lamina_status, _ text: String) -> lamina_status {
+        refuse(status) { line in text.withCString { line.append(cString: $0) } }
     }
 
     /// Whether NUL-terminated text equals a literal.

@@ -75,7 +75,7 @@ struct InstallScriptTests {
 
     @Test(
         "The manifests that are shipped say what the plug-ins say",
-        arguments: ["kernel", "memory", "trace", "count", "hosts", "resolver", "socks5"]
+        arguments: ["kernel", "memory", "trace", "count", "hosts", "redirect", "resolver", "socks5"]
     )
     func manifests(name: String) throws {
         let lamina = try PackageTree.installed("bin/lamina")

@@ -60,6 +60,31 @@ struct RunCommandTests {
         }
     }
 
+    @Test("The example of the layer redirect in the documentation gets what the second target serves")
+    func redirect() throws {
+        let server = try FileServer(Array("hello\n".utf8))
+        let dead = try SilentPort(refuses: true)
+        defer {
+            server.stop()
+            dead.stop()
+        }
+        let page = "\(PackageTree.root)/Sources/Lamina/Documentation.docc/Redirecting.md"
+        let lines = String(decoding: try readAll(page), as: UTF8.self).split(separator: "\n")
+        let example = try #require(lines.first { $0.contains("lamina run --layer 'redirect:") })
+        let place = server.url.dropFirst("http://".count).dropLast()
+        let line = example.replacing("127.0.0.1:8080", with: "127.0.0.1:\(dead.port)")
+            .replacing("127.0.0.1:8081", with: place)
+        let folder = try PackageTree.installed("bin/lamina").dropLast("/lamina".count)
+        let environment = [
+            "HOME=\(command.directory.path)", "LAMINA_CATALOG_PATH=\(command.directory.path)/catalog.d",
+            "PATH=\(folder):/usr/local/bin:/usr/bin:/bin",
+        ]
+        let ending = try Child.run(["sh", "-c", String(line)], environment: environment, alone: true)
+        #expect(ending.code == 0, "\(ending.errors)")
+        #expect(ending.output == "hello\n")
+        #expect(server.count == 1)
+    }
+
     @Test("trace is short for run with the layer trace, and takes its settings")
     func trace() throws {
         let server = try FileServer(Array("hello\n".utf8))

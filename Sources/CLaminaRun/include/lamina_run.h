@@ -13,7 +13,7 @@
 #define LAMINA_RUN_VARIABLE "LAMINA_RUN"
 
 /// Both sides are built together; a preload object of another build is answered with EPROTO.
-enum { LAMINA_RUN_VERSION = 2 };
+enum { LAMINA_RUN_VERSION = 3 };
 
 /// What a message asks for.
 enum {
@@ -23,7 +23,8 @@ enum {
     LAMINA_RUN_DETACH = 2,
     /// The connection that was offered will not be made.
     LAMINA_RUN_ABANDON = 3,
-    /// How the connect of the program's own socket went; not answered.
+    /// How the connect of the program's own socket went. One that failed is answered like a connect: with another
+    /// address to try, or the errno that the call answers. Others are not answered.
     LAMINA_RUN_DONE = 8,
     /// The errno with which the socket's connection ended.
     LAMINA_RUN_ERROR = 4,

@@ -1,18 +1,16 @@
-import CLamina
 import CLinux
 import Glibc
-import TestSupport
-import Testing
+import Lamina
 
 /// A loopback port that no server answers at.
-final class SilentPort {
+public final class SilentPort {
     /// Its number.
-    let port: Int
+    public let port: Int
     private var listener: Int32
     private var clients: [Int32] = []
 
     /// `refuses`: connects are refused; else they are left unanswered, because the queue is full.
-    init(refuses: Bool) throws {
+    public init(refuses: Bool) throws {
         listener = clinux_socket(AF_INET, Int32(CLINUX_STREAM))
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -35,7 +33,7 @@ final class SilentPort {
                 return true
             }
         }
-        try #require(bound)
+        guard bound else { throw LaminaError(.system, "silent port", "can't be made", errno: errno) }
         clients = connected
         port = Int(UInt16(bigEndian: address.sin_port))
     }
@@ -45,7 +43,7 @@ final class SilentPort {
     }
 
     /// How many connects are under way to it.
-    var dials: Int {
+    public var dials: Int {
         get throws {
             let number = String(port, radix: 16, uppercase: true)
             let dialing = "0100007F:\(String(repeating: "0", count: 4 - number.count))\(number) 02 "
@@ -55,7 +53,7 @@ final class SilentPort {
     }
 
     /// From now on connects are refused.
-    func stop() {
+    public func stop() {
         for descriptor in clients + [listener] where descriptor >= 0 { close(descriptor) }
         clients = []
         listener = -1

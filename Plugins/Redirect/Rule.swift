@@ -1,0 +1,80 @@
+import CLamina
+import LaminaProvider
+
+/// What becomes of the destinations that a pattern is about.
+struct Rule {
+    enum Action {
+        /// The connect ends with ECONNREFUSED.
+        case refuse
+        /// One after the other is tried.
+        case connect([Target])
+    }
+
+    let pattern: Pattern
+    let action: Action
+}
+
+/// One place to connect to instead.
+struct Target {
+    enum Host {
+        /// The destination's own.
+        case same
+        case address(lamina_address)
+        case name(String)
+    }
+
+    let host: Host
+    /// In host byte order; nil: the destination's own.
+    let port: UInt16?
+
+    /// The address to connect to instead of `asked`, whose port is this one.
+    func address(insteadOf asked: lamina_address, port asksFor: UInt16) -> lamina_address {
+        let port = port ?? asksFor
+        var result: lamina_address
+        switch host {
+        case .same: result = asked
+        case .address(let address): result = address
+        case .name(let name): return lamina_address(name: name, port: port)
+        }
+        withUnsafeMutablePointer(to: &result) { $0.setPort(port) }
+        return result
+    }
+}
+
+/// The rules of one source, the settings or a file, in their order.
+struct RuleList: LineContent {
+    private var rules: [Rule] = []
+
+    init() {}
+
+    /// The first rule about this destination.
+    func first(for destination: Destination) -> Rule? {
+        rules.first { $0.pattern.matches(destination) }
+    }
+
+    /// Reads one element of the setting `rule`. Answers what is wrong with it.
+    mutating func add(rule text: String) -> String? {
+        guard let equals = text.firstIndex(of: "=") else {
+            return "has no '='; write FROM=TO, such as a.test:443=127.0.0.1:8443"
+        }
+        let targets = text[text.index(after: equals)...].split(separator: "|", omittingEmptySubsequences: false)
+        return add(text[..<equals], targets)
+    }
+
+    /// Reads one line of a file. Answers what is wrong with it.
+    mutating func add(line: Substring) -> String? {
+        let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" || $0 == "\r" }
+        guard let from = words.first else { return nil }
+        guard words.count > 1 else { return "no target follows \"\(from)\"; write FROM TO" }
+        return add(from, Array(words.dropFirst()))
+    }
+
+    private mutating func add(_ from: Substring, _ targets: [Substring]) -> String? {
+        do throws(RuleReader.Problem) {
+            rules.append(try RuleReader.rule(from, targets))
+            return nil
+        } catch {
+            return error.text
+        }
+    }
+}
