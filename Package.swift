@@ -56,7 +56,7 @@ let shipped = LinkerSetting.unsafeFlags(
     .when(configuration: .release)
 )
 
-let plugins = ["Kernel", "Memory", "Trace", "Count", "Hosts", "Redirect", "Resolver"].map(Plugin.init)
+let plugins = ["Kernel", "Memory", "Trace", "Count", "Hosts", "Redirect", "Resolver", "Socks5"].map(Plugin.init)
 
 let package = Package(
     name: "lamina",

@@ -25,12 +25,13 @@ fail() {
 }
 
 # What is installed, relative to the prefix.
-readonly plugins=(Kernel Memory Trace Count Hosts Redirect Resolver)
+readonly plugins=(Kernel Memory Trace Count Hosts Redirect Resolver Socks5)
 readonly list=share/lamina/installed
 
 install_dependencies() {
     local missing=() pair
-    for pair in gcc:gcc g++:g++ curl:curl pkg-config:pkg-config git:git nm:binutils dpkg-shlibdeps:dpkg-dev; do
+    for pair in gcc:gcc g++:g++ curl:curl pkg-config:pkg-config git:git nm:binutils dpkg-shlibdeps:dpkg-dev \
+        microsocks:microsocks; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
     done
     ((${#missing[@]})) || return 0

@@ -38,21 +38,37 @@ struct RunCommandTests {
         )
     }
 
-    @Test("The examples of the layer redirect in the documentation get what the last target serves", arguments: 0...1)
-    func redirect(example: Int) throws {
-        let server = try FileServer(Array("hello\n".utf8))
-        let dead = try SilentPort(refuses: true)
-        defer {
-            server.stop()
-            dead.stop()
+    @Test("curl goes through a SOCKS5 server, which gets the name and no name server does")
+    func proxied() throws {
+        let page = "HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"
+        let server = try ScriptedServer(
+            [[5, 0], [5, 0, 0, 1, 0, 0, 0, 0, 0, 0], Array(page.utf8)],
+            then: .close
+        )
+        let layer = "socks5:server=127.0.0.1:\(server.port)"
+        let ending = try command.run("run", "--layer", layer, "--", "curl", "-sS", "http://only.invalid/")
+        #expect(ending.code == 0 && ending.output == "hello\n", "\(ending.errors)")
+        let asked = [5, 1, 0, 3, 12] + Array("only.invalid".utf8) + [0, 80]
+        #expect(Array(server.heard.prefix(2)) == [[5, 1, 0], asked])
+        let real = try Microsocks(user: "anna", password: "word")
+        let files = try FileServer(Array("real\n".utf8))
+        defer { files.stop() }
+        for (password, code) in [("word", Int32(0)), ("wrong", 7)] {
+            let layer = "socks5:server=127.0.0.1:\(real.port),user=anna,password=\(password)"
+            let ending = try command.run("run", "--layer", layer, "--", "curl", "-sS", files.url)
+            #expect(ending.code == code && ending.output == (code == 0 ? "real\n" : ""), "\(ending.errors)")
         }
+    }
+
+    @Test("The example of the layer redirect in the documentation gets what the target serves")
+    func redirect() throws {
+        let server = try FileServer(Array("hello\n".utf8))
+        defer { server.stop() }
         let page = "\(PackageTree.root)/Sources/Lamina/Documentation.docc/Redirecting.md"
         let lines = String(decoding: try readAll(page), as: UTF8.self).split(separator: "\n")
-        let examples = lines.filter { $0.contains("lamina run ") && $0.contains("redirect:rule=") }
-        try #require(examples.count == 2)
+        let example = try #require(lines.first { $0.contains("-- curl -s http://192.0.2.1/") })
         let place = server.url.dropFirst("http://".count).dropLast()
-        let first = example == 0 ? String(place) : "127.0.0.1:\(dead.port)"
-        let line = examples[example].replacing("127.0.0.1:8081", with: place).replacing("127.0.0.1:8080", with: first)
+        let line = example.replacing("127.0.0.1:8080", with: place)
         let folder = try PackageTree.installed("bin/lamina").dropLast("/lamina".count)
         let environment = [
             "HOME=\(command.directory.path)", "LAMINA_CATALOG_PATH=\(command.directory.path)/catalog.d",

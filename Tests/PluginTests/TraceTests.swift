@@ -214,7 +214,7 @@ struct TraceTests {
 }
 
 /// Compares a plug-in's manifest file with what the plug-in itself says.
-func expectManifest(of name: String) throws {
+func expectManifest(of name: String, settings: String? = nil) throws {
     let file = "\(PackageTree.root)/Plugins/\(name)/manifest.json"
     let written = try Manifest(parsing: try readAll(file), file: "manifest.json")
     let provider = try Library.load(Plugin.product(name)).provider()
@@ -226,7 +226,7 @@ func expectManifest(of name: String) throws {
     #expect(said == written)
     #expect(provider.name == name.lowercased())
     let echo = try Library.load(try Plugin.build("echo")).provider()
-    let layer = try LayerSpecification(parsing: provider.name)
+    let layer = try LayerSpecification(parsing: settings.map { "\(provider.name):\($0)" } ?? provider.name)
     let instance = try Chain([(layer, provider), (try LayerSpecification(parsing: "echo"), echo)]).instances[0]
     #expect(instance.entryNames == written.entries)
     #expect(instance.indicationNames == written.indications)
