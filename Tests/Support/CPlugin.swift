@@ -1,14 +1,13 @@
 import Glibc
 import Lamina
-import Synchronization
 
 /// Plug-ins in C that tests build from the headers alone, each once a process.
 public final class CPlugin: Sendable {
-    private static let known = Mutex<[[String]: CPlugin]>([:])
+    private static let known = Locked<[[String]: CPlugin]>([:])
 
     private let library: String
     private let command: [String]
-    private let isBuilt = Mutex(false)
+    private let isBuilt = Locked(false)
 
     private init(_ command: [String], library: String) {
         self.library = library

@@ -2,7 +2,6 @@ import CLamina
 import CLinux
 import Glibc
 import Lamina
-import Synchronization
 
 /// A TCP server on loopback for one connection at a time: it answers each message that comes with the next reply, byte by
 /// byte, and keeps what it was told. After the last reply it sends back what comes, or stays silent.
@@ -10,7 +9,7 @@ public final class ScriptedServer: Sendable {
     /// Its port.
     public let port: UInt16
     private let listener: Int32
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     private struct State {
         var heard: [[UInt8]] = []
