@@ -7,32 +7,25 @@ typealias Request = UnsafeMutablePointer<lamina_request>
 
 /// One level: what its settings and files say about names.
 final class HostsLevel {
-    private let map: HostTable
-    private let files: LineFiles<HostTable>
+    private let tables: LineSources<HostTable>
 
-    private init(_ map: HostTable, _ files: LineFiles<HostTable>) {
-        self.map = map
-        self.files = files
-    }
+    private init(_ tables: LineSources<HostTable>) { self.tables = tables }
 
     static func instantiate(
         _ arguments: UnsafePointer<lamina_instance_arguments>,
         _ made: UnsafeMutablePointer<lamina_instance>
     ) -> lamina_status {
-        let settings = InstanceSettings(arguments)
-        var map = HostTable()
-        for text in settings.texts("map") {
-            if let problem = map.add(map: text) { return settings.refuse(-EINVAL, "map: \"\(text)\" \(problem)") }
-        }
-        let files: LineFiles<HostTable>
-        do throws(LineFileProblem) {
-            files = try LineFiles(settings.texts("file"), arguments)
+        let tables: LineSources<HostTable>
+        do throws(LineProblem) {
+            tables = try LineSources(list: "map", file: "file", arguments) { table, text in
+                table.add(map: text).map { "map: \"\(text)\" \($0)" }
+            }
         } catch {
-            return settings.refuse(-EINVAL, error.text)
+            return InstanceSettings(arguments).refuse(-EINVAL, error.text)
         }
         made.pointee.effect = UInt32(LAMINA_EFFECT_NONE)
         made.pointee.table = Calls.table
-        made.pointee.context = Unmanaged.passRetained(HostsLevel(map, files)).toOpaque()
+        made.pointee.context = Unmanaged.passRetained(HostsLevel(tables)).toOpaque()
         return 0
     }
 
@@ -63,7 +56,7 @@ final class HostsLevel {
         guard let asked = ComparedName.of(text) else { return nil }
         var name = asked
         for _ in 0...Self.mostAliases {
-            guard let entry = find(name) else { return name == asked ? nil : .goesOn(name) }
+            guard let entry = tables.first({ $0.find(name) }) else { return name == asked ? nil : .goesOn(name) }
             switch entry.rule {
             case .pass: return name == asked ? nil : .goesOn(name)
             case .refuse: return .status(-ENOENT)
@@ -75,14 +68,9 @@ final class HostsLevel {
         return .status(-ELOOP)
     }
 
-    private func find(_ name: String) -> HostTable.Entry? {
-        if let entry = map.find(name) { return entry }
-        return files.first { $0.find(name) }
-    }
-
     /// The name of an address that a name was given; nil for none.
     func name(of address: lamina_address) -> String? {
         guard let key = NumericAddress.key(address) else { return nil }
-        return map.name(of: key) ?? files.first { $0.name(of: key) }
+        return tables.first { $0.name(of: key) }
     }
 }

@@ -15,24 +15,14 @@ struct Destination {
     init?(_ address: UnsafePointer<lamina_address>, asked: UnsafePointer<CChar>?) {
         if address.pointee.form == UInt16(LAMINA_ADDRESS_NAME) {
             let text = address.name
-            bytes = NumericAddress.parse(text).flatMap(Self.plain)
+            bytes = NumericAddress.parse(text).flatMap(NumericAddress.plain)
             name = ComparedName.of(text)
-            port = address.pointee.port
         } else {
-            guard let plain = Self.plain(address.pointee) else { return nil }
+            guard let plain = NumericAddress.plain(address.pointee) else { return nil }
             bytes = plain
             name = asked.flatMap { ComparedName.of(String(cString: $0)) }
-            // Both families have it in the same place.
-            port = UInt16(bigEndian: address.pointee.storage.ipv4.sin_port)
         }
-    }
-
-    private static let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
-
-    /// An IP address's bytes, those of IPv4 where it is an IPv4 address in IPv6 form.
-    static func plain(_ address: lamina_address) -> [UInt8]? {
-        guard let bytes = NumericAddress.key(address) else { return nil }
-        return bytes.starts(with: mapped) ? Array(bytes.dropFirst(mapped.count)) : bytes
+        port = address.port
     }
 }
 

@@ -7,32 +7,25 @@ typealias Request = UnsafeMutablePointer<lamina_request>
 
 /// One level: what its settings and files say about destinations.
 final class RedirectLevel {
-    private let rules: RuleList
-    private let files: LineFiles<RuleList>
+    private let rules: LineSources<RuleList>
 
-    private init(_ rules: RuleList, _ files: LineFiles<RuleList>) {
-        self.rules = rules
-        self.files = files
-    }
+    private init(_ rules: LineSources<RuleList>) { self.rules = rules }
 
     static func instantiate(
         _ arguments: UnsafePointer<lamina_instance_arguments>,
         _ made: UnsafeMutablePointer<lamina_instance>
     ) -> lamina_status {
-        let settings = InstanceSettings(arguments)
-        var rules = RuleList()
-        for text in settings.texts("rule") {
-            if let problem = rules.add(rule: text) { return settings.refuse(-EINVAL, "rule: \"\(text)\": \(problem)") }
-        }
-        let files: LineFiles<RuleList>
-        do throws(LineFileProblem) {
-            files = try LineFiles(settings.texts("file"), arguments)
+        let rules: LineSources<RuleList>
+        do throws(LineProblem) {
+            rules = try LineSources(list: "rule", file: "file", arguments) { rules, text in
+                rules.add(rule: text).map { "rule: \"\(text)\": \($0)" }
+            }
         } catch {
-            return settings.refuse(-EINVAL, error.text)
+            return InstanceSettings(arguments).refuse(-EINVAL, error.text)
         }
         made.pointee.effect = UInt32(LAMINA_EFFECT_NONE)
         made.pointee.table = Calls.table
-        made.pointee.context = Unmanaged.passRetained(RedirectLevel(rules, files)).toOpaque()
+        made.pointee.context = Unmanaged.passRetained(RedirectLevel(rules)).toOpaque()
         return 0
     }
 
@@ -52,7 +45,7 @@ final class RedirectLevel {
             let destination = Destination(address, asked: slot.pointee.column.pointee.origin?.pointee.name)
         else { return lamina_connect(slot, address, flags, request) }
         let level = Unmanaged<RedirectLevel>.fromOpaque(context).takeUnretainedValue()
-        switch level.rule(for: destination)?.action {
+        switch level.rules.first({ $0.first(for: destination) })?.action {
         case nil: return lamina_connect(slot, address, flags, request)
         case .refuse: return lamina_complete(slot, request, -ECONNREFUSED, 0)
         case .connect(let targets):
@@ -60,9 +53,5 @@ final class RedirectLevel {
             let addresses = targets.map { $0.address(insteadOf: asked, port: destination.port) }
             return ConnectInTurn.connect(addresses, slot, flags, request)
         }
-    }
-
-    private func rule(for destination: Destination) -> Rule? {
-        rules.first(for: destination) ?? files.first { $0.first(for: destination) }
     }
 }

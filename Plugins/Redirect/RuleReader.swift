@@ -40,7 +40,7 @@ enum RuleReader {
 
     private static func host(of place: Place) -> Pattern.Host? {
         if let address = place.address, let bytes = NumericAddress.key(address) {
-            let plain = Destination.plain(address) ?? bytes
+            let plain = NumericAddress.plain(address) ?? bytes
             var bits = bytes.count * 8
             if let text = place.bits {
                 guard text.utf8.allSatisfy(isDigit), let number = Int(text), number <= bits else { return nil }

@@ -26,23 +26,10 @@ enum SocksAddress {
             let length = Int(address.pointee.length)
             guard (1...253).contains(length) else { return nil }
             let text = UnsafeRawBufferPointer(start: address.bytes, count: length)
-            return [name, UInt8(length)] + text + bytes(of: address.pointee.port)
+            return [name, UInt8(length)] + text + bytes(of: address.port)
         }
-        guard address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else { return nil }
-        switch Int32(address.socket.pointee.sa_family) {
-        case AF_INET:
-            let four = address.pointee.storage.ipv4
-            return [ipv4] + withUnsafeBytes(of: four.sin_addr) { Array($0) }
-                + bytes(of: UInt16(bigEndian: four.sin_port))
-        case AF_INET6:
-            let six = address.pointee.storage.ipv6
-            let all = withUnsafeBytes(of: six.sin6_addr) { Array($0) }
-            let port = bytes(of: UInt16(bigEndian: six.sin6_port))
-            // An IPv4 host by its mapped address.
-            let isMapped = all[..<10].allSatisfy { $0 == 0 } && all[10] == 0xff && all[11] == 0xff
-            return isMapped ? [ipv4] + all[12...] + port : [ipv6] + all + port
-        default: return nil
-        }
+        guard let plain = NumericAddress.plain(address.pointee) else { return nil }
+        return [plain.count == 4 ? ipv4 : ipv6] + plain + bytes(of: address.port)
     }
 
     private static func bytes(of port: UInt16) -> [UInt8] { [UInt8(port >> 8), UInt8(port & 0xff)] }

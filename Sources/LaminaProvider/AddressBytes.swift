@@ -32,6 +32,13 @@ extension UnsafePointer<lamina_address> {
     /// The socket address in its place.
     public var socket: UnsafePointer<sockaddr> { bytes.assumingMemoryBound(to: sockaddr.self) }
 
+    /// The port of an IP address or a name, in host byte order.
+    public var port: UInt16 {
+        // Both IP families have it in the same place.
+        pointee.form == UInt16(LAMINA_ADDRESS_NAME)
+            ? pointee.port : UInt16(bigEndian: pointee.storage.ipv4.sin_port)
+    }
+
     /// A name's bytes, without its terminating NUL.
     public var name: String {
         let length = min(Int(pointee.length), MemoryLayout.size(ofValue: pointee.storage))

@@ -9,9 +9,9 @@ public protocol LineContent {
     mutating func add(line: Substring) -> String?
 }
 
-/// Why a file can't be used.
-public struct LineFileProblem: Error {
-    /// One line: the file, the number of the line if it is one, and the cause.
+/// Why a file, or an element of a setting, can't be used.
+public struct LineProblem: Error {
+    /// One line: the file and the number of the line, or the setting, and the cause.
     public let text: String
 }
 
@@ -45,7 +45,7 @@ public struct LineFile<Content: LineContent> {
 
     /// Reads the file, of at most 64 MiB. Blocks for it. A file that can't be read, or has a line that its content
     /// doesn't take, is thrown.
-    public init(_ path: String) throws(LineFileProblem) {
+    public init(_ path: String) throws(LineProblem) {
         self.path = path
         try read()
         seen = version
@@ -53,7 +53,7 @@ public struct LineFile<Content: LineContent> {
 
     /// Reads it again where it has changed, which costs a stat(2) and blocks for it. A problem leaves what it said
     /// before, and is thrown once.
-    public mutating func refresh() throws(LineFileProblem) {
+    public mutating func refresh() throws(LineProblem) {
         var status = stat()
         let current = stat(path, &status) == 0 ? Version(status) : nil
         guard current != version, current != seen else { return }
@@ -61,37 +61,37 @@ public struct LineFile<Content: LineContent> {
         try read()
     }
 
-    private mutating func read() throws(LineFileProblem) {
+    private mutating func read() throws(LineProblem) {
         let (bytes, version) = try contents()
         var content = Content()
         var number = 0
         for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
             number += 1
             if let problem = content.add(line: Substring(decoding: line, as: UTF8.self)) {
-                throw LineFileProblem(text: "\(path):\(number): \(problem)")
+                throw LineProblem(text: "\(path):\(number): \(problem)")
             }
         }
         self.content = content
         self.version = version
     }
 
-    private func contents() throws(LineFileProblem) -> ([UInt8], Version) {
+    private func contents() throws(LineProblem) -> ([UInt8], Version) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw LineFileProblem(text: "\(path): can't be opened (\(Self.cause))") }
+        guard descriptor >= 0 else { throw LineProblem(text: "\(path): can't be opened (\(Self.cause))") }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
-            throw LineFileProblem(text: "\(path): can't be read (\(Self.cause))")
+            throw LineProblem(text: "\(path): can't be read (\(Self.cause))")
         }
         guard status.st_size <= Self.limit else {
-            throw LineFileProblem(text: "\(path): has \(status.st_size) bytes; at most \(Self.limit) are read")
+            throw LineProblem(text: "\(path): has \(status.st_size) bytes; at most \(Self.limit) are read")
         }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         while bytes.count <= Self.limit {
             let count = Glibc.read(descriptor, &chunk, chunk.count)
             if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw LineFileProblem(text: "\(path): can't be read (\(Self.cause))") }
+            guard count >= 0 else { throw LineProblem(text: "\(path): can't be read (\(Self.cause))") }
             if count == 0 { break }
             bytes += chunk[..<count]
         }

@@ -37,4 +37,12 @@ public enum NumericAddress {
         default: return nil
         }
     }
+
+    private static let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
+
+    /// The same, but those of IPv4 where it is an IPv4 address in IPv6 form (`::ffff:192.0.2.1`).
+    public static func plain(_ address: lamina_address) -> [UInt8]? {
+        guard let bytes = key(address) else { return nil }
+        return bytes.starts(with: mapped) ? Array(bytes.dropFirst(mapped.count)) : bytes
+    }
 }
