@@ -1,7 +1,6 @@
-import CLinux
 import Glibc
-import Lamina
 import Synchronization
+import TestSupport
 
 /// An HTTP server on loopback that answers every request with the same bytes, one connection at a time.
 final class FileServer: Sendable {
@@ -13,31 +12,10 @@ final class FileServer: Sendable {
 
     init(_ content: [UInt8]) throws {
         self.content = content
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = listener
-        let isListening = withUnsafeMutableBytes(of: &address) { bytes in
-            guard let base = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self) else { return false }
-            return bind(listener, base, length) == 0 && listen(listener, 16) == 0
-                && getsockname(listener, base, &length) == 0
-        }
-        guard isListening else { throw LaminaError(.system, "listener", "can't be made", errno: errno) }
-        url = "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/"
-        let body = Unmanaged.passRetained(self)
-        var thread = pthread_t()
-        pthread_create(
-            &thread,
-            nil,
-            { context in
-                if let context { Unmanaged<FileServer>.fromOpaque(context).takeRetainedValue().serve() }
-                return nil
-            },
-            body.toOpaque()
-        )
-        pthread_detach(thread)
+        let port: UInt16
+        (listener, port) = try Loopback.listening()
+        url = "http://127.0.0.1:\(port)/"
+        detach { self.serve() }
     }
 
     /// How many requests it has answered whole.

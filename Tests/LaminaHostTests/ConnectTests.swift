@@ -64,7 +64,7 @@ struct ConnectTests {
 
     @Test("IPv6 is carried like IPv4", arguments: effects)
     func ipv6(effect: HostFixtures.Effect) throws {
-        let server = try TestServer(family: AF_INET6)
+        let server = try TestServer(isIPv6: true)
         defer { server.stop() }
         let ending = try HostFixtures.run(effect, [HostFixtures.client, "connect", "::1", "\(server.port)"])
         #expect(ending.lines.contains("peer ::1 \(server.port)"))

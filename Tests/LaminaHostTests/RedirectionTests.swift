@@ -70,7 +70,7 @@ struct RedirectionTests {
     @Test("An IPv6 program reaches an IPv4 target, with a hop and without; an IPv4 program no IPv6 target")
     func families() throws {
         let four = try TestServer()
-        let six = try TestServer(family: AF_INET6)
+        let six = try TestServer(isIPv6: true)
         defer { for server in [four, six] { server.stop() } }
         for below in [[], [HostFixtures.passing]] {
             let mapped = try run(

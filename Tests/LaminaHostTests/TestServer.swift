@@ -1,8 +1,7 @@
-import CLamina
 import CLinux
 import Glibc
 import Synchronization
-import Testing
+import TestSupport
 
 /// A server on loopback, a thread a connection. The first line says what a connection is for: `echo`, `bulk COUNT`,
 /// `sink`, `urgent`, `reset`, `hold`.
@@ -12,33 +11,11 @@ final class TestServer: Sendable {
     private let listener: Int32
     private let sunk = Mutex<[Int]>([])
 
-    init(family: Int32 = AF_INET) throws {
-        listener = socket(family, 1 | 0o2000000, 0)
-        var address = sockaddr_storage()
-        address.ss_family = sa_family_t(family)
-        let isSix = family == AF_INET6
-        var length = socklen_t(isSix ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size)
+    init(isIPv6: Bool = false) throws {
+        let bound: UInt16
+        (listener, bound) = try Loopback.listening(isIPv6: isIPv6)
+        port = Int(bound)
         let listener = listener
-        let port: UInt16? = withUnsafeMutablePointer(to: &address) { pointer in
-            if isSix {
-                pointer.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
-                    $0.pointee.sin6_addr = in6addr_loopback
-                }
-            } else {
-                pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                    $0.pointee.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-                }
-            }
-            return pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                guard bind(listener, address, length) == 0, listen(listener, 64) == 0,
-                    getsockname(listener, address, &length) == 0
-                else { return nil }
-                return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                    UInt16(bigEndian: $0.pointee.sin_port)
-                }
-            }
-        }
-        self.port = Int(try #require(port))
         detach { [self] in
             while case let connection = accept(listener, nil, nil), connection >= 0 {
                 detach { self.serve(connection) }
@@ -110,23 +87,4 @@ final class TestServer: Sendable {
         }
         return true
     }
-}
-
-/// Runs `body` on a thread of its own.
-private func detach(_ body: @escaping @Sendable () -> Void) {
-    final class Box {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    var thread = pthread_t()
-    let created = pthread_create(
-        &thread,
-        nil,
-        { argument in
-            if let argument { Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
-            return nil
-        },
-        Unmanaged.passRetained(Box(body)).toOpaque()
-    )
-    if created == 0 { pthread_detach(thread) }
 }

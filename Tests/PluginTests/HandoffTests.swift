@@ -116,7 +116,7 @@ import Testing
     /// Runs what blocks on a thread of its own.
     private static func off<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            _ = Helper { continuation.resume(with: Result { try body() }) }
+            detach { continuation.resume(with: Result { try body() }) }
         }
     }
 }

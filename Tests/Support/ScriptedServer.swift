@@ -1,5 +1,3 @@
-import CLamina
-import CLinux
 import Glibc
 import Lamina
 
@@ -14,7 +12,6 @@ public final class ScriptedServer: Sendable {
     private struct State {
         var heard: [[UInt8]] = []
         var connections: [Int32] = []
-        var isOver = false
     }
 
     /// What it does when the replies are used up.
@@ -24,27 +21,16 @@ public final class ScriptedServer: Sendable {
 
     /// Serves from now on, until the object's end.
     public init(_ replies: [[UInt8]], then ending: Ending = .echo) throws {
-        listener = clinux_raw_socket(AF_INET, 1, 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        (listener, port) = try Loopback.listening()
         let listener = listener
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) == 0 && listen(listener, 64) == 0 && getsockname(listener, $0, &length) == 0
-            }
-        }
-        guard isBound else { throw LaminaError(.system, "127.0.0.1", "can't be listened on", errno: errno) }
-        port = UInt16(bigEndian: address.sin_port)
-        _ = fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) & ~O_NONBLOCK)
-        Self.detach { [weak self] in
+        detach { [weak self] in
             while case let connection = accept(listener, nil, nil), connection >= 0 {
-                guard let self, self.adopt(connection) else {
+                guard let self else {
                     close(connection)
                     return
                 }
-                Self.detach { [weak self] in self?.serve(connection, replies, ending) }
+                self.state.withLock { $0.connections.append(connection) }
+                detach { [weak self] in self?.serve(connection, replies, ending) }
             }
         }
     }
@@ -57,11 +43,6 @@ public final class ScriptedServer: Sendable {
 
     /// The messages that came so far, of all connections.
     public var heard: [[UInt8]] { state.withLock { $0.heard } }
-
-    private func adopt(_ connection: Int32) -> Bool {
-        state.withLock { $0.connections.append(connection) }
-        return true
-    }
 
     private func serve(_ connection: Int32, _ replies: [[UInt8]], _ ending: Ending) {
         defer {
@@ -85,27 +66,5 @@ public final class ScriptedServer: Sendable {
             state.withLock { $0.heard.append(Array(room[..<count])) }
             if ending == .echo { _ = send(connection, room, count, Int32(MSG_NOSIGNAL)) }
         }
-    }
-
-    private static func detach(_ body: @escaping @Sendable () -> Void) {
-        let context = Unmanaged.passRetained(Body(body)).toOpaque()
-        var thread = pthread_t()
-        pthread_create(
-            &thread,
-            nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            },
-            context
-        )
-        pthread_detach(thread)
-    }
-
-    private final class Body: Sendable {
-        let run: @Sendable () -> Void
-
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 }

@@ -12,31 +12,26 @@ public final class SilentPort {
 
     /// `refuses`: connects are refused; else they are left unanswered, because the queue is full.
     public init(refuses: Bool) throws {
-        listener = clinux_socket(AF_INET, Int32(CLINUX_STREAM))
+        let bound: UInt16
+        (listener, bound) = try Loopback.bound()
+        port = Int(bound)
+        if refuses { return }
+        guard listen(listener, 0) == 0 else {
+            throw LaminaError(.system, "silent port", "can't be listened on", errno: errno)
+        }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = listener
-        var connected: [Int32] = []
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
+        address.sin_port = bound.bigEndian
+        withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                guard bind(listener, address, length) == 0, getsockname(listener, address, &length) == 0 else {
-                    return false
-                }
-                if refuses { return true }
-                guard listen(listener, 0) == 0 else { return false }
                 for _ in 0..<3 {
                     let client = clinux_socket(AF_INET, Int32(CLINUX_STREAM))
-                    connect(client, address, length)
-                    connected.append(client)
+                    connect(client, address, socklen_t(MemoryLayout<sockaddr_in>.size))
+                    clients.append(client)
                 }
-                return true
             }
         }
-        guard bound else { throw LaminaError(.system, "silent port", "can't be made", errno: errno) }
-        clients = connected
-        port = Int(UInt16(bigEndian: address.sin_port))
     }
 
     deinit {
