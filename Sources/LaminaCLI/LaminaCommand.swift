@@ -14,6 +14,9 @@ struct LaminaCommand: ParsableCommand {
               lamina trace curl http://host/      a line for every call of a program
               lamina run --layer count -- wget http://host/
               lamina run --layer ./libMine.so:key=value -- PROGRAM
+              lamina ps --watch                   what runs, with its sockets and rates
+              lamina set RUN trace data=hex       change a layer while its run goes on
+              lamina off RUN trace                switch it off, and on again
               lamina install ./libMine.so         make it available by name
               lamina chain add web trace count    name a chain
               lamina policy set path:/usr/bin/curl --chain web
@@ -25,7 +28,7 @@ struct LaminaCommand: ParsableCommand {
         version: Version.text,
         subcommands: [
             ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, ExplainCommand.self,
-            DemoCommand.self,
+            PsCommand.self, SetCommand.self, OffCommand.self, OnCommand.self, DemoCommand.self,
             ChainCommand.self, PolicyCommand.self, InstallCommand.self, RemoveCommand.self, EnableCommand.self,
             DisableCommand.self, LogCommand.self, UndoCommand.self, ClearCommand.self, DoctorCommand.self,
             ManifestCommand.self, CheckCommand.self, WskCommand.self,

@@ -35,7 +35,7 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The chain of this name.", valueName: "name"), completion: ChainCompletion.kind)
     var chain: String?
 
-    @Option(help: "What a policy (name:NAME) may know this run by.")
+    @Option(help: "What the run is called: by lamina ps, set, off and on, and by policies (name:NAME).")
     var name: String?
 
     @Option(

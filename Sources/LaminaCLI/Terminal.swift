@@ -25,7 +25,18 @@ enum Terminal {
     /// Writes one line to standard error: `lamina: message`.
     static func complain(_ message: String) {
         let line = Array("lamina: \(printable(message))\n".utf8)
-        _ = write(STDERR_FILENO, line, line.count)
+        _ = Glibc.write(STDERR_FILENO, line, line.count)
+    }
+
+    /// Writes to standard output at once; false where nobody reads it any more.
+    static func write(_ text: String) -> Bool {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count < 0, errno != EINTR { return false }
+            rest = rest.dropFirst(max(0, count))
+        }
+        return true
     }
 
     /// Lines of text, each without what could move a terminal's cursor.

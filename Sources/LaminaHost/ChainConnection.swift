@@ -56,18 +56,28 @@ final class ChainConnection: @unchecked Sendable {
     func send(_ bytes: UnsafeRawBufferPointer) -> Transfer {
         var buffer = lamina_buffer(base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), length: bytes.count)
         let end = sending.start({ lamina_socket_send(handle, &buffer, 1, 0, $0) }) { [self] status, bytes in
-            owner?.sent(Transfer((status, bytes)))
+            owner?.sent(sent((status, bytes)))
         }
-        return end.map(Transfer.init) ?? .pending
+        return end.map(sent) ?? .pending
     }
 
     /// Receives into `bytes`, which must stay valid while the receive is pending.
     func receive(into bytes: UnsafeMutableRawBufferPointer) -> Transfer {
         var buffer = lamina_buffer(base: bytes.baseAddress, length: bytes.count)
         let end = receiving.start({ lamina_socket_receive(handle, &buffer, 1, 0, $0) }) { [self] status, bytes in
-            owner?.received(Transfer((status, bytes)))
+            owner?.received(received((status, bytes)))
         }
-        return end.map(Transfer.init) ?? .pending
+        return end.map(received) ?? .pending
+    }
+
+    private func sent(_ end: (status: lamina_status, bytes: Int)) -> Transfer {
+        if end.status >= 0 { sockets.sent += UInt64(end.bytes) }
+        return Transfer(end)
+    }
+
+    private func received(_ end: (status: lamina_status, bytes: Int)) -> Transfer {
+        if end.status >= 0 { sockets.received += UInt64(end.bytes) }
+        return Transfer(end)
     }
 
     /// Ends the sending direction. Call it when no send is pending.

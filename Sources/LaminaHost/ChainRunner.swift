@@ -48,7 +48,7 @@ extension ConnectOutcome: CustomStringConvertible {
 final class ChainRunner {
     /// The sockets that are open on the chain.
     let sockets = OpenSockets()
-    private let chain: Chain
+    let chain: Chain
     private let loop: EventLoop
 
     /// Loads the layers and makes the chain, with the run's own layer over the base. Blocks, and runs the libraries'
@@ -61,7 +61,13 @@ final class ChainRunner {
     ) throws(LaminaError) {
         var (parts, absences) = try catalog.parts(layers: layers, base: base)
         parts.insert((LayerSpecification(name: RunLayer.label), try RunLayer.provider()), at: parts.count - 1)
-        chain = try Chain(parts, absences: absences, generation: catalog.generation, engine: loop.engine)
+        chain = try Chain(
+            parts,
+            absences: absences,
+            generation: catalog.generation,
+            isSwitchable: true,
+            engine: loop.engine
+        )
         self.loop = loop
     }
 
@@ -111,9 +117,14 @@ final class ChainRunner {
     }
 }
 
-/// Counts a chain's sockets, on the thread of the worker's loop.
+/// Counts a chain's sockets and what they carry, on the thread of the worker's loop.
 final class OpenSockets {
     private(set) var count = 0
+    /// Connections that are the programs' own: how many there were.
+    var direct: UInt64 = 0
+    /// Bytes that pumps have sent into the chain, and received from it.
+    var sent: UInt64 = 0
+    var received: UInt64 = 0
     /// Runs when the last one has closed.
     var emptied: (() -> Void)?
 

@@ -19,11 +19,15 @@ struct Launch {
     }
 
     /// Starts the program under the guard.
-    func start(_ rendezvous: Rendezvous, signals: Signals) throws(LaunchFailure) -> clinux_spawned {
+    func start(
+        _ rendezvous: Rendezvous,
+        control: String?,
+        signals: Signals
+    ) throws(LaunchFailure) -> clinux_spawned {
         let secret = rendezvous.secret
         let spawned = CStrings.with([name] + arguments) { argv in
             CStrings.with(["/bin/sh", path] + arguments) { shell in
-                CStrings.with(environment(rendezvous)) { envp in
+                CStrings.with(environment(rendezvous, control)) { envp in
                     path.withCString { path in
                         withUnsafePointer(to: signals.inheritedMask) { mask in
                             var program = clinux_program(
@@ -58,7 +62,7 @@ struct Launch {
         }
     }
 
-    private func environment(_ rendezvous: Rendezvous) -> [String] {
+    private func environment(_ rendezvous: Rendezvous, _ control: String?) -> [String] {
         var entries: [String] = []
         var preload = preloadObject
         var next = environ
@@ -67,11 +71,12 @@ struct Launch {
             if text.hasPrefix("LD_PRELOAD=") {
                 let others = text.dropFirst("LD_PRELOAD=".count)
                 if !others.isEmpty { preload += ":\(others)" }
-            } else if !text.hasPrefix("LAMINA_RUN=") {
+            } else if !text.hasPrefix("LAMINA_RUN="), !text.hasPrefix("\(ControlSocket.variable)=") {
                 entries.append(text)
             }
             next += 1
         }
+        if let control { entries.append("\(ControlSocket.variable)=\(control)") }
         return entries + ["LD_PRELOAD=\(preload)", rendezvous.environment]
     }
 

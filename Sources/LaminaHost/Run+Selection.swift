@@ -22,6 +22,7 @@ extension Run {
         let chosen = try selection.layers()
         self.init(program: program, arguments: arguments, layers: chosen.layers, catalog: catalog)
         if let base = chosen.base { self.base = base }
+        self.name = name
     }
 
     /// What policies know a program by that this process would start. One that isn't found has the name that it was given.

@@ -33,6 +33,9 @@ public struct Run {
     public var program: String
     /// What follows its name on its command line.
     public var arguments: [String]
+    /// What the run is called, where its user says so. Else it is called after the program; a name that another run of this
+    /// user has gets a number.
+    public var name: String?
     /// How much is said.
     public var verbosity = Verbosity.normal
     /// The preload object's file; nil: the one that was installed with this executable.

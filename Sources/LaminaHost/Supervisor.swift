@@ -17,6 +17,7 @@ struct Supervisor {
     private let rendezvous: Rendezvous
     private let output: Int32?
     private var synthetics: SyntheticPool
+    private var control: ControlServer?
     private var worker: WorkerProcess?
     private var workersLeft = Supervisor.workers
     private var program: pid_t = -1
@@ -55,8 +56,11 @@ struct Supervisor {
         try startWorker()
         // Nobody but the program needs a worker.
         defer { endWorker() }
-        let spawned = try launch.start(rendezvous, signals: signals)
+        control = ControlServer(for: run)
+        defer { control?.close() }
+        let spawned = try launch.start(rendezvous, control: control?.socket.path, signals: signals)
         program = spawned.process
+        control?.process = program
         WorkerProcess.detachStreams()
         supervise(Guard(listener: spawned.listener))
         return status ?? .exited(125)
@@ -69,7 +73,13 @@ struct Supervisor {
         do {
             var isReady = false
             while !isReady {
-                let worker = try WorkerProcess(run, rendezvous: rendezvous, output: output, synthetics: synthetics)
+                let worker = try WorkerProcess(
+                    run,
+                    changes: control?.changes ?? RunChanges(),
+                    rendezvous: rendezvous,
+                    output: output,
+                    synthetics: synthetics
+                )
                 self.worker = worker
                 isReady = try awaitReport(worker)
             }
@@ -188,6 +198,7 @@ struct Supervisor {
         let report = dead.report()
         dead.disconnect()
         worker = nil
+        control?.workerEnded()
         synthetics.workerEnded()
         workersLeft -= 1
         let ending = WorkerProcess.ending(status)
@@ -227,7 +238,10 @@ struct Supervisor {
                 pollfd(fd: isGuarding ? guardian.listener : -1, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: worker?.names ?? -1, events: Int16(POLLIN), revents: 0),
             ]
-            poll(&descriptors, 3, -1)
+            let own = descriptors.count
+            if let control { descriptors += control.waiting(for: worker) }
+            poll(&descriptors, nfds_t(descriptors.count), control?.timeout ?? -1)
+            control?.serve(descriptors[own...], worker)
             if descriptors[2].revents & Int16(POLLIN) != 0, let worker { synthetics.serve(worker.names) }
             if descriptors[1].revents & Int16(POLLIN) != 0 { guardian.serve() }
             if descriptors[1].revents & Int16(POLLHUP | POLLERR) != 0 { isGuarding = false }

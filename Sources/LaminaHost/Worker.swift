@@ -22,7 +22,7 @@ final class Worker {
     private var passages = Passages()
     private var isDraining = false
 
-    /// Serves on `rendezvous` until `control`, whose other end is the supervisor's, is closed.
+    /// Serves on `rendezvous`, and carries out what comes over `control`, until the supervisor closes its other end.
     init(
         loop: EventLoop,
         rendezvous: Rendezvous,
@@ -40,8 +40,13 @@ final class Worker {
             try loop.watch(listener, readable) { [unowned self] _ in admitSockets(listener) }
         }
         try loop.watch(control, readable) { [unowned self] _ in
-            loop.forget(control)
-            drain()
+            switch WorkerCommands.receive(control) {
+            case .none: break
+            case .bytes(let message): runner.answer(message, over: control)
+            case .ended:
+                loop.forget(control)
+                drain()
+            }
         }
         sweep()
         runner.sockets.emptied = { [unowned self] in stopIfDrained() }
@@ -177,6 +182,7 @@ final class Worker {
                 fail(passage, code)
             }
         case .direct(let address, let ended):
+            runner.sockets.direct += 1
             if address == passage.destination { passages.remove(passage) }
             // Else getpeername answers what was asked for.
             passages.end(passage, error: 0)

@@ -6,7 +6,7 @@ import Lamina
 struct WorkerProcess {
     /// Its process.
     let process: pid_t
-    /// Closing it tells the worker to finish.
+    /// Carries reports and commands. Closing it tells the worker to finish.
     let control: Int32
     /// Where it asks about synthetic addresses.
     let names: Int32
@@ -22,7 +22,13 @@ struct WorkerProcess {
     }
 
     /// Forks a worker that loads the run's chain and serves on `rendezvous`. For a process with one thread.
-    init(_ run: Run, rendezvous: Rendezvous, output: Int32?, synthetics: SyntheticPool) throws(Errno) {
+    init(
+        _ run: Run,
+        changes: RunChanges,
+        rendezvous: Rendezvous,
+        output: Int32?,
+        synthetics: SyntheticPool
+    ) throws(Errno) {
         var ends: [Int32] = [-1, -1]
         var nameEnds: [Int32] = [-1, -1]
         let paired = clinux_socket_pair(&ends)
@@ -37,7 +43,16 @@ struct WorkerProcess {
         if process == 0 {
             let names = SyntheticClient(nameEnds[1], synthetics.range, isUsed: synthetics.isUsed)
             let kept = [ends[1], nameEnds[1]] + [output].compactMap { $0 }
-            WorkerProcess.live(run, rendezvous, names, control: ends[1], output: output, keeping: kept, supervisor)
+            WorkerProcess.live(
+                run,
+                changes,
+                rendezvous,
+                names,
+                control: ends[1],
+                output: output,
+                keeping: kept,
+                supervisor
+            )
         }
         close(ends[1])
         close(nameEnds[1])
@@ -59,12 +74,18 @@ struct WorkerProcess {
 
     /// Reads the report; call it when `control` is readable.
     func report() -> Report {
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = clinux_receive(control, &bytes, bytes.count)
-        guard count > 0 else { return .silent }
-        if bytes[0] == 1 { return .ready }
-        if let crash = Crash(bytes[..<count]) { return .crashed(crash) }
-        return .failed(String(decoding: bytes[1..<count], as: UTF8.self))
+        while case .bytes(let message) = WorkerCommands.receive(control) {
+            if let report = WorkerProcess.report(message) { return report }
+        }
+        return .silent
+    }
+
+    /// What a message of the worker's reports; nil where it answers a command.
+    static func report(_ message: ArraySlice<UInt8>) -> Report? {
+        if message.first == 1 { return .ready }
+        if message.first == WorkerCommands.reply { return nil }
+        if let crash = Crash(message) { return .crashed(crash) }
+        return .failed(String(decoding: message.dropFirst(), as: UTF8.self))
     }
 
     private static func send(_ bytes: [UInt8], to control: Int32) {
@@ -74,6 +95,7 @@ struct WorkerProcess {
     /// The worker's life: from the fork to its end.
     private static func live(
         _ run: Run,
+        _ changes: RunChanges,
         _ rendezvous: Rendezvous,
         _ names: SyntheticClient,
         control: Int32,
@@ -97,7 +119,7 @@ struct WorkerProcess {
         if let output { Output.redirect(to: output) }
         Output.show(run.verbosity.level)
         do {
-            try serve(run, rendezvous: rendezvous, names, control: control)
+            try serve(run, changes, rendezvous: rendezvous, names, control: control)
         } catch {
             send([0] + Array("\(error)".utf8), to: control)
             clinux_leave(125)
@@ -109,6 +131,7 @@ struct WorkerProcess {
     /// levels have said what they had to say.
     private static func serve(
         _ run: Run,
+        _ changes: RunChanges,
         rendezvous: Rendezvous,
         _ names: SyntheticClient,
         control: Int32
@@ -116,6 +139,13 @@ struct WorkerProcess {
         let loop = try EventLoop()
         let runner = try ChainRunner(layers: run.layers, base: run.base, catalog: run.catalog, loop: loop)
         for warning in runner.warnings { Output.log(.warning, "", warning) }
+        for command in changes.commands {
+            do throws(LaminaError) {
+                _ = try runner.carryOut(command)
+            } catch {
+                Output.log(.warning, "", "what was changed at run time is not any more: \(error)")
+            }
+        }
         let worker = try Worker(
             loop: loop,
             rendezvous: rendezvous,

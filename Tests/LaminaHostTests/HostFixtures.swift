@@ -23,6 +23,11 @@ enum HostFixtures {
     /// A layer that connects elsewhere and touches no data; wants `port`.
     static let redirect = layer("redirect")
 
+    /// A layer that replaces what is sent; its setting `letter` is live.
+    static let letter = layer("letter")
+    /// The plug-in trace.
+    static let trace = "\(PackageTree.products)/libLaminaTrace.so"
+
     /// A layer that crashes; wants `how`.
     static let crash = layer("crash")
 

@@ -12,6 +12,8 @@ public final class Child {
     private var input: Int32
     private var streams: [Int32]
     private var texts = [[UInt8](), [UInt8]()]
+    /// How many lines with a beginning `nextLine` has given.
+    private var taken: [String: Int] = [:]
 
     /// How it ended and what it wrote.
     public struct Ending {
@@ -135,6 +137,20 @@ public final class Child {
             let lines = text(0).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
             if let line = lines.first(where: { $0.hasPrefix(beginning) }) {
                 return String(line.dropFirst(beginning.count))
+            }
+            try readMore(for: beginning)
+        }
+    }
+
+    /// Reads until another whole line with this beginning has been written to standard output, and gives the rest of it.
+    public func nextLine(beginning: String) throws -> String {
+        while true {
+            let lines = text(0).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+            let fitting = lines.filter { $0.hasPrefix(beginning) }
+            let count = taken[beginning, default: 0]
+            if fitting.count > count {
+                taken[beginning] = count + 1
+                return String(fitting[count].dropFirst(beginning.count))
             }
             try readMore(for: beginning)
         }

@@ -31,6 +31,11 @@ public final class Chain: @unchecked Sendable {
     /// The same for questions that some levels' conditions leave out, and whether there are such conditions.
     let questionLinks = QuestionLinks()
     let conditionalNames: Bool
+    /// Whether levels can be switched off and on while sockets are open. Data calls then follow the tables of links rather
+    /// than the slots' own, which costs a load each.
+    public let isSwitchable: Bool
+    /// The instances that are switched off, bit 0 for the first. Changed while `binding` is held.
+    let switchedOff = Locked<UInt64>(0)
 
     /// Slot 0 of the chain's own column.
     var slots: Slot { Self.slots(in: memory) }
@@ -43,11 +48,13 @@ public final class Chain: @unchecked Sendable {
     ///
     /// A layer's name is one of the catalog's, or a path (anything with a `/`) of a library that needs no installing.
     /// Throws what is wrong with a layer, a setting, a library or the order; a layer that says `required=no` and can't be had
-    /// is left out. Blocks for files, and runs the start-up code of the libraries.
+    /// is left out. With `isSwitchable` levels can be switched while sockets are open (`setLevel(_:isOn:)`). Blocks for
+    /// files, and runs the start-up code of the libraries.
     public convenience init(
         layers: [LayerSpecification],
         base: LayerSpecification = LayerSpecification(name: "kernel"),
         catalog: Catalog = Catalog(),
+        isSwitchable: Bool = false,
         engine: Engine = .shared
     ) throws(LaminaError) {
         let (parts, absences) = try catalog.parts(layers: layers, base: base)
@@ -56,6 +63,7 @@ public final class Chain: @unchecked Sendable {
             absences: absences,
             generation: catalog.generation,
             members: parts.map { catalog.member(for: $0.layer, loaded: $0.provider) },
+            isSwitchable: isSwitchable,
             engine: engine
         )
     }
@@ -63,6 +71,7 @@ public final class Chain: @unchecked Sendable {
     /// Makes a chain of providers that are loaded already, the base last. With `LAMINA_DISABLE=1` it is the base alone.
     public convenience init(
         _ parts: [(layer: LayerSpecification, provider: Provider)],
+        isSwitchable: Bool = false,
         engine: Engine = .shared
     ) throws(LaminaError) {
         let isDisabled = Environment.isDisabled
@@ -70,6 +79,7 @@ public final class Chain: @unchecked Sendable {
             isDisabled ? Array(parts.suffix(1)) : parts,
             absences: isDisabled ? parts.dropLast().map { Absence(disabled: Self.label(of: $0)) } : [],
             generation: nil,
+            isSwitchable: isSwitchable,
             engine: engine
         )
     }
@@ -80,9 +90,11 @@ public final class Chain: @unchecked Sendable {
         absences: [Absence],
         generation: CatalogGeneration?,
         members: [ChainMember]? = nil,
+        isSwitchable: Bool = false,
         engine: Engine
     ) throws(LaminaError) {
         try Self.check(parts)
+        self.isSwitchable = isSwitchable
         names = parts.map(\.layer.name)
         isShareable = parts.allSatisfy { $0.provider.manifest.handoff == .share }
         self.absences = absences
@@ -251,12 +263,12 @@ public final class Chain: @unchecked Sendable {
         instances[start..<(start + levelCount(from: start))].contains { !$0.conditions.isEmpty }
     }
 
-    /// The levels of such a column that are linked in any case.
+    /// The levels of such a column that no condition leaves out.
     func unconditional(from start: Int) -> UInt64 {
         mask(from: start) { $0.conditions.isEmpty }
     }
 
-    /// The levels of such a column that are linked for this socket. The last one always is.
+    /// The levels of such a column that the conditions let in for this socket. The last one always is.
     func active(from start: Int, for subject: ConditionSubject) -> UInt64 {
         mask(from: start) { $0.conditions.apply(to: subject) }
     }
@@ -278,7 +290,7 @@ public final class Chain: @unchecked Sendable {
                     levels: Array(levels[shape.start..<end]),
                     category: shape.category,
                     active: shape.active,
-                    isIndirect: hasConditions(from: shape.start),
+                    isIndirect: isSwitchable || hasConditions(from: shape.start),
                     binders: shape.isFrozen ? FrozenCalls.functions : shape.waits ? ColumnBinding.binders : [:]
                 )
             )

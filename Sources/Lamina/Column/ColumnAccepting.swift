@@ -39,9 +39,8 @@ enum ColumnAccepting {
         ) -> Void = { listener, base, remote, done, context in
             let state = ColumnState.of(base)
             let subject = ColumnBinding.subject(state, remote?.pointee, .in)
-            let active = state.chain.active(from: state.start, for: subject)
-            state.link(active, waits: false)
-            LevelOpening.open(active & ~state.opened, of: state) { status in
+            state.link(state.chain.active(from: state.start, for: subject), waits: false)
+            LevelOpening.open(state.active & ~state.opened, of: state) { status in
                 guard status < 0 else {
                     if state.column.pointee.above == nil { clinux_store_u32(&state.isGivenOut, 1) }
                     return done(listener, base, 0, context)

@@ -83,17 +83,17 @@ enum ColumnBinding {
     ) -> lamina_status {
         let state = ColumnState.of(slot)
         guard state.chain.binding.withLock({ _ in state.waits }) else { return call() }
-        let active = state.chain.active(from: state.start, for: subject(state, address, direction))
-        let missing = active & ~state.opened
+        let wanted = state.chain.active(from: state.start, for: subject(state, address, direction))
+        let missing = wanted & ~state.chain.off(from: state.start) & ~state.opened
         guard missing != 0 else {
-            settle(state, active)
+            settle(state, wanted)
             return call()
         }
         let isTry = request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0
         if !isTry { Completion.markPending(slot, request) }
         let meeting = Meeting()
         LevelOpening.open(missing, of: state) { status in
-            if status >= 0 { settle(state, active) }
+            if status >= 0 { settle(state, wanted) }
             meeting.status = status
             guard meeting.isSecond(), !isTry else { return }
             _ = status < 0 ? lamina_complete(slot, request, status, 0) : call()
@@ -112,11 +112,12 @@ enum ColumnBinding {
         func isSecond() -> Bool { clinux_add_u32(&arrivals, 1) == 2 }
     }
 
-    private static func settle(_ state: ColumnState, _ active: UInt64) {
+    private static func settle(_ state: ColumnState, _ wanted: UInt64) {
         state.chain.binding.withLock { _ in
             guard state.waits else { return }
             state.waits = false
-            state.relink(active, waits: false)
+            state.wanted = wanted
+            state.relink(wanted & state.opened & ~state.chain.off(from: state.start), waits: false)
         }
     }
 

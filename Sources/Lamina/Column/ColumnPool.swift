@@ -42,6 +42,15 @@ enum ColumnPool {
 
     /// The sockets of a chain that programs hold and nobody has closed, the newest first.
     static func sockets(of chain: Chain) -> [lamina_socket] {
+        columns(of: chain) { clinux_load_u32(&$0.isGivenOut) != 0 }
+    }
+
+    /// The columns of a chain that nobody has closed, those that are still being opened and those of levels among them,
+    /// the newest first.
+    static func columns(
+        of chain: Chain,
+        where isMeant: (ColumnState) -> Bool = { _ in true }
+    ) -> [lamina_socket] {
         let chain = Unmanaged.passUnretained(chain).toOpaque()
         return state.withLock { state in
             var found: [lamina_socket] = []
@@ -50,7 +59,7 @@ enum ColumnPool {
                 next = column.pointee.framework.2?.assumingMemoryBound(to: lamina_column.self)
                 let generation = clinux_load_u64(&column.pointee.generation)
                 guard column.pointee.chain == chain, generation % 2 == 1 else { continue }
-                guard clinux_load_u32(&ColumnState.of(slots(column)).isGivenOut) != 0 else { continue }
+                guard isMeant(ColumnState.of(slots(column))) else { continue }
                 found.append(lamina_socket(slot: slots(column), generation: generation))
             }
             return found

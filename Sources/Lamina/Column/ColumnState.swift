@@ -18,9 +18,13 @@ final class ColumnState: @unchecked Sendable {
     let proto: Int32
     let category: UInt32
     let origin: OriginStorage
-    /// The levels that are linked, and those that were opened, bit 1 for level 1.
+    /// The levels that the conditions let in, those of them that are linked, and those that were opened, bit 1 for level 1.
+    /// What is let in and isn't linked is switched off.
+    var wanted: UInt64 = 0
     var active: UInt64 = 0
     var opened: UInt64 = 0
+    /// Whether calls wait at the gate. Guarded by the chain's `binding`.
+    var isFrozen = false
     /// Whether a program has its handle: it was opened or accepted, and no level opened it. Changed by atomic operations.
     var isGivenOut: UInt32 = 0
     /// Holds calls back while the socket is frozen; nil until it first was. Guarded by the chain's `binding`.
@@ -103,16 +107,21 @@ final class ColumnState: @unchecked Sendable {
         LinkSet.stale.write(to: slots)
     }
 
-    /// Links the levels of `active` into a column that nobody calls yet.
-    func link(_ active: UInt64, waits: Bool) {
-        self.active = active
-        chain.links(LinkShape(start: start, category: category, active: active, waits: waits)).write(to: slots)
+    /// Links the levels of `wanted` that are switched on into a column that nobody calls yet.
+    func link(_ wanted: UInt64, waits: Bool) {
+        chain.binding.withLock { _ in
+            self.wanted = wanted
+            active = wanted & ~chain.off(from: start)
+            chain.links(LinkShape(start: start, category: category, active: active, waits: waits)).write(to: slots)
+        }
     }
 
     /// Links the levels of `active` instead, while calls may be under way.
     func relink(_ active: UInt64, waits: Bool) {
         self.active = active
-        chain.links(LinkShape(start: start, category: category, active: active, waits: waits)).rewrite(slots)
+        var shape = LinkShape(start: start, category: category, active: active, waits: waits)
+        shape.isFrozen = isFrozen
+        chain.links(shape).rewrite(slots)
     }
 
     /// Whether a terminating level stands above or at its end: the columns of one socket run on one loop.

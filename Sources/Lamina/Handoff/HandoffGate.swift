@@ -83,19 +83,21 @@ final class HandoffGate: @unchecked Sendable {
 
 extension ColumnState {
     /// The shape of its links now.
-    private var shape: LinkShape { LinkShape(start: start, category: category, active: active, waits: waits) }
+    private var shape: LinkShape {
+        var shape = LinkShape(start: start, category: category, active: active, waits: waits)
+        shape.isFrozen = isFrozen
+        return shape
+    }
 
     /// Lets calls that transfer, connect or accept wait. Others still pass.
     func freeze() {
-        var frozen = shape
-        frozen.isFrozen = true
-        let gate = chain.binding.withLock { _ in
+        chain.binding.withLock { _ in
             let gate = self.gate ?? HandoffGate(top: slots)
             self.gate = gate
-            return gate
+            gate.shut()
+            isFrozen = true
+            chain.links(shape).replaceTop(of: slots)
         }
-        gate.shut()
-        chain.links(frozen).replaceTop(of: slots)
     }
 
     /// Whether nobody is inside any more who came before the links were changed.
@@ -107,14 +109,21 @@ extension ColumnState {
 
     /// Ends `freeze`.
     func thaw() {
-        chain.links(shape).replaceTop(of: slots)
+        unfreeze()
         gate?.open()
+    }
+
+    private func unfreeze() {
+        chain.binding.withLock { _ in
+            isFrozen = false
+            chain.links(shape).replaceTop(of: slots)
+        }
     }
 
     /// Ends `freeze` in a child process: what waits is the parent's.
     func thawInChild() {
         gate = nil
-        chain.links(shape).replaceTop(of: slots)
+        unfreeze()
     }
 
     /// Every call answers ESTALE from now on, and a close gives the handle up. The levels are still to be closed, by

@@ -88,32 +88,70 @@ public final class Instance: @unchecked Sendable {
     /// Changes a live setting while sockets are open (the table's `configure`). The value is read as the layer syntax
     /// has it. Where the provider refuses, the old value stays and the error says why. Runs the provider's code.
     public func configure(_ key: String, to text: String) throws(LaminaError) {
+        try configure([LayerSpecification.Setting(key: key, values: [try WrittenValue(parsing: text)])])
+    }
+
+    /// Changes live settings while sockets are open, all or none: each is checked before the first is delivered, and where
+    /// the provider refuses one, those before it get their old values back. Blocks where a value is in a file, and runs the
+    /// provider's code.
+    public func configure(_ changes: [LayerSpecification.Setting]) throws(LaminaError) {
+        var changed = settings
+        for change in changes { changed.set(change.key, to: try value(of: change)) }
+        for (index, change) in changes.enumerated() {
+            do throws(LaminaError) {
+                try deliver(change.key, of: changed)
+            } catch {
+                for earlier in changes[..<index].reversed() { try? deliver(earlier.key, of: settings) }
+                throw error
+            }
+        }
+        current.withLock { $0 = changed }
+    }
+
+    /// The checked value of a change.
+    private func value(of change: LayerSpecification.Setting) throws(LaminaError) -> SettingValue {
         let subject = "layer \"\(label)\""
-        guard let declaration = provider.manifest.settings.first(where: { $0.name == key }) else {
+        let declared = provider.manifest.settings
+        guard let declaration = declared.first(where: { $0.name == change.key }) else {
+            let names = declared.map(\.name)
             throw LaminaError(
                 .invalidSetting,
                 subject,
-                "has no setting \"\(key)\"",
+                "has no setting \"\(change.key)\"",
                 remedy: Suggestion.remedy(
-                    for: key,
-                    among: provider.manifest.settings.map(\.name),
-                    otherwise: "see lamina show \(provider.name)"
+                    for: change.key,
+                    among: names,
+                    otherwise: names.isEmpty ? "it has none" : "its settings are \(names.joined(separator: ", "))"
                 )
             )
         }
-        guard declaration.isLive, let configure = table?.pointee.configure else {
+        guard declaration.isLive, table?.pointee.configure != nil else {
+            let live = declared.filter(\.isLive).map(\.name).joined(separator: ", ")
             throw LaminaError(
                 .invalidSetting,
-                "\(subject): \(key)",
+                "\(subject): \(change.key)",
                 "can't change while the chain is in use",
-                remedy: "open a new chain with it"
+                remedy: live.isEmpty ? "open a new chain with it" : "these can: \(live)"
             )
         }
-        let values = try declaration.values(of: try LayerGrammar.value(Substring(text)), for: "\(subject): \(key)")
-        let value = declaration.isList ? SettingValue.list(values) : values.first ?? .list([])
-        var changed = settings
-        changed.set(key, to: value)
-        let delivery = SettingStorage(changed.only(key))
+        var values: [SettingValue] = []
+        for written in change.values { values += try declaration.values(of: written, for: "\(subject): \(change.key)") }
+        if declaration.isList { return .list(values) }
+        guard values.count == 1 else {
+            throw LaminaError(
+                .invalidSetting,
+                "\(subject): \(change.key)",
+                "is given \(values.count) times",
+                remedy: "it takes one value"
+            )
+        }
+        return values[0]
+    }
+
+    /// Hands a setting's value to the provider.
+    private func deliver(_ key: String, of settings: Settings) throws(LaminaError) {
+        guard let configure = table?.pointee.configure else { return }
+        let delivery = SettingStorage(settings.only(key))
         for index in delivery.settings.indices {
             let (status, reason) = withReason { reason, capacity in
                 configure(context, &delivery.settings[index], reason, capacity)
@@ -121,14 +159,13 @@ public final class Instance: @unchecked Sendable {
             guard status == 0 else {
                 throw LaminaError(
                     .invalidSetting,
-                    "\(subject): \(key)",
+                    "layer \"\(label)\": \(key)",
                     reason ?? "was refused: \(String(cString: strerror(-status)))",
                     errno: max(-status, 0),
                     level: label
                 )
             }
         }
-        current.withLock { $0 = changed }
     }
 }
 

@@ -1,7 +1,7 @@
 import CLamina
 import Glibc
 
-/// The columns on which questions travel that some levels' conditions leave out: the chain's own column with other links,
+/// The columns on which questions travel that leave some levels out, by their conditions or because they are off: the chain's own column with other links,
 /// one for each set of levels that take part. Its slots' contexts are the same instances.
 final class QuestionLinks: @unchecked Sendable {
     // Made under the lock; a column is constant once it is made.
@@ -29,12 +29,12 @@ extension Column {
 }
 
 extension Chain {
-    /// Whether some level's conditions may leave a question out.
-    var hasNameConditions: Bool { conditionalNames }
+    /// Whether some level may be left out of a question.
+    var hasNameConditions: Bool { conditionalNames || isSwitchable }
 
     /// Slot 0 of the column on which this question travels.
     func slots(forQuestion subject: ConditionSubject) -> Slot {
-        var active: UInt64 = .max
+        var active = ~off(from: 0)
         for (index, instance) in instances.dropLast().enumerated()
         where !instance.conditions.apply(toQuestion: subject) {
             active &= ~(1 << UInt64(index + 1))

@@ -79,4 +79,9 @@ public enum WrittenValue: Sendable, Equatable {
     case environment(String)
     /// A secret that is at hand already.
     case secret(Secret)
+
+    /// Reads what may stand behind `key=`. Throws where a quote or a bracket isn't closed.
+    public init(parsing text: String) throws(LaminaError) {
+        self = try LayerGrammar.value(Substring(text))
+    }
 }
