@@ -58,7 +58,9 @@ final class ChainRunner {
         base: LayerSpecification,
         catalog: Catalog,
         loop: EventLoop
-    ) throws(LaminaError) {
+    ) throws {
+        let engine = try Engine()
+        try loop.watch(engine.descriptor, EventLoop.readable) { _ in engine.run() }
         var (parts, absences) = try catalog.parts(layers: layers, base: base)
         parts.insert((LayerSpecification(name: RunLayer.label), try RunLayer.provider()), at: parts.count - 1)
         chain = try Chain(
@@ -66,7 +68,7 @@ final class ChainRunner {
             absences: absences,
             generation: catalog.generation,
             isSwitchable: true,
-            engine: loop.engine
+            engine: engine
         )
         self.loop = loop
     }

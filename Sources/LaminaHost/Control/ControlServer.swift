@@ -7,8 +7,8 @@ import Lamina
 final class ControlServer {
     /// How many connections are served at once; others wait.
     private static let most = 64
-    /// How long a worker may take to answer, in nanoseconds.
-    private static let patience: Int64 = 5_000_000_000
+    /// How long a worker may take to answer, in milliseconds.
+    private static let patience: Int64 = 5000
 
     /// Where the run is controlled.
     let socket: ControlSocket
@@ -17,7 +17,9 @@ final class ControlServer {
     /// The program; this process where there is none.
     var process = getpid()
     private let subject: JSON.Object
+    private let loop: EventLoop
     private let begin = clinux_monotonic()
+    private var worker: WorkerProcess?
     private var peers: [Int32: ControlPeer] = [:]
     private var questions: [Int64: Question] = [:]
     private var number: Int64 = 0
@@ -27,18 +29,20 @@ final class ControlServer {
         let peer: ControlPeer
         let request: ControlRequest
         let isEvent: Bool
-        let deadline: Int64
+        let patience: UInt64
     }
 
-    /// Serves on a socket for a run, of which `subject` says what a list has beside the worker's part.
-    init(_ socket: ControlSocket, subject: JSON.Object) {
+    /// Serves on a socket for a run, on the supervisor's loop. `subject` says what a list has beside the worker's part.
+    init(_ socket: ControlSocket, subject: JSON.Object, _ loop: EventLoop) throws(Errno) {
         self.socket = socket
         self.subject = subject
+        self.loop = loop
+        try loop.watch(socket.descriptor, EventLoop.readable) { [unowned self] _ in admit() }
     }
 
     /// Binds the control socket of a run, and serves there. Nil where that can't be: the run goes on without, which is said.
-    convenience init?(for run: Run) {
-        do throws(LaminaError) {
+    convenience init?(for run: Run, _ loop: EventLoop) {
+        do {
             let socket = try ControlSocket(wanting: run.name ?? ControlSocket.name(for: run.program))
             if let name = run.name, name != socket.name, run.verbosity >= .normal {
                 say("another run is called \(name) already; this one is \(socket.name)")
@@ -49,68 +53,50 @@ final class ControlServer {
             subject["program"] = .string(run.program)
             subject["arguments"] = .array(run.arguments.map { .string($0) })
             subject["supervisor"] = .integer(Int64(getpid()))
-            self.init(socket, subject: subject)
+            do {
+                try self.init(socket, subject: subject, loop)
+            } catch {
+                socket.close()
+                throw error
+            }
         } catch {
-            say("the run can't be controlled: \(error)")
+            let reason = (error as? Errno)?.text ?? "\(error)"
+            say("the run can't be controlled: \(reason)")
             return nil
         }
     }
 
     /// Ends all connections and takes the socket's file away.
     func close() {
+        detach()
+        loop.forget(socket.descriptor)
         socket.close()
-        for peer in peers.values { Glibc.close(peer.descriptor) }
-        peers = [:]
+        for peer in peers.values { drop(peer) }
     }
 
-    // MARK: - In the supervisor's poll
+    // MARK: - The worker's part
 
-    /// What to wait for; the worker's connection last.
-    func waiting(for worker: WorkerProcess?) -> [pollfd] {
-        let listener = peers.count < ControlServer.most ? socket.descriptor : -1
-        var all = [pollfd(fd: listener, events: Int16(POLLIN), revents: 0)]
-        for peer in peers.values { all.append(pollfd(fd: peer.descriptor, events: peer.events, revents: 0)) }
-        all.append(pollfd(fd: questions.isEmpty ? -1 : worker?.control ?? -1, events: Int16(POLLIN), revents: 0))
-        return all
-    }
-
-    /// How long a poll may take until something is due, in milliseconds; -1 for ever.
-    var timeout: Int32 {
-        var due = questions.values.map(\.deadline)
-        due += peers.values.compactMap { $0.watch?.next }
-        guard let next = due.min() else { return -1 }
-        return Int32(clamping: max(0, (next - clinux_monotonic() + 999_999) / 1_000_000))
-    }
-
-    /// Goes on after a poll of what `waiting` named.
-    func serve(_ polled: ArraySlice<pollfd>, _ worker: WorkerProcess?) {
-        for entry in polled where entry.revents != 0 {
-            if entry.fd == socket.descriptor {
-                admit()
-            } else if let peer = peers[entry.fd] {
-                serve(peer, entry.revents, worker)
-            } else if let worker, entry.fd == worker.control {
-                hear(worker)
-            }
-        }
-        let now = clinux_monotonic()
-        for (number, question) in questions where question.deadline <= now {
-            questions[number] = nil
-            fail(question, "has not answered for \(ControlServer.patience / 1_000_000_000) s: a layer may hold it up")
-        }
-        for peer in peers.values {
-            guard var watch = peer.watch, watch.next <= now else { continue }
-            watch.next = max(watch.next + watch.interval, now)
-            peer.watch = watch
-            tell(peer, watch.id, worker)
+    /// Passes commands to this worker from now on.
+    func attach(_ worker: WorkerProcess) {
+        self.worker = worker
+        do throws(Errno) {
+            try loop.watch(worker.control, EventLoop.readable) { [unowned self] _ in hear(worker) }
+        } catch {
+            detach()
         }
     }
 
-    /// The worker has died; what it was asked it will not answer.
-    func workerEnded() {
+    /// The worker is gone; what it was asked it will not answer.
+    func detach() {
+        guard let worker else { return }
+        loop.forget(worker.control)
+        self.worker = nil
         let lost = questions.values
         questions = [:]
-        for question in lost { fail(question, "has died; ask again") }
+        for question in lost {
+            loop.cancel(timer: question.patience)
+            fail(question, "has died; ask again")
+        }
     }
 
     // MARK: - Peers
@@ -126,34 +112,61 @@ final class ControlServer {
                 Glibc.close(descriptor)
                 continue
             }
-            peers[descriptor] = ControlPeer(descriptor)
+            let peer = ControlPeer(descriptor)
+            peers[descriptor] = peer
+            watch(peer)
+        }
+        // Who is accepted no more waits until somebody has gone.
+        if peers.count == ControlServer.most { loop.forget(socket.descriptor) }
+    }
+
+    private func watch(_ peer: ControlPeer) {
+        do throws(Errno) {
+            try loop.watch(peer.descriptor, peer.events) { [unowned self] events in serve(peer, events) }
+        } catch {
+            drop(peer)
         }
     }
 
     private func drop(_ peer: ControlPeer) {
         guard peers[peer.descriptor] === peer else { return }
         peers[peer.descriptor] = nil
-        questions = questions.filter { $0.value.peer !== peer }
+        loop.forget(peer.descriptor)
+        if let timer = peer.timer { loop.cancel(timer: timer) }
+        for (number, question) in questions where question.peer === peer {
+            loop.cancel(timer: question.patience)
+            questions[number] = nil
+        }
         Glibc.close(peer.descriptor)
+        if peers.count == ControlServer.most - 1 {
+            try? loop.watch(socket.descriptor, EventLoop.readable) { [unowned self] _ in admit() }
+        }
     }
 
-    private func serve(_ peer: ControlPeer, _ events: Int16, _ worker: WorkerProcess?) {
-        if events & Int16(POLLERR | POLLNVAL) != 0 { return drop(peer) }
-        if events & Int16(POLLOUT) != 0, !peer.flush() { return drop(peer) }
-        if events & Int16(POLLIN) != 0 {
+    private func serve(_ peer: ControlPeer, _ events: UInt32) {
+        if events & EventLoop.failed != 0 { return drop(peer) }
+        if events & EventLoop.writable != 0, !peer.flush() { return drop(peer) }
+        if events & EventLoop.readable != 0 {
             guard let lines = peer.read() else { return drop(peer) }
-            for line in lines { take(line, from: peer, worker) }
+            for line in lines { take(line, from: peer) }
         }
-        let isGone = events & Int16(POLLHUP) != 0
-        let isDone = peer.hasFinished && peer.isFlushed && !questions.values.contains { $0.peer === peer }
-        if isGone || isDone && peer.watch == nil { drop(peer) }
+        settle(peer, isGone: events & EventLoop.hungUp != 0)
+    }
+
+    /// Goes on after something was read or sent: who has finished and got everything is done.
+    private func settle(_ peer: ControlPeer, isGone: Bool = false) {
+        guard peers[peer.descriptor] === peer else { return }
+        let isWaiting = peer.timer != nil || questions.values.contains { $0.peer === peer }
+        if isGone || peer.hasFinished && peer.isFlushed && !isWaiting { return drop(peer) }
+        if peer.hasNewEvents { watch(peer) }
     }
 
     private func reply(_ peer: ControlPeer, _ object: JSON.Object) {
-        if !peer.send(object) { drop(peer) }
+        guard peers[peer.descriptor] === peer else { return }
+        if peer.send(object) { settle(peer) } else { drop(peer) }
     }
 
-    private func take(_ line: [UInt8], from peer: ControlPeer, _ worker: WorkerProcess?) {
+    private func take(_ line: [UInt8], from peer: ControlPeer) {
         if line.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") }) { return }
         var id: JSON?
         do throws(LaminaError) {
@@ -164,36 +177,44 @@ final class ControlServer {
             id = object["id"]
             let request = try ControlRequest(object)
             if case .watch(let interval) = request.command {
-                peer.watch = (interval * 1_000_000, clinux_monotonic(), id)
-                return reply(peer, ControlReply.success(id: id))
+                reply(peer, ControlReply.success(id: id))
+                return tell(peer, every: interval, id)
             }
-            ask(request, for: peer, isEvent: false, worker)
+            ask(request, for: peer, isEvent: false)
         } catch {
             reply(peer, ControlReply.failure(error, id: id))
         }
     }
 
-    /// Sends an event to who watches.
-    private func tell(_ peer: ControlPeer, _ id: JSON?, _ worker: WorkerProcess?) {
+    /// Sends an event to who watches, now and after each interval.
+    private func tell(_ peer: ControlPeer, every interval: Int64, _ id: JSON?) {
+        guard peers[peer.descriptor] === peer else { return }
+        if let timer = peer.timer { loop.cancel(timer: timer) }
+        peer.timer = loop.after(milliseconds: interval) { [unowned self] in tell(peer, every: interval, id) }
         // One at a time: a worker that is slow gets no more of them.
         if questions.values.contains(where: { $0.peer === peer && $0.isEvent }) { return }
         var object = JSON.Object()
         object["command"] = "list"
         object["id"] = id
-        if let request = try? ControlRequest(object) { ask(request, for: peer, isEvent: true, worker) }
+        if let request = try? ControlRequest(object) { ask(request, for: peer, isEvent: true) }
     }
 
     // MARK: - The worker
 
-    private func ask(_ request: ControlRequest, for peer: ControlPeer, isEvent: Bool, _ worker: WorkerProcess?) {
+    private func ask(_ request: ControlRequest, for peer: ControlPeer, isEvent: Bool) {
         number += 1
-        let deadline = clinux_monotonic() + ControlServer.patience
-        let question = Question(peer: peer, request: request, isEvent: isEvent, deadline: deadline)
-        guard let worker else { return fail(question, "has crashed, and is not replaced") }
-        guard WorkerCommands.send(request.object, number: number, to: worker.control) else {
-            return fail(question, "takes no more commands: a layer may hold it up")
+        let number = number
+        let timer = loop.after(milliseconds: ControlServer.patience) { [unowned self] in
+            guard let question = questions.removeValue(forKey: number) else { return }
+            fail(question, "has not answered for \(ControlServer.patience / 1000) s: a layer may hold it up")
         }
-        questions[number] = question
+        let question = Question(peer: peer, request: request, isEvent: isEvent, patience: timer)
+        if let worker, WorkerCommands.send(request.object, number: number, to: worker.control) {
+            questions[number] = question
+        } else {
+            loop.cancel(timer: timer)
+            fail(question, worker == nil ? "is gone" : "takes no more commands: a layer may hold it up")
+        }
     }
 
     private func hear(_ worker: WorkerProcess) {
@@ -204,9 +225,10 @@ final class ControlServer {
             guard let (number, object) = WorkerCommands.reply(in: message),
                 let question = questions.removeValue(forKey: number)
             else { continue }
+            loop.cancel(timer: question.patience)
             finish(question, object, worker)
         }
-        if WorkerCommands.next(worker.control) == .ending { workerEnded() }
+        if WorkerCommands.next(worker.control) == .ending { detach() }
     }
 
     private func finish(_ question: Question, _ object: JSON.Object, _ worker: WorkerProcess) {
