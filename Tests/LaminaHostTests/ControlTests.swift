@@ -15,15 +15,15 @@ struct ControlTests {
     @Test("A setting changes on an open pumped socket, and who asked is told on how many")
     func set() throws {
         let scene = try ControlScene([HostFixtures.letter])
-        #expect(scene.exchange("hello") == "xxxxx")
+        #expect(scene.exchange("12345") == "xxxxx")
         let run = try scene.run()
         let count = try run.set("letter", ["letter=b"])
         #expect(count == 1)
-        #expect(scene.exchange("hello") == "bbbbb")
+        #expect(scene.exchange("12345") == "bbbbb")
         // A provider's refusal leaves the value.
         let refused = refusal { _ = try run.set("letter", ["letter=7"]) }
         #expect(refused.contains("a letter from a to z"), "\(refused)")
-        #expect(scene.exchange("hello") == "bbbbb")
+        #expect(scene.exchange("12345") == "bbbbb")
         #expect(scene.end() == 0)
     }
 
@@ -51,13 +51,13 @@ struct ControlTests {
     func transforming() throws {
         let scene = try ControlScene([HostFixtures.letter])
         let run = try scene.run()
-        #expect(scene.exchange("hello") == "xxxxx")
+        #expect(scene.exchange("12345") == "xxxxx")
         let off = try run.setLayer("letter", isOn: false)
         #expect(off.changed == 0 && off.kept == 1)
-        #expect(scene.exchange("hello") == "xxxxx")
+        #expect(scene.exchange("12345") == "xxxxx")
         scene.child.write("again\n")
         try scene.child.await("connected again")
-        #expect(scene.exchange("hello") == "hello")
+        #expect(scene.exchange("12345") == "12345")
         #expect(scene.end() == 0)
     }
 
@@ -118,7 +118,7 @@ struct ControlTests {
     func listing() throws {
         let directory = try TemporaryDirectory()
         let scenes = try (0..<2).map { _ in try ControlScene([HostFixtures.letter], in: directory) }
-        for scene in scenes { #expect(scene.exchange("hello") == "xxxxx") }
+        for scene in scenes { #expect(scene.exchange("12345") == "xxxxx") }
         let runs = try ControlScene.statuses(in: directory)
         #expect(runs.map(\.name) == ["bash", "bash-2"])
         #expect(runs.allSatisfy { $0.openSockets == 1 && $0.sent > 0 && $0.received > 0 })
@@ -132,7 +132,7 @@ struct ControlTests {
     func stale() throws {
         let directory = try TemporaryDirectory()
         let scene = try ControlScene([HostFixtures.letter], in: directory)
-        #expect(scene.exchange("hello") == "xxxxx")
+        #expect(scene.exchange("12345") == "xxxxx")
         #expect(try ControlScene.files(in: directory) == ["bash.sock"])
         _ = scene.child.killed()
         #expect(try ControlScene.files(in: directory) == ["bash.sock"])
@@ -153,7 +153,7 @@ struct ControlTests {
         try scene.child.awaitError("another has taken its place")
         scene.child.write("again\n")
         try scene.child.await("connected again")
-        #expect(scene.exchange("hello") == "bbbbb")
+        #expect(scene.exchange("12345") == "bbbbb")
         #expect(scene.end() == 0)
     }
 }

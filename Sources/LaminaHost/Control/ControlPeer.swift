@@ -9,25 +9,20 @@ final class ControlPeer {
 
     /// The connection.
     let descriptor: Int32
+    /// What is waited for at the moment.
+    var watched: UInt32 = 0
     /// Its next event, where it watches.
     var timer: UInt64?
     private var incoming: [UInt8] = []
     private var outgoing: [UInt8] = []
     private var isFinished = false
-    private var watched: UInt32 = 0
 
     init(_ descriptor: Int32) {
         self.descriptor = descriptor
     }
 
     /// What to wait for.
-    var events: UInt32 {
-        watched = (isFinished ? 0 : EventLoop.readable) | (outgoing.isEmpty ? 0 : EventLoop.writable)
-        return watched
-    }
-
-    /// Whether that has changed since it was asked for.
-    var hasNewEvents: Bool { watched != (isFinished ? 0 : EventLoop.readable) | (outgoing.isEmpty ? 0 : EventLoop.writable) }
+    var events: UInt32 { (isFinished ? 0 : EventLoop.readable) | (outgoing.isEmpty ? 0 : EventLoop.writable) }
 
     /// Reads what has come and gives the whole lines; nil where the peer is gone, or says more than a line may hold.
     func read() -> [[UInt8]]? {

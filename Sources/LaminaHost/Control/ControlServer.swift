@@ -122,7 +122,8 @@ final class ControlServer {
 
     private func watch(_ peer: ControlPeer) {
         do throws(Errno) {
-            try loop.watch(peer.descriptor, peer.events) { [unowned self] events in serve(peer, events) }
+            peer.watched = peer.events
+            try loop.watch(peer.descriptor, peer.watched) { [unowned self] events in serve(peer, events) }
         } catch {
             drop(peer)
         }
@@ -158,7 +159,7 @@ final class ControlServer {
         guard peers[peer.descriptor] === peer else { return }
         let isWaiting = peer.timer != nil || questions.values.contains { $0.peer === peer }
         if isGone || peer.hasFinished && peer.isFlushed && !isWaiting { return drop(peer) }
-        if peer.hasNewEvents { watch(peer) }
+        if peer.watched != peer.events { watch(peer) }
     }
 
     private func reply(_ peer: ControlPeer, _ object: JSON.Object) {

@@ -1,4 +1,4 @@
-// Sends letters in place of what it is given, and can be told at any time which: the setting `letter` is live.
+// Sends a letter in place of each digit, and can be told at any time which: the setting `letter` is live.
 #include "layer.h"
 
 #include <stdatomic.h>
@@ -10,7 +10,7 @@ static lamina_status replace(lamina_slot *slot, const lamina_buffer *buffers, ui
     for (uint32_t index = 0; index < count; index++) {
         char *bytes = buffers[index].base;
         for (size_t place = 0; place < buffers[index].length; place++) {
-            if (bytes[place] >= 'a' && bytes[place] <= 'z') bytes[place] = now;
+            if (bytes[place] >= '0' && bytes[place] <= '9') bytes[place] = now;
         }
     }
     return lamina_send(slot, buffers, count, flags, request);
