@@ -102,15 +102,26 @@ ssize_t clinux_read_memory(pid_t thread, uint64_t address, void *bytes, size_t c
     return result < 0 ? -errno : result;
 }
 
+ssize_t clinux_write_memory(pid_t thread, uint64_t address, const void *bytes, size_t count) {
+    struct iovec here = {(void *)bytes, count}, there = {(void *)(uintptr_t)address, count};
+    ssize_t result = process_vm_writev(thread, &here, 1, &there, 1, 0);
+    return result < 0 ? -errno : result;
+}
+
 #ifndef PIDFD_THREAD
 #define PIDFD_THREAD O_EXCL
 #endif
 
-int clinux_descriptor_of(pid_t thread, int descriptor) {
-    int process = (int)syscall(SYS_pidfd_open, thread, PIDFD_THREAD);
+int clinux_thread_descriptor(pid_t thread) {
+    int descriptor = (int)syscall(SYS_pidfd_open, thread, PIDFD_THREAD);
     // Before Linux 6.9 only a process's first thread can be opened; the others share its descriptors, as a rule.
-    if (process < 0 && errno == EINVAL) process = (int)syscall(SYS_pidfd_open, thread, 0);
-    if (process < 0) return -errno;
+    if (descriptor < 0 && errno == EINVAL) descriptor = (int)syscall(SYS_pidfd_open, thread, 0);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int clinux_descriptor_of(pid_t thread, int descriptor) {
+    int process = clinux_thread_descriptor(thread);
+    if (process < 0) return process;
     int result = (int)syscall(SYS_pidfd_getfd, process, descriptor, 0);
     if (result < 0) result = -errno;
     close(process);
@@ -136,7 +147,7 @@ static int run_program(void *context) {
     // Without a supervisor nobody answers the guard's calls.
     if (clinux_die_with(spawning->supervisor) < 0) return 125;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return fail(spawning, CLINUX_SPAWN_PRIVILEGES, errno);
-    int listener = clinux_guard_install(program->secret);
+    int listener = clinux_guard_install(program->secret, program->is_open);
     if (listener < 0) return fail(spawning, CLINUX_SPAWN_FILTER, -listener);
     spawning->result.listener = listener;
     if (program->child_signal_ignored) clinux_ignore_signal(SIGCHLD, 1);

@@ -38,12 +38,15 @@ enum { FOREIGN_IO_URING_SETUP = 425, X32_BIT = 0x40000000 };
 
 // The calls that pass if they carry the secret.
 static const unsigned keyed_calls[] = {
-    SYS_connect, SYS_sendmsg, SYS_sendmmsg, SYS_bind, SYS_listen, SYS_accept, SYS_accept4};
+    SYS_connect, SYS_sendmsg, SYS_sendmmsg, SYS_bind, SYS_listen, SYS_accept, SYS_accept4, SYS_getsockname,
+    SYS_getpeername};
 
 // A filter under construction. Every jump is a short one forward, by its own arithmetic.
 typedef struct builder {
     struct sock_filter code[128];
     unsigned short length;
+    // What a call carries that is passed.
+    const uint64_t *secret;
 } builder;
 
 static void statement(builder *b, unsigned short code, unsigned value) {
@@ -62,16 +65,31 @@ static size_t argument(int index, int high) {
 
 static void answer(builder *b, unsigned action) { statement(b, BPF_RET | BPF_K, action); }
 
-// Stops the call unless both words are in its last two arguments.
-static void keyed(builder *b, const uint64_t secret[2]) {
-    for (int word = 0; word < 2; word++) {
-        load(b, argument(4 + word, 0));
-        branch(b, BPF_JEQ, (unsigned)secret[word], 1, 0);
-        answer(b, SECCOMP_RET_USER_NOTIF);
-        load(b, argument(4 + word, 1));
-        branch(b, BPF_JEQ, (unsigned)(secret[word] >> 32), 1, 0);
-        answer(b, SECCOMP_RET_USER_NOTIF);
-    }
+// Stops the call unless this word of the secret is in the argument that the call doesn't use.
+static void word(builder *b, int index) {
+    load(b, argument(4 + index, 0));
+    branch(b, BPF_JEQ, (unsigned)b->secret[index], 1, 0);
+    answer(b, SECCOMP_RET_USER_NOTIF);
+    load(b, argument(4 + index, 1));
+    branch(b, BPF_JEQ, (unsigned)(b->secret[index] >> 32), 1, 0);
+    answer(b, SECCOMP_RET_USER_NOTIF);
+}
+
+static void keyed(builder *b) {
+    word(b, 0);
+    word(b, 1);
+    answer(b, SECCOMP_RET_ALLOW);
+}
+
+// The one option that tells how a connection went. Its fifth argument is in use.
+static void socket_option(builder *b) {
+    load(b, argument(1, 0));
+    branch(b, BPF_JEQ, SOL_SOCKET, 1, 0);
+    answer(b, SECCOMP_RET_ALLOW);
+    load(b, argument(2, 0));
+    branch(b, BPF_JEQ, SO_ERROR, 1, 0);
+    answer(b, SECCOMP_RET_ALLOW);
+    word(b, 1);
     answer(b, SECCOMP_RET_ALLOW);
 }
 
@@ -133,7 +151,7 @@ static void other_architecture(builder *b) {
     answer(b, SECCOMP_RET_ALLOW);
 }
 
-static void build(builder *b, const uint64_t secret[2]) {
+static void build(builder *b, int is_open) {
     load(b, offsetof(struct seccomp_data, arch));
     unsigned short at = b->length;
     branch(b, BPF_JEQ, NATIVE, 0, 0);
@@ -144,18 +162,19 @@ static void build(builder *b, const uint64_t secret[2]) {
     branch(b, BPF_JGE, X32_BIT, 0, 1);
     answer(b, SECCOMP_RET_ERRNO | ENOSYS);
 #endif
-    when(b, SYS_io_uring_setup, no_such_call);
+    if (!is_open) when(b, SYS_io_uring_setup, no_such_call);
     when(b, SYS_socket, open_socket);
     when(b, SYS_sendto, send_to);
+    when(b, SYS_getsockopt, socket_option);
     const unsigned count = sizeof keyed_calls / sizeof *keyed_calls;
     for (unsigned i = 0; i < count; i++) branch(b, BPF_JEQ, keyed_calls[i], (unsigned char)(count - i), 0);
     answer(b, SECCOMP_RET_ALLOW);
-    keyed(b, secret);
+    keyed(b);
 }
 
-int clinux_guard_install(const uint64_t secret[2]) {
-    builder b = {.length = 0};
-    build(&b, secret);
+int clinux_guard_install(const uint64_t secret[2], int is_open) {
+    builder b = {.length = 0, .secret = secret};
+    build(&b, is_open);
     struct sock_fprog program = {b.length, b.code};
     unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
     long listener = syscall(
@@ -222,6 +241,9 @@ enum clinux_guarded_call clinux_guarded_call_of(int number) {
     case SYS_sendto: return CLINUX_CALL_SENDTO;
     case SYS_sendmsg: return CLINUX_CALL_SENDMSG;
     case SYS_sendmmsg: return CLINUX_CALL_SENDMMSG;
+    case SYS_getsockname: return CLINUX_CALL_GETSOCKNAME;
+    case SYS_getpeername: return CLINUX_CALL_GETPEERNAME;
+    case SYS_getsockopt: return CLINUX_CALL_GETSOCKOPT;
     default: return CLINUX_CALL_OTHER;
     }
 }

@@ -19,6 +19,7 @@ struct RunCommand: ParsableCommand {
               lamina run --layer trace:when=[port=443] -- git fetch
               lamina run --layer ./libMine.so:limit=1mbit -- wget URL
               lamina run --chain web -- wget URL
+              lamina run --check -- ./tool
 
             Without --layer the layers are those of --chain, else of LAMINA_LAYERS, else of the policy that names the program, \
             else none; lamina explain PROGRAM says which and why.
@@ -57,11 +58,47 @@ struct RunCommand: ParsableCommand {
     )
     var syntheticHold: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "What carries the program: \(BackEnd.names.joined(separator: " or ")); what reaches it, unless "
+                + "given.",
+            valueName: "back-end"
+        ),
+        completion: .list(BackEnd.names),
+        transform: BackEnd.named
+    )
+    var backend: BackEnd?
+
+    @Flag(help: "Say what would carry the program and what would not be covered, and why; run nothing.")
+    var check = false
+
+    @Flag(help: "Let calls that no back end covers go on past the chain, instead of refusing them.")
+    var allowUncovered = false
+
     @OptionGroup var options: RunOptions
 
     func run() throws {
+        if check {
+            let report = Coverage.report(on: options.program.command[0], wanted: backend)
+            print(report.text)
+            report.status.leave()
+        }
         var line = options.line(on: layer, chain: chain, name: name)
         line.synthetics = try SyntheticAddresses(networks: synthetic, count: syntheticNames, hold: syntheticHold)
+        line.backEnd = backend
+        line.allowsUncovered = allowUncovered
         try line.run()
+    }
+}
+
+extension BackEnd {
+    static let names = allCases.map(\.rawValue)
+
+    /// The back end that an option names.
+    static func named(_ text: String) throws -> BackEnd {
+        guard let found = BackEnd(rawValue: text) else {
+            throw ValidationError("there is no back end '\(text)'; there are \(names.joined(separator: " and "))")
+        }
+        return found
     }
 }

@@ -14,6 +14,10 @@ struct RunLine: Equatable {
     var verbosity = Run.Verbosity.normal
     /// The addresses that stand for names which nobody resolved.
     var synthetics = SyntheticAddresses()
+    /// What carries the program; nil: what reaches it.
+    var backEnd: BackEnd?
+    /// Calls that no back end covers go on.
+    var allowsUncovered = false
     /// The program and its arguments.
     var command: [String] = []
 
@@ -31,6 +35,8 @@ struct RunLine: Equatable {
         run.output = output
         run.verbosity = verbosity
         run.synthetics = synthetics
+        run.backEnd = backEnd
+        run.allowsUncovered = allowsUncovered
         run.start().leave()
     }
 }

@@ -56,7 +56,8 @@ struct ProgramOptions: ParsableArguments {
     /// What may stand before the program; the parser takes anything else for the program.
     private static let names = [
         "--layer", "--chain", "--name", "--set", "--output", "--quiet", "--verbose", "--synthetic",
-        "--synthetic-names", "--synthetic-hold", "--user", "--unit", "--json", "--help", "--version",
+        "--synthetic-names", "--synthetic-hold", "--backend", "--check", "--allow-uncovered", "--user", "--unit",
+        "--json", "--help", "--version",
     ]
 
     /// The program and its arguments, without the `--` that may stand before them.

@@ -6,7 +6,7 @@ enum BareProgram {
     static func execute(_ run: Run) -> LaunchFailure {
         let path: String
         do throws(LaunchFailure) {
-            path = try ProgramCheck.find(run.program, path: getenv("PATH").map { String(cString: $0) })
+            path = try ProgramFile.find(run.program)
         } catch {
             return error
         }

@@ -4,14 +4,16 @@ import CLinux
 import Glibc
 import Lamina
 
-/// One call of the preload object's: a connection over which it asks one thing and waits.
+/// One call of the preload object's, or one that the supervisor stopped: a connection over which one thing is asked.
 final class Caller {
     /// The connection.
     let descriptor: Int32
-    /// The process at its other end, and whose it is.
-    let process: pid_t
-    let user: uid_t
-    let group: gid_t
+    /// The process that asks, and whose it is.
+    private(set) var process: pid_t
+    private(set) var user: uid_t
+    private(set) var group: gid_t
+    /// The supervisor is at the other end, and asks for a program whose call it stopped.
+    private let isSupervisor: Bool
     /// The connect that it waits for.
     weak var passage: Passage?
     /// After this one the caller, if non-blocking, is sent on before the chain has connected.
@@ -25,6 +27,7 @@ final class Caller {
         self.process = process
         self.user = user
         self.group = group
+        isSupervisor = process == getppid()
     }
 
     /// The process as layers see it, asking for this name.
@@ -52,6 +55,10 @@ final class Caller {
         let size = MemoryLayout<lamina_run_request>.size
         let count = clinux_receive(descriptor, &request, size)
         guard count == size, secret == Secret(first: request.secret.0, second: request.secret.1) else { return nil }
+        if isSupervisor {
+            process = request.process
+            if let owner = Process.owner(of: process) { (user, group) = owner }
+        }
         return request
     }
 

@@ -85,6 +85,14 @@ struct Endpoint {
         return words.0 == 0 && words.1 == 0 && words.2 == UInt32(0xffff).bigEndian
     }
 
+    /// Whether a socket of this name is bound: it has a port, or an address.
+    var isBound: Bool {
+        if port != 0 { return true }
+        if family == AF_INET { return raw.storage.ipv4.sin_addr.s_addr != 0 }
+        let words = raw.storage.ipv6.sin6_addr.__in6_u.__u6_addr32
+        return words.0 | words.1 | words.2 | words.3 != 0
+    }
+
     /// Whether it is a loopback address.
     var isLoopback: Bool {
         if family == AF_INET { return UInt32(bigEndian: raw.storage.ipv4.sin_addr.s_addr) >> 24 == 127 }

@@ -6,7 +6,7 @@ public struct Explanation: Sendable {
     /// What a run would do with the program.
     public enum Verdict: Sendable, Equatable {
         /// This back end carries it.
-        case carried(by: String)
+        case carried(by: BackEnd)
         /// It is refused, with this reason.
         case refused(String)
     }
@@ -34,10 +34,9 @@ public struct Explanation: Sendable {
         self.program = program
         var found: String?
         do throws(LaunchFailure) {
-            let path = try ProgramCheck.find(program, path: getenv("PATH").map { String(cString: $0) })
+            let path = try ProgramFile.find(program)
             found = path
-            try ProgramCheck.judge(path)
-            verdict = .carried(by: "preload")
+            verdict = .carried(by: try Coverage(of: path, wanted: nil).backEnd)
         } catch {
             verdict = .refused(error.message)
         }
@@ -69,7 +68,7 @@ extension Explanation {
     public var text: String {
         var lines = ["\(program)" + (path.map { $0 == program ? "" : ": \($0)" } ?? "")]
         switch verdict {
-        case .carried(let backEnd): lines.append("Under lamina run: carried by the back end \(backEnd)")
+        case .carried(let backEnd): lines.append("Under lamina run: carried by the back end \(backEnd.rawValue)")
         case .refused(let reason): lines.append("Under lamina run: refused: \(reason)")
         }
         var known = ["user \(identity.user)"]
@@ -87,7 +86,7 @@ extension Explanation {
         object["program"] = .string(program)
         object["path"] = path.map { .string($0) } ?? .null
         switch verdict {
-        case .carried(let backEnd): object["back-end"] = .string(backEnd)
+        case .carried(let backEnd): object["back-end"] = .string(backEnd.rawValue)
         case .refused(let reason): object["refusal"] = .string(reason)
         }
         object["identity"] = [

@@ -7,15 +7,18 @@ struct Launch {
     let path: String
     private let name: String
     private let arguments: [String]
-    private let preloadObject: String
+    private let allowsUncovered: Bool
+    /// Nil where the back end has none.
+    private let preloadObject: String?
 
     /// Finds the program and the preload object, and refuses what the back end doesn't cover.
     init(_ run: Run) throws(LaunchFailure) {
         name = run.program
         arguments = run.arguments
-        path = try ProgramCheck.find(run.program, path: getenv("PATH").map { String(cString: $0) })
-        try ProgramCheck.judge(path)
-        preloadObject = try Launch.findPreloadObject(run.preloadObject)
+        path = try ProgramFile.find(run.program)
+        allowsUncovered = run.allowsUncovered
+        let coverage = try Coverage(of: path, wanted: run.backEnd)
+        preloadObject = coverage.backEnd == .preload ? try Launch.findPreloadObject(run.preloadObject) : nil
     }
 
     /// Starts the program under the guard.
@@ -37,7 +40,8 @@ struct Launch {
                                 shell_argv: shell,
                                 mask: mask,
                                 child_signal_ignored: signals.childIgnored ? 1 : 0,
-                                secret: (secret.first, secret.second)
+                                secret: (secret.first, secret.second),
+                                is_open: allowsUncovered ? 1 : 0
                             )
                             return clinux_spawn_guarded(&program)
                         }
@@ -64,20 +68,21 @@ struct Launch {
 
     private func environment(_ rendezvous: Rendezvous, _ control: String?) -> [String] {
         var entries: [String] = []
-        var preload = preloadObject
+        var preload = preloadObject.map { [$0] } ?? []
         var next = environ
         while let entry = next.pointee {
             let text = String(cString: entry)
             if text.hasPrefix("LD_PRELOAD=") {
-                let others = text.dropFirst("LD_PRELOAD=".count)
-                if !others.isEmpty { preload += ":\(others)" }
+                let others = String(text.dropFirst("LD_PRELOAD=".count))
+                if !others.isEmpty { preload.append(others) }
             } else if !text.hasPrefix("LAMINA_RUN="), !text.hasPrefix("\(ControlSocket.variable)=") {
                 entries.append(text)
             }
             next += 1
         }
         if let control { entries.append("\(ControlSocket.variable)=\(control)") }
-        return entries + ["LD_PRELOAD=\(preload)", rendezvous.environment]
+        if !preload.isEmpty { entries.append("LD_PRELOAD=" + preload.joined(separator: ":")) }
+        return entries + [rendezvous.environment]
     }
 
     private static func findPreloadObject(_ given: String?) throws(LaunchFailure) -> String {

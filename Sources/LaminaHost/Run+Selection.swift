@@ -27,7 +27,7 @@ extension Run {
 
     /// What policies know a program by that this process would start. One that isn't found has the name that it was given.
     static func identity(of program: String, name: String?) -> ProgramIdentity {
-        let path = try? ProgramCheck.find(program, path: getenv("PATH").map { String(cString: $0) })
+        let path = try? ProgramFile.find(program)
         return .ofProgram(at: path ?? program, name: name)
     }
 }

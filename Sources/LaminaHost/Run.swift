@@ -5,8 +5,7 @@ public import Lamina
 /// An unmodified program on a chain: what `lamina run` does.
 ///
 /// The program's TCP connections are made through the chain, and the names that it looks up are resolved through it;
-/// what isn't covered is refused with one sentence on standard error. See `ProgramCheck` for the programs that can't
-/// be run.
+/// what isn't covered is refused with one sentence on standard error. `Coverage` says which programs can be run.
 public struct Run {
     /// How much is said on standard error.
     public enum Verbosity: Int, Sendable, Comparable {
@@ -38,6 +37,10 @@ public struct Run {
     public var name: String?
     /// How much is said.
     public var verbosity = Verbosity.normal
+    /// What carries the program; nil: what reaches it.
+    public var backEnd: BackEnd?
+    /// Calls that no back end carries go on past the chain, with a sentence on standard error, instead of being refused.
+    public var allowsUncovered = false
     /// The preload object's file; nil: the one that was installed with this executable.
     public var preloadObject: String?
     /// The layers, the first one next to the program. Each is required, unless it says `required=no`.

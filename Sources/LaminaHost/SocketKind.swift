@@ -24,10 +24,30 @@ struct SocketKind {
     var isInternet: Bool { domain == AF_INET || domain == AF_INET6 }
     var isDatagram: Bool { type != Int32(CLINUX_STREAM) }
 
-    private static func option(_ descriptor: Int32, _ name: Int32) -> Int32? {
+    /// SO_COOKIE, 0 where there is none.
+    static func cookie(of descriptor: Int32) -> UInt64 {
+        var cookie: UInt64 = 0
+        var length = socklen_t(MemoryLayout<UInt64>.size)
+        return getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 ? cookie : 0
+    }
+
+    /// IPV6_V6ONLY.
+    static func isIPv6Only(_ descriptor: Int32) -> Bool {
+        option(descriptor, IPV6_V6ONLY, level: Int32(IPPROTO_IPV6)).map { $0 != 0 } ?? false
+    }
+
+    /// Whether a TCP socket is neither connecting, connected nor listening.
+    static func isFresh(_ descriptor: Int32) -> Bool {
+        let closed: UInt8 = 7
+        var state: UInt8 = 0
+        var length: socklen_t = 1
+        return getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &state, &length) != 0 || state == closed
+    }
+
+    private static func option(_ descriptor: Int32, _ name: Int32, level: Int32 = SOL_SOCKET) -> Int32? {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
-        return getsockopt(descriptor, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
+        return getsockopt(descriptor, level, name, &value, &length) == 0 ? value : nil
     }
 }
 
@@ -60,70 +80,11 @@ struct SocketBytes: CustomStringConvertible {
         }
     }
 
-    private var endpoint: Endpoint? { withSocketAddress { Endpoint($0, length: $1) } }
-}
-
-/// Other processes, by their threads' numbers.
-enum Process {
-    /// The path of a thread's executable.
-    static func executable(of thread: pid_t) -> String {
-        let path = String(unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer in
-            buffer.withMemoryRebound(to: CChar.self) { characters in
-                characters.baseAddress.map { max(0, readlink("/proc/\(thread)/exe", $0, characters.count)) } ?? 0
-            }
-        }
-        return path.isEmpty ? "a program" : path
+    /// It has fewer bytes than its family wants.
+    var isShort: Bool {
+        family == AF_INET && bytes.count < 16 || family == AF_INET6 && bytes.count < 24 || bytes.count < 2
     }
 
-    /// A file's path without links; nil where there is no such file.
-    static func withoutLinks(_ path: String) -> String? {
-        guard let real = realpath(path, nil) else { return nil }
-        defer { free(real) }
-        return String(cString: real)
-    }
-
-    /// The number of the process that a thread belongs to.
-    static func group(of thread: pid_t) -> pid_t {
-        status("Tgid:", of: thread) ?? thread
-    }
-
-    /// Whether this process was started by a run: it has the environment and the filter.
-    static var isUnderRun: Bool {
-        getenv(LAMINA_RUN_VARIABLE) != nil && line("Seccomp:", of: getpid()) == "2"
-    }
-
-    /// Whether a process is stopped.
-    static func isStopped(_ process: pid_t) -> Bool {
-        line("State:", of: process)?.first == "T"
-    }
-
-    /// Reads `count` bytes, at most `most`, that a stopped call points at; nil if they can't be read, or the caller
-    /// is gone and another may have its number.
-    static func read(
-        _ call: clinux_call,
-        at address: UInt64,
-        count: UInt64,
-        most: Int,
-        from listener: Int32
-    ) -> [UInt8]? {
-        let wanted = Int(clamping: min(count, UInt64(most)))
-        var bytes = [UInt8](repeating: 0, count: wanted)
-        guard clinux_read_memory(call.thread, address, &bytes, wanted) == wanted else { return nil }
-        return clinux_guard_waits(listener, call.id) != 0 ? bytes : nil
-    }
-
-    private static func status(_ field: String, of thread: pid_t) -> pid_t? {
-        line(field, of: thread).flatMap { pid_t($0) }
-    }
-
-    private static func line(_ field: String, of thread: pid_t) -> Substring? {
-        let descriptor = open("/proc/\(thread)/status", O_RDONLY | O_CLOEXEC)
-        if descriptor < 0 { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = Glibc.read(descriptor, &bytes, bytes.count)
-        let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
-        guard let found = text.split(separator: "\n").first(where: { $0.hasPrefix(field) }) else { return nil }
-        return found.dropFirst(field.count).drop { $0 == "\t" || $0 == " " }
-    }
+    /// The IPv4 or IPv6 address that it is.
+    var endpoint: Endpoint? { withSocketAddress { Endpoint($0, length: $1) } }
 }

@@ -65,7 +65,7 @@ final class Supervisor {
         program = spawned.process
         control?.process = program
         WorkerProcess.detachStreams()
-        try supervise(Guard(listener: spawned.listener))
+        try supervise(spawned.listener)
         return status ?? .exited(125)
     }
 
@@ -234,12 +234,12 @@ final class Supervisor {
     // MARK: - The program
 
     /// Serves until the program has ended, and with it every process that the filter is on.
-    private func supervise(_ guardian: Guard) throws(Errno) {
-        var guardian = guardian
-        try loop.watch(guardian.listener, EventLoop.readable) { [unowned self] events in
-            if events & EventLoop.readable != 0 { guardian.serve() }
+    private func supervise(_ listener: Int32) throws(Errno) {
+        let guardian = Guard(rendezvous, loop, allowsUncovered: run.allowsUncovered)
+        try loop.watch(listener, EventLoop.readable) { [unowned self] events in
+            if events & EventLoop.readable != 0 { guardian.serve(listener) }
             if events & (EventLoop.hungUp | EventLoop.failed) != 0 {
-                loop.forget(guardian.listener)
+                loop.forget(listener)
                 isGuarding = false
                 stopIfOver()
             }
@@ -247,7 +247,7 @@ final class Supervisor {
         try loop.watch(signals.descriptor, EventLoop.readable) { [unowned self] _ in takeSignals() }
         try watchWorker()
         loop.run()
-        close(guardian.listener)
+        close(listener)
     }
 
     /// Answers the worker's questions from now on.

@@ -57,9 +57,9 @@ static long connect_raw(const run *run, int fd, const void *address, socklen_t l
 }
 
 // What the socket is bound to, if anything.
-static void local_address(int fd, lamina_run_address *local) {
+static void local_address(const run *run, int fd, lamina_run_address *local) {
     socklen_t length = sizeof local->storage;
-    if (call3(SYS_getsockname, fd, (long)&local->storage, (long)&length) < 0) return;
+    if (known_call(run, SYS_getsockname, fd, &local->storage, (long)&length, 0) < 0) return;
     if (local->storage.any.sa_family == AF_INET) {
         if (local->storage.ipv4.sin_addr.s_addr || local->storage.ipv4.sin_port) local->length = length;
     } else if (local->storage.any.sa_family == AF_INET6) {
@@ -107,7 +107,7 @@ static long connect_stream(const run *run, int fd, const lamina_run_address *des
         request.ipv6_only = socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
         if (request.ipv6_only && IN6_IS_ADDR_V4MAPPED(&destination->storage.ipv6.sin6_addr)) return -ENETUNREACH;
     }
-    local_address(fd, &request.local);
+    local_address(run, fd, &request.local);
 
     int worker = worker_open(run);
     if (worker < 0) return worker;
@@ -261,7 +261,7 @@ static int name_from_worker(int fd, uint32_t kind, struct sockaddr *address, soc
 
 EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length) {
     socklen_t room = length ? *length : 0;
-    long result = call3(SYS_getpeername, fd, (long)address, (long)length);
+    long result = known_call(current_run(), SYS_getpeername, fd, address, (long)length, 0);
     if (result == 0) {
         int saved = errno;
         name_from_worker(fd, LAMINA_RUN_PEER, address, length, room);
@@ -272,17 +272,18 @@ EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length) {
 
 EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length) {
     socklen_t room = length ? *length : 0;
-    long result = call3(SYS_getsockname, fd, (long)address, (long)length);
+    long result = known_call(current_run(), SYS_getsockname, fd, address, (long)length, 0);
     if (result == 0) name_from_worker(fd, LAMINA_RUN_LOCAL, address, length, room);
     return (int)answer(result);
 }
 
 EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *length) {
-    long result = call6(SYS_getsockopt, fd, level, name, (long)value, (long)length, 0);
+    const run *run = current_run();
+    // Five arguments are in use, and one is enough to know who asks.
+    long result = call6(SYS_getsockopt, fd, level, name, (long)value, (long)length, (long)run->secret[1]);
     if (result == 0 && level == SOL_SOCKET && name == SO_ERROR && *length == sizeof(int)) {
         int error;
         memcpy(&error, value, sizeof error);
-        const run *run = current_run();
         if ((error == ECONNRESET || error == EPIPE) && run->known) {
             error = recorded_error(fd, run, error);
             memcpy(value, &error, sizeof error);

@@ -167,7 +167,7 @@ uint64_t socket_cookie(int fd) {
 int is_pumped(int fd, const run *run) {
     lamina_run_address peer;
     socklen_t length = sizeof peer.storage;
-    if (call3(SYS_getpeername, fd, (long)&peer.storage, (long)&length) < 0) return 0;
+    if (known_call(run, SYS_getpeername, fd, &peer.storage, (long)&length, 0) < 0) return 0;
     if (peer.storage.any.sa_family == AF_INET) {
         return run->port4 && peer.storage.ipv4.sin_port == htons(run->port4)
             && peer.storage.ipv4.sin_addr.s_addr == htonl(INADDR_LOOPBACK);

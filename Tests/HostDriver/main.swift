@@ -3,7 +3,8 @@ import Lamina
 import LaminaHost
 
 // `HostDriver [LAYER…] -- PROGRAM ARGUMENTS…`: a run over the kernel base beside this executable.
-// `--synthetic=NETWORK`, `--names=COUNT` and `--hold=MILLISECONDS` before them change its synthetic addresses.
+// `--synthetic=NETWORK`, `--names=COUNT` and `--hold=MILLISECONDS` before them change its synthetic addresses,
+// `--backend=NAME` and `--allow-uncovered` what carries it.
 let options = CommandLine.arguments.dropFirst().prefix { $0.hasPrefix("--") && $0 != "--" }
 let words = CommandLine.arguments.dropFirst(1 + options.count)
 let layers = words.prefix { $0 != "--" }
@@ -21,6 +22,8 @@ do {
         case ("--synthetic", let text?):
             if let network = Network(parsing: text) { try run.synthetics.take(from: network) }
         case ("--names", let text?): run.synthetics.count = Int(text) ?? 0
+        case ("--backend", let text?): run.backEnd = BackEnd(rawValue: text)
+        case ("--allow-uncovered", _): run.allowsUncovered = true
         case ("--hold", let text?): run.synthetics.hold = Int64(text) ?? 0
         default: exit(125)
         }

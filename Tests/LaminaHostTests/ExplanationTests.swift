@@ -25,8 +25,9 @@ struct ExplanationTests {
 
     @Test("A program is carried by a back end, or refused for the reason that a run gives")
     func verdicts() throws {
-        #expect(try explain(HostFixtures.client).verdict == .carried(by: "preload"))
-        for program in [HostFixtures.staticClient, "/nonexistent/program", "/etc/passwd", "no-such-program"] {
+        #expect(try explain(HostFixtures.client).verdict == .carried(by: .preload))
+        #expect(try explain(HostFixtures.staticClient).verdict == .carried(by: .notify))
+        for program in ["/nonexistent/program", "/etc/passwd", "no-such-program"] {
             guard case .refused(let reason) = try explain(program).verdict else {
                 Issue.record("\(program) is not refused")
                 continue

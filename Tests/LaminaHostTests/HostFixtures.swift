@@ -76,9 +76,33 @@ enum HostFixtures {
         var layers: [String] { self == .none ? [] : [HostFixtures.passing] }
     }
 
+    /// What carries the client: the preload object, or the guard alone, for a program that is linked to libc or has it
+    /// inside.
+    enum Carrier: CaseIterable {
+        case preload, notify, notifyStatic
+
+        var client: String { self == .notifyStatic ? staticClient : HostFixtures.client }
+        var options: [String] { self == .notify ? ["--backend=notify"] : [] }
+    }
+
     /// Starts a program in a run on these layers.
     static func start(_ layers: [String], _ program: [String], environment: [String] = []) throws -> Child {
         try Child([driver] + layers + ["--"] + program, environment: environment)
+    }
+
+    /// Starts the client in a run that this carries.
+    static func start(_ layers: [String], _ carrier: Carrier, _ arguments: [String]) throws -> Child {
+        try Child([driver] + carrier.options + layers + ["--", carrier.client] + arguments)
+    }
+
+    /// Runs the client in a run that this carries, to its end.
+    static func run(_ layers: [String], _ carrier: Carrier, _ arguments: [String]) throws -> Child.Ending {
+        try start(layers, carrier, arguments).end()
+    }
+
+    /// Runs the client on layers of this effect, to its end.
+    static func run(_ effect: Effect, _ carrier: Carrier, _ arguments: [String]) throws -> Child.Ending {
+        try run(effect.layers, carrier, arguments)
     }
 
     /// Runs a program on these layers, to its end.

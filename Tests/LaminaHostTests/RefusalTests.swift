@@ -4,9 +4,12 @@ import Testing
 
 @Suite("What a run does not cover")
 struct RefusalTests {
-    @Test("UDP to other than a name server here, servers, raw sockets and io_uring are refused, each with a sentence")
-    func calls() throws {
-        let ending = try HostFixtures.run(.none, [HostFixtures.client, "refused"])
+    @Test(
+        "UDP to other than a name server here, servers, raw sockets and io_uring are refused, each with a sentence",
+        arguments: HostFixtures.Carrier.allCases
+    )
+    func calls(carrier: HostFixtures.Carrier) throws {
+        let ending = try HostFixtures.run(.none, carrier, ["refused"])
         #expect(
             Array(ending.lines.prefix(12)) == [
                 "send-to \(ENETUNREACH)", "send-message \(ENETUNREACH)", "send-messages \(ENETUNREACH)",
@@ -19,33 +22,40 @@ struct RefusalTests {
         #endif
         let sentences = ending.errors.split(separator: "\n")
         #expect(
-            sentences.allSatisfy { $0.hasPrefix("lamina: \(HostFixtures.client) (pid ") && $0.hasSuffix("; refused") }
+            sentences.allSatisfy { $0.hasPrefix("lamina: \(carrier.client) (pid ") && $0.hasSuffix("; refused") }
         )
         for part in ["127.0.0.1:9", "192.0.2.1:53", "servers", "raw sockets", "family 17", "only TCP and UDP"] {
             #expect(sentences.filter { $0.contains(part) }.count == 1, "\(part): \(sentences)")
         }
     }
 
-    @Test("A connect of a statically linked child is refused at the call, and said once")
-    func staticChild() throws {
+    @Test(
+        "Children that the preload object is not in are carried by the guard",
+        arguments: HostFixtures.Effect.allCases
+    )
+    func children(effect: HostFixtures.Effect) throws {
         let server = try TestServer()
         defer { server.stop() }
-        let line = "\(HostFixtures.staticClient) connect 127.0.0.1 \(server.port)"
-        let ending = try HostFixtures.run(.none, ["/bin/sh", "-c", "\(line); \(line)"])
-        #expect(ending.lines == ["connect \(EACCES)", "connect \(EACCES)"])
-        #expect(ending.errors.split(separator: "\n").count == 1)
-        #expect(ending.errors.contains("it connects to 127.0.0.1:\(server.port) by a system call of its own"))
+        let arguments = "connect 127.0.0.1 \(server.port)"
+        let line = "\(HostFixtures.staticClient) \(arguments); env -i \(HostFixtures.client) \(arguments)"
+        let ending = try HostFixtures.run(effect, ["/bin/sh", "-c", line])
+        #expect(ending.lines.filter { $0 == "connect 0" }.count == 2)
+        #expect(ending.lines.filter { $0 == "peer 127.0.0.1 \(server.port)" }.count == 2)
+        #expect(ending.lines.filter { $0.hasPrefix("read 5 ") }.count == 2)
+        #expect(ending.errors == "")
     }
 
-    @Test("A child without the run's environment is refused at the call")
-    func bareChild() throws {
-        let server = try TestServer()
-        defer { server.stop() }
-        let ending = try HostFixtures.run(
-            .none,
-            ["/usr/bin/env", "-i", HostFixtures.client, "connect", "127.0.0.1", "\(server.port)"]
-        )
-        #expect(ending.lines == ["connect \(EACCES)"])
+    @Test("What is not covered goes on where that is allowed, and is said once")
+    func allowed() throws {
+        let silent = try SilentPort(refuses: true)
+        let line = "\(HostFixtures.client) datagram 127.0.0.1 \(silent.port)"
+        let program = ["/bin/sh", "-c", "\(line); \(line)"]
+        let refused = try HostFixtures.run(.none, program)
+        #expect(refused.lines == ["datagram \(ENETUNREACH)", "datagram \(ENETUNREACH)"])
+        let ending = try Child([HostFixtures.driver, "--allow-uncovered", "--"] + program).end()
+        #expect(ending.lines == ["datagram 0", "datagram 0"])
+        #expect(ending.errors.split(separator: "\n").count == 1, "\(ending.errors)")
+        #expect(ending.errors.hasSuffix("it sends to 127.0.0.1:\(silent.port); it goes on past the chain\n"))
     }
 
     @Test(

@@ -63,6 +63,8 @@ typedef struct clinux_program {
     int child_signal_ignored;
     /// What a captured call carries in its fifth and sixth argument.
     uint64_t secret[2];
+    /// io_uring is left to the program.
+    int is_open;
 } clinux_program;
 
 enum {
@@ -86,8 +88,23 @@ typedef struct clinux_spawned {
 clinux_spawned clinux_spawn_guarded(const clinux_program *program);
 
 /// Puts the guard's filter on the calling thread: the number of the listener, or a negative errno. Safe between fork
-/// and exec.
-int clinux_guard_install(const uint64_t secret[2]);
+/// and exec. `is_open`: io_uring is let through.
+int clinux_guard_install(const uint64_t secret[2], int is_open);
+
+/// What the guard needs of the system, in the order in which it is tried.
+enum {
+    CLINUX_GUARD_WORKS = 0,
+    CLINUX_GUARD_NO_PROCESS,
+    CLINUX_GUARD_NO_PRIVILEGES,
+    CLINUX_GUARD_NO_FILTER,
+    CLINUX_GUARD_NO_DESCRIPTORS,
+    CLINUX_GUARD_NO_READING,
+    CLINUX_GUARD_NO_WRITING,
+};
+
+/// Tries the guard on a child: `CLINUX_GUARD_…`, the first thing that is missing, and in `*error` the errno. Blocks for
+/// the child. For a process with one thread.
+int clinux_guard_probe(int *error);
 
 /// A call that the guard stopped.
 typedef struct clinux_call {
@@ -118,6 +135,23 @@ int clinux_descriptor_of(pid_t thread, int descriptor);
 /// Reads another process's memory: the bytes read, which may be fewer, or a negative errno.
 ssize_t clinux_read_memory(pid_t thread, uint64_t address, void *bytes, size_t count);
 
+/// Writes it likewise.
+ssize_t clinux_write_memory(pid_t thread, uint64_t address, const void *bytes, size_t count);
+
+/// A descriptor that is readable when a thread has ended (before Linux 6.9: its process), or a negative errno.
+int clinux_thread_descriptor(pid_t thread);
+
+/// How a connect ended that was made on a thread of its own.
+typedef struct clinux_connected {
+    uint64_t identity;
+    /// 0 or a negative errno.
+    int64_t result;
+} clinux_connected;
+
+/// Connects a socket on a thread of its own, which blocks as the socket does, writes a `clinux_connected` to `results`,
+/// closes the socket, and makes no other calls. 0 or a negative errno; then the socket is the caller's still.
+int clinux_connect_aside(int socket, const void *address, unsigned length, int results, uint64_t identity);
+
 /// The numbers of the system calls that the guard stops.
 enum clinux_guarded_call {
     CLINUX_CALL_OTHER = 0,
@@ -129,6 +163,9 @@ enum clinux_guarded_call {
     CLINUX_CALL_SENDTO,
     CLINUX_CALL_SENDMSG,
     CLINUX_CALL_SENDMMSG,
+    CLINUX_CALL_GETSOCKNAME,
+    CLINUX_CALL_GETPEERNAME,
+    CLINUX_CALL_GETSOCKOPT,
 };
 
 /// Which of them `number` is.

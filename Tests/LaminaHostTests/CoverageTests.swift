@@ -1,24 +1,30 @@
 import Glibc
+import LaminaHost
 import TestSupport
 import Testing
 
-@Suite("Programs that a run does not cover")
-struct ProgramRefusalTests {
-    /// What the preload object would not get into, or not see everything of.
+@Suite("Which back end carries a program")
+struct CoverageTests {
+    /// What the preload object does not get into, or not see everything of.
     enum Kind: CaseIterable {
         case `static`, staticPIE, staticGo, go, musl, otherLoader, narrow, foreign, script, scriptOfScript
 
-        var reason: String {
+        /// Why no library can be preloaded into it; nil where one can.
+        var reason: String? {
             switch self {
-            case .static, .staticPIE, .script, .scriptOfScript: "it is statically linked, so no library can be"
+            case .static, .staticPIE, .script, .scriptOfScript:
+                "it is statically linked, so no library can be preloaded into it"
             case .staticGo: "it is a static Go program, so no library can be preloaded into it"
-            case .go: "it is a Go program, which makes its own system calls"
-            case .musl: "it uses the C library musl"
-            case .otherLoader: "its loader /lib/ld-other.so isn't glibc's"
-            case .narrow: "it is a 32-bit program"
+            case .go: nil
+            case .musl: "it uses the C library musl, so no library can be preloaded into it"
+            case .otherLoader: "its loader /lib/ld-other.so isn't glibc's, so no library can be preloaded into it"
+            case .narrow: "it is a 32-bit program, which no back end covers"
             case .foreign: "it is made for another processor"
             }
         }
+
+        /// No back end reaches it.
+        var isNobodys: Bool { self == .narrow || self == .foreign }
 
         /// The note by which the Go linker marks its programs.
         private static let goNote = """
@@ -77,15 +83,44 @@ struct ProgramRefusalTests {
         }
     }
 
-    @Test("Each is refused before it starts, in one sentence that names it and says why", arguments: Kind.allCases)
+    @Test(
+        "What the preload object can't get into is refused where it is to be used, in one sentence that names it and says why",
+        arguments: Kind.allCases.filter { $0.reason != nil }
+    )
     func refused(kind: Kind) throws {
         let directory = try TemporaryDirectory()
         let (program, named) = try kind.make(in: directory)
-        let ending = try HostFixtures.run(.none, [program])
+        let ending = try Child([HostFixtures.driver, "--backend=preload", "--", program]).end()
         #expect(ending.code == 125)
         #expect(ending.output == "")
         #expect(ending.errors.split(separator: "\n").count == 1, "\(ending.errors)")
-        #expect(ending.errors.hasPrefix("lamina: \(named): \(kind.reason)"), "\(ending.errors)")
+        let reason = try #require(kind.reason)
+        #expect(ending.errors.hasPrefix("lamina: \(named): \(reason)"), "\(ending.errors)")
+        #expect(ending.errors.hasSuffix("; --backend notify carries it\n") == !kind.isNobodys)
+    }
+
+    @Test("The back end that reaches a program is chosen by its file, or refuses it", arguments: Kind.allCases)
+    func chosen(kind: Kind) throws {
+        let directory = try TemporaryDirectory()
+        let (program, named) = try kind.make(in: directory)
+        let report = Coverage.report(on: program, wanted: nil)
+        if kind.isNobodys {
+            let ending = try HostFixtures.run(.none, [program])
+            #expect(ending.code == 125 && ending.output == "")
+            #expect(ending.errors == "lamina: \(report.text.split(separator: "\n")[0])\n")
+            #expect(report.status == .exited(125))
+            return
+        }
+        let backEnd = kind.reason == nil ? "preload" : "notify"
+        #expect(
+            report.text.hasPrefix("\(program): carried by the back end \(backEnd): \(kind.reason ?? "it is linked")")
+        )
+        #expect(report.status == .exited(0))
+        // Nobody has installed these loaders.
+        let isStarted = kind != .musl && kind != .otherLoader
+        let ending = try HostFixtures.run(.none, [program])
+        #expect(ending.output == (isStarted ? "started\n" : ""), "\(named): \(ending.errors)")
+        #expect(ending.code == (isStarted ? 0 : 127))
     }
 
     @Test("One that can't be read is refused, for nothing says what it is")
