@@ -14,6 +14,7 @@ struct LaminaCommand: ParsableCommand {
               lamina trace curl http://host/      a line for every call of a program
               lamina run --layer count -- wget http://host/
               lamina run --layer ./libMine.so:key=value -- PROGRAM
+              lamina forward --layer trace 127.0.0.1:8080 example.org:80
               lamina ps --watch                   what runs, with its sockets and rates
               lamina set RUN trace data=hex       change a layer while its run goes on
               lamina off RUN trace                switch it off, and on again
@@ -27,7 +28,8 @@ struct LaminaCommand: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, ExplainCommand.self,
+            ListCommand.self, ShowCommand.self, RunCommand.self, TraceCommand.self, ForwardCommand.self,
+            ExplainCommand.self,
             PsCommand.self, SetCommand.self, OffCommand.self, OnCommand.self, DemoCommand.self,
             ChainCommand.self, PolicyCommand.self, InstallCommand.self, RemoveCommand.self, EnableCommand.self,
             DisableCommand.self, LogCommand.self, UndoCommand.self, ClearCommand.self, DoctorCommand.self,
@@ -76,7 +78,7 @@ struct LaminaCommand: ParsableCommand {
 
     private static func leave(with error: any Error, _ arguments: [String]) -> Never {
         let command = arguments.first ?? ""
-        let isRun = [RunCommand.name, TraceCommand.name, CheckCommand.name].contains(command)
+        let isRun = [RunCommand.name, TraceCommand.name, ForwardCommand.name, CheckCommand.name].contains(command)
         if let error = error as? LaminaError {
             Terminal.complain(error.description)
             Glibc.exit(isRun ? 125 : error.code == .invalidArgument ? ExitCode.validationFailure.rawValue : 1)

@@ -90,6 +90,7 @@ struct PsCommand: ParsableCommand {
         var (value, unit) = (Double(bytes), "")
         for next in ["k", "M", "G", "T"] where value >= 999.5 { (value, unit) = (value / 1000, next) }
         let tenths = Int64((value * 10).rounded())
-        return unit.isEmpty || tenths >= 100 ? "\(Int64(value.rounded()))\(unit)" : "\(tenths / 10).\(tenths % 10)\(unit)"
+        return unit.isEmpty || tenths >= 100
+            ? "\(Int64(value.rounded()))\(unit)" : "\(tenths / 10).\(tenths % 10)\(unit)"
     }
 }

@@ -24,7 +24,9 @@ struct SetCommand: ParsableCommand {
 
     func run() throws {
         let count = try RunHandle(named: target.run).set(target.label, settings)
-        print("set \(settings.count == 1 ? settings[0].keyPart : "\(settings.count) settings") of \(target.text) on \(sockets(count))")
+        print(
+            "set \(settings.count == 1 ? settings[0].keyPart : "\(settings.count) settings") of \(target.text) on \(sockets(count))"
+        )
     }
 }
 

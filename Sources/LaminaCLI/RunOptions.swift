@@ -2,8 +2,8 @@ import ArgumentParser
 import Lamina
 import LaminaHost
 
-/// What `lamina run` and `lamina trace` have in common: a program, and where lines go.
-struct RunOptions: ParsableArguments {
+/// Where lines go, and how many.
+struct OutputOptions: ParsableArguments {
     @Option(
         name: [.customShort("o", allowingJoined: true), .long],
         help: ArgumentHelp("Where layers write their lines; standard error unless given.", valueName: "file"),
@@ -17,11 +17,19 @@ struct RunOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Say what happens to each connection.")
     var verbose = false
 
-    @OptionGroup var program: ProgramOptions
-
     func validate() throws {
         if quiet, verbose { throw ValidationError("-q and -v contradict each other") }
     }
+
+    /// How much is said.
+    var verbosity: Run.Verbosity { quiet ? .quiet : verbose ? .verbose : .normal }
+}
+
+/// What `lamina run` and `lamina trace` have in common: a program, and where lines go.
+struct RunOptions: ParsableArguments {
+    @OptionGroup var output: OutputOptions
+
+    @OptionGroup var program: ProgramOptions
 
     /// What they ask for on these layers, the first one next to the program, or on what is chosen where there are none.
     func line(on layers: [String], chain: String? = nil, name: String? = nil) -> RunLine {
@@ -29,8 +37,8 @@ struct RunOptions: ParsableArguments {
             layers: layers,
             chain: chain,
             name: name,
-            output: output,
-            verbosity: quiet ? .quiet : verbose ? .verbose : .normal,
+            output: output.output,
+            verbosity: output.verbosity,
             command: program.command
         )
     }

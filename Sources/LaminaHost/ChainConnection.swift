@@ -39,6 +39,9 @@ final class ChainConnection: @unchecked Sendable {
     private let sending: ChainOperation
     private let receiving: ChainOperation
     private let ending: ChainOperation
+    /// Where a pending receive puts its bytes.
+    private var room: UnsafeMutableRawBufferPointer?
+    private var isRenewing = false
 
     /// Takes over a connected socket.
     init(_ handle: lamina_socket, _ chain: Chain, _ loop: EventLoop, _ sockets: OpenSockets, localAddress: Endpoint?) {
@@ -50,6 +53,7 @@ final class ChainConnection: @unchecked Sendable {
         sending = ChainOperation(loop)
         receiving = ChainOperation(loop)
         ending = ChainOperation(loop)
+        sockets.add(self)
     }
 
     /// Sends `bytes`, which must stay valid while the send is pending.
@@ -64,10 +68,32 @@ final class ChainConnection: @unchecked Sendable {
     /// Receives into `bytes`, which must stay valid while the receive is pending.
     func receive(into bytes: UnsafeMutableRawBufferPointer) -> Transfer {
         var buffer = lamina_buffer(base: bytes.baseAddress, length: bytes.count)
+        room = bytes
         let end = receiving.start({ lamina_socket_receive(handle, &buffer, 1, 0, $0) }) { [self] status, bytes in
-            owner?.received(received((status, bytes)))
+            receiveEnded(status, bytes)
         }
-        return end.map(received) ?? .pending
+        guard let end else { return .pending }
+        room = nil
+        return received(end)
+    }
+
+    private func receiveEnded(_ status: lamina_status, _ bytes: Int) {
+        let room = room
+        let isAgain = isRenewing && status == -ECANCELED
+        (self.room, isRenewing) = (nil, false)
+        guard let owner else { return }
+        guard isAgain, let room else { return owner.received(received((status, bytes))) }
+        let transfer = receive(into: room)
+        if case .pending = transfer { return }
+        owner.received(transfer)
+    }
+
+    /// Makes a receive that is pending anew, so that it goes the way that calls go by now. What has come in between is
+    /// received.
+    func renew() {
+        guard room != nil, !isRenewing else { return }
+        isRenewing = true
+        receiving.cancel(on: handle)
     }
 
     private func sent(_ end: (status: lamina_status, bytes: Int)) -> Transfer {
@@ -90,6 +116,7 @@ final class ChainConnection: @unchecked Sendable {
     /// Closes, with a reset if `abort`. The owner hears no more of it; its buffers are free when `done` runs.
     func close(abort: Bool, done: @escaping () -> Void) {
         owner = nil
+        sockets.remove(self)
         let end = End(loop) { [sockets] in
             done()
             sockets.closed()

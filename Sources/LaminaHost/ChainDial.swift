@@ -39,8 +39,7 @@ final class ChainDial {
     /// Begins; the completion may run inside.
     func start() {
         var arguments = lamina_open_arguments()
-        // A name may have addresses of either family.
-        arguments.family = request.target == nil ? request.destination.unmapped.family : AF_UNSPEC
+        arguments.family = request.family
         arguments.type = 1
         arguments.category = UInt32(LAMINA_CONNECTION)
         arguments.reserved.0 = direct.map { RunLayer.mark($0) } ?? 0

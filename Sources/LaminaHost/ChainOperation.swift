@@ -58,6 +58,11 @@ final class ChainOperation: @unchecked Sendable {
         return 0
     }
 
+    /// Cancels the operation that is under way on a socket of the chain. It ends as any, and may have succeeded.
+    func cancel(on socket: lamina_socket) {
+        _ = socket.slot.pointee.column.pointee.upcalls.pointee.cancel(request)
+    }
+
     private func tell() {
         let ended = ended
         self.ended = nil

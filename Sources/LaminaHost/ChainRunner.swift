@@ -1,4 +1,5 @@
 import CLamina
+import CLaminaRun
 import CLinux
 import Glibc
 import Lamina
@@ -13,10 +14,36 @@ struct ConnectRequest {
     let origin: OriginStorage
     /// The name that goes down the chain in the address's place; nil where the address itself does.
     let target: String?
+    /// Any address that goes down the chain, where no program gave one.
+    private let given: Address?
+
+    /// What a program's socket is to be connected to.
+    init(destination: Endpoint, local: Endpoint?, origin: OriginStorage, target: String?) {
+        self.destination = destination
+        self.local = local
+        self.origin = origin
+        self.target = target
+        given = nil
+    }
+
+    /// A connection for nobody's socket.
+    init(to address: Address, origin: OriginStorage) {
+        destination = Endpoint(lamina_run_address())
+        local = nil
+        target = nil
+        self.origin = origin
+        given = address
+    }
 
     /// What the chain is asked to connect to.
     var address: lamina_address {
-        target.map { Address(host: $0, port: destination.port).c } ?? destination.unmapped.lamina
+        given?.c ?? target.map { Address(host: $0, port: destination.port).c } ?? destination.unmapped.lamina
+    }
+
+    /// The family of the chain's socket; a name may have addresses of either.
+    var family: Int32 {
+        if let given { return given.family ?? AF_UNSPEC }
+        return target == nil ? destination.unmapped.family : AF_UNSPEC
     }
 }
 
@@ -127,8 +154,22 @@ final class OpenSockets {
     /// Bytes that pumps have sent into the chain, and received from it.
     var sent: UInt64 = 0
     var received: UInt64 = 0
+    private var connections: [ObjectIdentifier: ChainConnection] = [:]
     /// Runs when the last one has closed.
     var emptied: (() -> Void)?
+
+    func add(_ connection: ChainConnection) {
+        connections[ObjectIdentifier(connection)] = connection
+    }
+
+    func remove(_ connection: ChainConnection) {
+        connections[ObjectIdentifier(connection)] = nil
+    }
+
+    /// Lets what is pending on connections go the way that calls go by now.
+    func renew() {
+        for connection in connections.values { connection.renew() }
+    }
 
     func opened() {
         count += 1

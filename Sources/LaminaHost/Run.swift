@@ -57,6 +57,9 @@ public struct Run {
     /// The file that layers write their lines to, made anew; nil: standard error.
     public var output: String?
 
+    /// What is forwarded in a program's place.
+    var forward: Forward.Plan?
+
     /// A run of a program on these layers.
     public init(
         program: String,
@@ -78,7 +81,7 @@ public struct Run {
     ///
     /// With `LAMINA_DISABLE=1` in the environment this process becomes the program, without layers.
     public func start() -> ExitStatus {
-        if Environment.isDisabled {
+        if Environment.isDisabled, forward == nil {
             if verbosity >= .normal { say("\(Environment.disableVariable)=1: \(program) runs without layers") }
             let failure = BareProgram.execute(self)
             say(failure.message)

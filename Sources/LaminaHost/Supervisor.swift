@@ -7,14 +7,16 @@ import Lamina
 final class Supervisor {
     /// How many workers in a row may be ended from outside before new connections are refused.
     private static let workers = 5
-    /// How long a worker may take to finish, in milliseconds, beyond what it gives its connections.
-    private static let grace = Int32(Worker.drainTime) + 2000
+    /// How long a worker may take to finish, in milliseconds.
+    private var grace: Int32 { Int32(clamping: (run.forward?.drainTime ?? Worker.drainTime) + 2000) }
 
     /// What is run; layers that crashed and aren't required are gone from it.
     private var run: Run
-    private let launch: Launch
+    /// Nil where no program is run.
+    private let launch: Launch?
     private let signals: Signals
-    private let rendezvous: Rendezvous
+    private let front: Front
+    private var isOpen = true
     private let output: Int32?
     private let loop: EventLoop
     private var synthetics: SyntheticPool
@@ -36,14 +38,22 @@ final class Supervisor {
         WorkerProcess.reserveStreams()
         self.run = run
         synthetics = SyntheticPool(run.synthetics)
-        launch = try Launch(run)
+        launch = run.forward == nil ? try Launch(run) : nil
         output = try run.output.map(Supervisor.openOutput)
         do throws(Errno) {
             signals = try Signals()
-            rendezvous = try Rendezvous()
             loop = try EventLoop()
         } catch {
-            throw LaunchFailure.refused("a run needs loopback sockets, an epoll and a signal descriptor: \(error.text)")
+            throw LaunchFailure.refused("a run needs an epoll and a signal descriptor: \(error.text)")
+        }
+        if let plan = run.forward {
+            front = .listener(try ForwardListener(plan.listen))
+            return
+        }
+        do throws(Errno) {
+            front = .program(try Rendezvous())
+        } catch {
+            throw LaunchFailure.refused("a run needs loopback sockets: \(error.text)")
         }
     }
 
@@ -53,20 +63,51 @@ final class Supervisor {
         return descriptor
     }
 
-    /// Runs the program to its end.
+    /// Runs the program to its end, or forwards until a signal.
     func serve() throws -> ExitStatus {
-        defer { rendezvous.close() }
+        defer { closeFront() }
         try startWorker()
         // Nobody but the program needs a worker.
         defer { endWorker() }
         control = ControlServer(for: run, loop)
         defer { control?.close() }
-        let spawned = try launch.start(rendezvous, control: control?.socket.path, signals: signals)
-        program = spawned.process
-        control?.process = program
-        WorkerProcess.detachStreams()
-        try supervise(spawned.listener)
+        switch (front, launch) {
+        case (.program(let rendezvous), let launch?):
+            let spawned = try launch.start(rendezvous, control: control?.socket.path, signals: signals)
+            program = spawned.process
+            control?.process = program
+            WorkerProcess.detachStreams()
+            try supervise(spawned.listener, rendezvous)
+        case (.listener(let listener), _):
+            guard listener.announce() else { throw LaunchFailure.refused("standard output can't be written to") }
+            WorkerProcess.detachStreams()
+            try forward()
+        case (.program, nil): break
+        }
         return status ?? .exited(125)
+    }
+
+    /// Forwards until a signal asks for the end.
+    private func forward() throws(Errno) {
+        try loop.watch(signals.descriptor, EventLoop.readable) { [unowned self] _ in takeSignals() }
+        try watchWorker()
+        loop.run()
+        // Nobody else is to connect while the worker finishes.
+        closeFront()
+    }
+
+    private func closeFront() {
+        if isOpen { front.close() }
+        isOpen = false
+    }
+
+    /// Takes no more connections: no worker can carry them.
+    private func refuseConnections() {
+        closeFront()
+        if launch == nil {
+            status = .exited(125)
+            loop.stop()
+        }
     }
 
     // MARK: - The worker
@@ -79,7 +120,7 @@ final class Supervisor {
                 let worker = try WorkerProcess(
                     run,
                     changes: control?.changes ?? RunChanges(),
-                    rendezvous: rendezvous,
+                    front: front,
                     output: output,
                     synthetics: synthetics
                 )
@@ -176,7 +217,7 @@ final class Supervisor {
             }
             if ended == worker.process || ended < 0 && errno != EINTR { return }
             var descriptor = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
-            let isLate = poll(&descriptor, 1, Supervisor.grace) == 0
+            let isLate = poll(&descriptor, 1, grace) == 0
             var isUnwanted = false
             while let signal = signals.next() {
                 isUnwanted = isUnwanted || [SIGINT, SIGQUIT, SIGTERM, SIGHUP].contains(signal.number)
@@ -215,7 +256,7 @@ final class Supervisor {
             if isLeftOut { isCrash = false }
         }
         if isCrash || workersLeft == 0 {
-            rendezvous.close()
+            refuseConnections()
             say("the worker \(cause): its connections were reset, and new ones are refused\(remark)")
             return
         }
@@ -225,7 +266,7 @@ final class Supervisor {
             let said = remark.isEmpty ? ending : cause
             say("the worker \(said): its connections were reset, and another has taken its place\(remark)")
         } catch {
-            rendezvous.close()
+            refuseConnections()
             let reason = (error as? LaunchFailure)?.message ?? "\(error)"
             say("the worker \(ending), and no other could start (\(reason)): new connections are refused")
         }
@@ -234,7 +275,7 @@ final class Supervisor {
     // MARK: - The program
 
     /// Serves until the program has ended, and with it every process that the filter is on.
-    private func supervise(_ listener: Int32) throws(Errno) {
+    private func supervise(_ listener: Int32, _ rendezvous: Rendezvous) throws(Errno) {
         let guardian = Guard(rendezvous, loop, allowsUncovered: run.allowsUncovered)
         try loop.watch(listener, EventLoop.readable) { [unowned self] events in
             if events & EventLoop.readable != 0 { guardian.serve(listener) }
@@ -267,6 +308,12 @@ final class Supervisor {
         while let signal = signals.next() {
             switch signal.number {
             case SIGCHLD: reap()
+            case SIGINT, SIGQUIT, SIGTERM,
+                SIGHUP where launch == nil:
+                status = .exited(0)
+                loop.stop()
+            case SIGTSTP where launch == nil: clinux_stop_by_signal(SIGTSTP)
+            case _ where program < 0: break
             case SIGCONT: if status == nil && Process.isStopped(program) { kill(program, SIGCONT) }
             default: if signal.isForwarded && status == nil { kill(program, signal.number) }
             }

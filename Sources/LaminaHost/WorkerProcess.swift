@@ -21,11 +21,11 @@ struct WorkerProcess {
         case silent
     }
 
-    /// Forks a worker that loads the run's chain and serves on `rendezvous`. For a process with one thread.
+    /// Forks a worker that loads the run's chain and serves what comes in front. For a process with one thread.
     init(
         _ run: Run,
         changes: RunChanges,
-        rendezvous: Rendezvous,
+        front: Front,
         output: Int32?,
         synthetics: SyntheticPool
     ) throws(Errno) {
@@ -46,7 +46,7 @@ struct WorkerProcess {
             WorkerProcess.live(
                 run,
                 changes,
-                rendezvous,
+                front,
                 names,
                 control: ends[1],
                 output: output,
@@ -96,7 +96,7 @@ struct WorkerProcess {
     private static func live(
         _ run: Run,
         _ changes: RunChanges,
-        _ rendezvous: Rendezvous,
+        _ front: Front,
         _ names: SyntheticClient,
         control: Int32,
         output: Int32?,
@@ -114,12 +114,12 @@ struct WorkerProcess {
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)
         detachStreams()
-        let kept = (rendezvous.descriptors + keeping).sorted()
+        let kept = (front.descriptors + keeping).sorted()
         clinux_close_except(kept, Int32(kept.count))
         if let output { Output.redirect(to: output) }
         Output.show(run.verbosity.level)
         do {
-            try serve(run, changes, rendezvous: rendezvous, names, control: control)
+            try serve(run, changes, front, names, control: control)
         } catch {
             send([0] + Array("\(error)".utf8), to: control)
             clinux_leave(125)
@@ -132,7 +132,7 @@ struct WorkerProcess {
     private static func serve(
         _ run: Run,
         _ changes: RunChanges,
-        rendezvous: Rendezvous,
+        _ front: Front,
         _ names: SyntheticClient,
         control: Int32
     ) throws {
@@ -146,15 +146,28 @@ struct WorkerProcess {
                 Output.log(.warning, "", "what was changed at run time is not any more: \(error)")
             }
         }
-        let worker = try Worker(
-            loop: loop,
-            rendezvous: rendezvous,
-            control: control,
-            runner: runner,
-            synthetics: names
-        )
+        let server: AnyObject
+        switch front {
+        case .program(let rendezvous):
+            server = try Worker(
+                loop: loop,
+                rendezvous: rendezvous,
+                control: control,
+                runner: runner,
+                synthetics: names
+            )
+        case .listener(let listener):
+            guard let plan = run.forward else { return }
+            server = try Forwarder(
+                plan,
+                loop: loop,
+                listener: listener.descriptor,
+                control: control,
+                runner: runner
+            )
+        }
         send([1], to: control)
-        withExtendedLifetime(worker) { loop.run() }
+        withExtendedLifetime(server) { loop.run() }
     }
 
     /// Fills the places of standard streams that this process was started without, so that no other descriptor lands

@@ -5,6 +5,34 @@ import LaminaHost
 // `HostDriver [LAYER…] -- PROGRAM ARGUMENTS…`: a run over the kernel base beside this executable.
 // `--synthetic=NETWORK`, `--names=COUNT` and `--hold=MILLISECONDS` before them change its synthetic addresses,
 // `--backend=NAME` and `--allow-uncovered` what carries it.
+let directory =
+    "/"
+    + (OriginStorage.executablePath(of: getpid()) ?? "").split(separator: "/").dropLast()
+    .joined(separator: "/")
+let kernel = LayerSpecification(name: "\(directory)/libLaminaKernel.so")
+// `HostDriver --forward [--drain=SECONDS] LISTEN TARGET [LAYER…]`, or `--socks LISTEN [LAYER…]`.
+if CommandLine.arguments.dropFirst().first == "--forward" {
+    var words = CommandLine.arguments.dropFirst(2)
+    var drainTime = 0.0
+    if let option = words.first, option.hasPrefix("--drain=") {
+        drainTime = Double(option.dropFirst("--drain=".count)) ?? 0
+        words.removeFirst()
+    }
+    let isSocks = words.first == "--socks"
+    if isSocks { words.removeFirst() }
+    guard let listen = words.popFirst(), isSocks || !words.isEmpty else { exit(125) }
+    let target = isSocks ? nil : words.popFirst()
+    do {
+        let layers = try words.map { try LayerSpecification(parsing: $0) }
+        var forward = try Forward(listen: listen, target: target, layers: layers, base: kernel)
+        forward.drainTime = drainTime
+        forward.start().leave()
+    } catch {
+        Output.log(.error, "", "\(error)")
+        exit(125)
+    }
+}
+
 let options = CommandLine.arguments.dropFirst().prefix { $0.hasPrefix("--") && $0 != "--" }
 let words = CommandLine.arguments.dropFirst(1 + options.count)
 let layers = words.prefix { $0 != "--" }
@@ -28,8 +56,7 @@ do {
         default: exit(125)
         }
     }
-    let directory = (OriginStorage.executablePath(of: getpid()) ?? "").split(separator: "/").dropLast()
-    run.base.name = "/" + directory.joined(separator: "/") + "/libLaminaKernel.so"
+    run.base.name = kernel.name
     run.start().leave()
 } catch {
     Output.log(.error, "", "\(error)")

@@ -43,7 +43,8 @@ struct ControlTests {
         #expect(on.changed == 1 || on.changed == 2)
         #expect(scene.exchange("fourth") == "fourth")
         let ending = scene.finish()
-        #expect(ending.errors.contains("fourth"), "\(ending.errors)")
+        // Both directions at once, though a receive was pending each time.
+        #expect(ending.errors.split(separator: "\n").filter { $0.contains("fourth") }.count == 2, "\(ending.errors)")
         #expect(!ending.errors.contains("second") && !ending.errors.contains("third"), "\(ending.errors)")
     }
 

@@ -31,7 +31,8 @@ extension Chain {
             throw LaminaError(
                 .invalidArgument,
                 "layer \"\(label)\"",
-                isBase ? "is the base, which can't be switched off" : "ends its sockets' chain, and can't be switched off",
+                isBase
+                    ? "is the base, which can't be switched off" : "ends its sockets' chain, and can't be switched off",
                 remedy: "run without it"
             )
         }

@@ -12,6 +12,7 @@ extension ChainRunner {
             reply["sockets"] = .integer(Int64(try chain.socketCount(passing: label)))
         case .setLevel(let label, let isOn):
             let switching = try chain.setLevel(instance(labelled: label).label, isOn: isOn)
+            if switching.changed > 0 { sockets.renew() }
             reply["sockets"] = .integer(Int64(switching.changed))
             reply["kept"] = .integer(Int64(switching.kept))
         }

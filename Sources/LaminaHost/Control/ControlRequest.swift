@@ -45,7 +45,11 @@ struct ControlRequest {
             throw ControlRequest.error(
                 "command \"\(word)\"",
                 "is none",
-                Suggestion.remedy(for: word, among: ControlRequest.members.keys, otherwise: "it is \(ControlRequest.words)")
+                Suggestion.remedy(
+                    for: word,
+                    among: ControlRequest.members.keys,
+                    otherwise: "it is \(ControlRequest.words)"
+                )
             )
         }
         let members = known + ["version", "id", "command"]
@@ -100,7 +104,11 @@ struct ControlRequest {
         case .number(let number): return .bare("\(number)")
         case .bool(let isTrue): return .bare(isTrue ? "yes" : "no")
         case .null, .array, .object:
-            throw error("settings: \(key)", "is \(value.kind)", "give a string, a number, a boolean, or an array of them")
+            throw error(
+                "settings: \(key)",
+                "is \(value.kind)",
+                "give a string, a number, a boolean, or an array of them"
+            )
         }
     }
 

@@ -24,7 +24,9 @@ struct ControlSocket {
             for name in names {
                 let path = directory.socket(of: name)
                 var made = UnixSocket.listen(path)
-                if case .failure(Errno(EADDRINUSE)) = made, directory.removeStale(name) { made = UnixSocket.listen(path) }
+                if case .failure(Errno(EADDRINUSE)) = made, directory.removeStale(name) {
+                    made = UnixSocket.listen(path)
+                }
                 switch made {
                 case .success(let descriptor): return ControlSocket(name: name, path: path, descriptor: descriptor)
                 case .failure(Errno(EADDRINUSE)): continue
@@ -32,7 +34,12 @@ struct ControlSocket {
                     throw LaminaError(.system, path, "can't be bound (\(error.text))", errno: error.code)
                 }
             }
-            throw LaminaError(.refused, "run \"\(wanted)\"", "every name like it is taken", remedy: "give it another --name")
+            throw LaminaError(
+                .refused,
+                "run \"\(wanted)\"",
+                "every name like it is taken",
+                remedy: "give it another --name"
+            )
         }
     }
 

@@ -31,7 +31,12 @@ struct RunDirectory {
             throw LaminaError(.refused, path, "is no directory", remedy: "remove it, or set XDG_RUNTIME_DIR")
         }
         guard status.st_uid == geteuid() else {
-            throw LaminaError(.refused, path, "belongs to another user", remedy: "set XDG_RUNTIME_DIR to a directory of yours")
+            throw LaminaError(
+                .refused,
+                path,
+                "belongs to another user",
+                remedy: "set XDG_RUNTIME_DIR to a directory of yours"
+            )
         }
         guard status.st_mode & 0o077 == 0 else {
             throw LaminaError(.refused, path, "can be entered by others", remedy: "chmod 700 \(path)")

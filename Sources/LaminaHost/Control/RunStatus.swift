@@ -26,8 +26,9 @@ public struct RunStatus: Sendable {
     public let layers: [Layer]
     /// How many sockets are open on the chain.
     public let openSockets: Int64
-    /// Bytes that went down the chain so far, and up.
+    /// Bytes that went down the chain so far.
     public let sent: Int64
+    /// Bytes that came up.
     public let received: Int64
     /// How long it has run, in nanoseconds.
     public let elapsed: Int64

@@ -27,7 +27,7 @@ public struct Coverage: Sendable {
             throw .refused("\(file.path): \(reason); --backend notify carries it")
         }
         if backEnd == .notify, let obstacle = backEnd.obstacle {
-            throw .refused("\(file.path): \(reason), and the back end notify can't be used: \(obstacle)")
+            throw .refusedProgram("\(file.path): \(reason), and the back end notify can't be used: \(obstacle)")
         }
     }
 
