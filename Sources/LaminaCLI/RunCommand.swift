@@ -79,7 +79,7 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         if check {
-            let report = Coverage.report(on: options.program.command[0], wanted: backend)
+            let report = ProgramCoverage.report(on: options.program.command[0], wanted: backend)
             print(report.text)
             report.status.leave()
         }

@@ -17,7 +17,7 @@ struct Launch {
         arguments = run.arguments
         path = try ProgramFile.find(run.program)
         allowsUncovered = run.allowsUncovered
-        let coverage = try Coverage(of: path, wanted: run.backEnd)
+        let coverage = try ProgramCoverage(of: path, wanted: run.backEnd)
         preloadObject = coverage.backEnd == .preload ? try Launch.findPreloadObject(run.preloadObject) : nil
     }
 

@@ -2,7 +2,7 @@ import Glibc
 
 /// How a run would cover a program, as the program's file and the system tell before it starts: what
 /// `lamina run --check` shows.
-public struct Coverage: Sendable {
+public struct ProgramCoverage: Sendable {
     /// What decides: the program's file, or its script's interpreter.
     public let path: String
     /// What carries it.
@@ -64,13 +64,13 @@ public struct Coverage: Sendable {
     }
 }
 
-extension Coverage {
+extension ProgramCoverage {
     /// What a run would do with a program, as lines for people: the back end, why, what else could be used, and what isn't
     /// covered. A program that can't be run is thrown with the status that a run would have ended with.
     public static func report(on program: String, wanted: BackEnd?) -> (text: String, status: ExitStatus) {
         do throws(LaunchFailure) {
             let path = try ProgramFile.find(program)
-            let coverage = try Coverage(of: path, wanted: wanted)
+            let coverage = try ProgramCoverage(of: path, wanted: wanted)
             var lines = ["\(program): carried by the back end \(coverage.backEnd.rawValue): \(coverage.reason)"]
             lines += Self.backEnds
             lines.append("Refused:")

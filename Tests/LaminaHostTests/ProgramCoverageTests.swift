@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite("Which back end carries a program")
-struct CoverageTests {
+struct ProgramCoverageTests {
     /// What the preload object does not get into, or not see everything of.
     enum Kind: CaseIterable {
         case `static`, staticPIE, staticGo, go, musl, otherLoader, narrow, foreign, script, scriptOfScript
@@ -103,7 +103,7 @@ struct CoverageTests {
     func chosen(kind: Kind) throws {
         let directory = try TemporaryDirectory()
         let (program, named) = try kind.make(in: directory)
-        let report = Coverage.report(on: program, wanted: nil)
+        let report = ProgramCoverage.report(on: program, wanted: nil)
         if kind.isNobodys {
             let ending = try HostFixtures.run(.none, [program])
             #expect(ending.code == 125 && ending.output == "")
