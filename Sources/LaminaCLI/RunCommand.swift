@@ -19,6 +19,7 @@ struct RunCommand: ParsableCommand {
               lamina run --layer trace:when=[port=443] -- git fetch
               lamina run --layer ./libMine.so:limit=1mbit -- wget URL
               lamina run --chain web -- wget URL
+              lamina run --layer socks5:server=proxy:1080 --bypass loopback --bypass 10.0.0.0/8 -- git fetch
 
             Without --layer the layers are those of --chain, else of LAMINA_LAYERS, else of the policy that names the program, \
             else none; lamina explain PROGRAM says which and why.
@@ -60,7 +61,7 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func run() throws {
-        var line = options.line(on: layer, chain: chain, name: name)
+        var line = try options.line(on: layer, chain: chain, name: name)
         line.synthetics = try SyntheticAddresses(networks: synthetic, count: syntheticNames, hold: syntheticHold)
         try line.run()
     }

@@ -12,6 +12,8 @@ struct RunLine: Equatable {
     /// The file for the layers' lines.
     var output: String?
     var verbosity = Run.Verbosity.normal
+    /// Which destinations are carried.
+    var coverage = Coverage()
     /// The addresses that stand for names which nobody resolved.
     var synthetics = SyntheticAddresses()
     /// The program and its arguments.
@@ -30,6 +32,7 @@ struct RunLine: Equatable {
         )
         run.output = output
         run.verbosity = verbosity
+        run.coverage = coverage
         run.synthetics = synthetics
         run.start().leave()
     }

@@ -8,10 +8,12 @@ import Glibc
 struct Guard {
     /// The filter's listener.
     let listener: Int32
+    private let coverage: Coverage
     private var said: Set<String> = []
 
-    init(listener: Int32) {
+    init(listener: Int32, coverage: Coverage) {
         self.listener = listener
+        self.coverage = coverage
     }
 
     /// Answers one stopped call, if one waits.
@@ -57,8 +59,7 @@ struct Guard {
         switch kind {
         case CLINUX_CALL_CONNECT: return judgeConnect(call, descriptor, socket)
         case CLINUX_CALL_BIND: return judgeBind(call, descriptor, socket)
-        case CLINUX_CALL_LISTEN, CLINUX_CALL_ACCEPT:
-            return .refuse(EACCES, "servers are not covered yet, and it listens for connections")
+        case CLINUX_CALL_LISTEN, CLINUX_CALL_ACCEPT: return judgeServer(descriptor)
         case CLINUX_CALL_SENDTO: return judgeSendTo(call, descriptor, socket)
         default: return judgeMessages(call, socket)
         }
@@ -74,6 +75,10 @@ struct Guard {
         let domain = Int32(truncatingIfNeeded: call.arguments.0)
         guard domain == AF_INET || domain == AF_INET6 else { return refuseFamily(domain) }
         let type = Int32(truncatingIfNeeded: call.arguments.1) & 0xf
+        // A datagram socket like any other: what it sends and receives is judged by address.
+        if type == Int32(CLINUX_DATAGRAM), Int32(truncatingIfNeeded: call.arguments.2) == 136 /* UDP-Lite */ {
+            return .allow
+        }
         if type == Int32(CLINUX_RAW) { return .refuse(EPERM, "raw sockets are not covered") }
         return .refuse(EPROTONOSUPPORT, "only TCP and UDP sockets are covered")
     }
@@ -88,11 +93,12 @@ struct Guard {
         let address = SocketBytes(bytes)
         if address.family == AF_UNSPEC { return perform { address.withSocketAddress { connect(descriptor, $0, $1) } } }
         if socket.isDatagram {
-            if address.isLoopbackNameServer {
+            if passesDatagrams(to: address) {
                 return perform { address.withSocketAddress { connect(descriptor, $0, $1) } }
             }
             return refuseDatagrams(address)
         }
+        if let endpoint = address.endpoint, coverage.bypasses(endpoint) { return .allow }
         return .refuse(
             EACCES,
             "it connects to \(address) by a system call of its own (static code, or without the C library)"
@@ -102,10 +108,27 @@ struct Guard {
     private func judgeBind(_ call: clinux_call, _ descriptor: Int32, _ socket: SocketKind) -> Verdict {
         guard let bytes = read(call, call.arguments.1, call.arguments.2) else { return .answer(-Int64(EFAULT)) }
         let address = SocketBytes(bytes)
-        if socket.isDatagram && address.port != 0 {
-            return .refuse(EACCES, "UDP is not covered yet, and it receives at port \(address.port)")
+        if socket.isDatagram, address.port != 0, let endpoint = address.endpoint, !coverage.passesServer(at: endpoint) {
+            return .refuse(
+                EACCES,
+                "UDP servers are not covered yet, and it receives at \(address); --bypass direction=in lets it"
+            )
         }
         return perform { address.withSocketAddress { bind(descriptor, $0, $1) } }
+    }
+
+    private func judgeServer(_ descriptor: Int32) -> Verdict {
+        guard let local = Endpoint.name(of: descriptor, getsockname), !coverage.passesServer(at: local) else {
+            return .allow
+        }
+        return .refuse(
+            EACCES,
+            "servers are not covered yet, and it listens at \(local); --bypass direction=in lets it"
+        )
+    }
+
+    private func passesDatagrams(to address: SocketBytes) -> Bool {
+        address.endpoint.map(coverage.passesDatagrams) ?? false
     }
 
     private func judgeSendTo(_ call: clinux_call, _ descriptor: Int32, _ socket: SocketKind) -> Verdict {
@@ -114,7 +137,7 @@ struct Guard {
         if !socket.isDatagram { return flags & SocketKind.fastOpen != 0 ? .answer(-Int64(EOPNOTSUPP)) : .allow }
         guard let name = read(call, call.arguments.4, call.arguments.5) else { return .answer(-Int64(EFAULT)) }
         let address = SocketBytes(name)
-        guard address.isLoopbackNameServer else { return refuseDatagrams(address) }
+        guard passesDatagrams(to: address) else { return refuseDatagrams(address) }
         guard let data = read(call, call.arguments.1, call.arguments.2, most: 65536) else {
             return .answer(-Int64(EFAULT))
         }
@@ -139,7 +162,8 @@ struct Guard {
             let length = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: start + 8, as: UInt32.self) }
             if name == 0 || length == 0 { continue }
             guard let bytes = read(call, name, UInt64(length)) else { return .answer(-Int64(EFAULT)) }
-            return refuseDatagrams(SocketBytes(bytes))
+            let address = SocketBytes(bytes)
+            if !passesDatagrams(to: address) { return refuseDatagrams(address) }
         }
         return .allow
     }
@@ -149,7 +173,7 @@ struct Guard {
     }
 
     private func refuseDatagrams(_ address: SocketBytes) -> Verdict {
-        .refuse(ENETUNREACH, "UDP is not covered yet but to a name server on this machine, and it sends to \(address)")
+        .refuse(ENETUNREACH, "UDP is not covered yet beyond this machine, and it sends to \(address)")
     }
 
     /// Carries a call out on this process's duplicate of the socket.

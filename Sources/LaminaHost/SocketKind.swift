@@ -33,9 +33,6 @@ struct SocketKind {
 
 /// A socket address as it lay in a program's memory.
 struct SocketBytes: CustomStringConvertible {
-    /// The port of the name service.
-    private static let nameService: UInt16 = 53
-
     let bytes: [UInt8]
 
     init(_ bytes: [UInt8]) {
@@ -44,11 +41,6 @@ struct SocketBytes: CustomStringConvertible {
 
     var family: Int32 { bytes.count < 2 ? -1 : Int32(bytes[0]) | Int32(bytes[1]) << 8 }
     var port: UInt16 { endpoint?.port ?? 0 }
-
-    var isLoopbackNameServer: Bool {
-        guard let endpoint else { return false }
-        return endpoint.isLoopback && endpoint.port == SocketBytes.nameService
-    }
 
     var description: String { endpoint.map { "\($0)" } ?? "an address of family \(family)" }
 
@@ -60,7 +52,8 @@ struct SocketBytes: CustomStringConvertible {
         }
     }
 
-    private var endpoint: Endpoint? { withSocketAddress { Endpoint($0, length: $1) } }
+    /// The address, where it is one of IPv4 or IPv6.
+    var endpoint: Endpoint? { withSocketAddress { Endpoint($0, length: $1) } }
 }
 
 /// Other processes, by their threads' numbers.

@@ -32,12 +32,13 @@ struct Supervisor {
         }
         WorkerProcess.reserveStreams()
         self.run = run
+        self.run.coverage.always = run.synthetics.networks
         synthetics = SyntheticPool(run.synthetics)
         launch = try Launch(run)
         output = try run.output.map(Supervisor.openOutput)
         do throws(Errno) {
             signals = try Signals()
-            rendezvous = try Rendezvous()
+            rendezvous = try Rendezvous(rules: self.run.coverage.digits)
         } catch {
             throw LaunchFailure.refused("a run needs loopback sockets and a signal descriptor: \(error.text)")
         }
@@ -58,7 +59,7 @@ struct Supervisor {
         let spawned = try launch.start(rendezvous, signals: signals)
         program = spawned.process
         WorkerProcess.detachStreams()
-        supervise(Guard(listener: spawned.listener))
+        supervise(Guard(listener: spawned.listener, coverage: run.coverage))
         return status ?? .exited(125)
     }
 

@@ -10,26 +10,13 @@
 #include <sys/time.h>
 
 #include "calls.h"
+#include "coverage.h"
 #include "run.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { NAME_SERVICE = 53 };
-
 // Families that don't leave the machine, or aren't networks.
 static int is_local(int domain) { return domain == AF_UNIX || domain == AF_NETLINK || domain == AF_ALG; }
-
-static int is_loopback_name_server(const struct sockaddr *address, socklen_t length) {
-    if (length >= sizeof(struct sockaddr_in) && address->sa_family == AF_INET) {
-        const struct sockaddr_in *four = (const struct sockaddr_in *)address;
-        return four->sin_port == htons(NAME_SERVICE) && (ntohl(four->sin_addr.s_addr) >> 24) == 127;
-    }
-    if (length >= 24 && address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
-        return six->sin6_port == htons(NAME_SERVICE) && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
-    }
-    return 0;
-}
 
 // Whether a call that names `address` may pass on this socket.
 static int may_name(int fd, const struct sockaddr *address, socklen_t length, int flags) {
@@ -38,7 +25,7 @@ static int may_name(int fd, const struct sockaddr *address, socklen_t length, in
     if (domain != AF_INET && domain != AF_INET6) return 0;
     int type = socket_option(fd, SOL_SOCKET, SO_TYPE);
     if (type == SOCK_STREAM) return !(flags & MSG_FASTOPEN);
-    return type == SOCK_DGRAM && is_loopback_name_server(address, length);
+    return type == SOCK_DGRAM && passes_datagrams(address, length);
 }
 
 static int is_fast_open(int fd, int flags) {
@@ -145,12 +132,13 @@ static long do_connect(int fd, const struct sockaddr *address, socklen_t length)
     if (!address || length < least || length > sizeof(struct sockaddr_storage) || address->sa_family != domain) {
         return connect_raw(run, fd, address, length);
     }
-    if (socket_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM && is_loopback_name_server(address, length)) {
+    if (socket_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM && passes_datagrams(address, length)) {
         return connect_raw(run, fd, address, length);
     }
     if (socket_option(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP) {
         return call3(SYS_connect, fd, (long)address, length);
     }
+    if (coverage_of(address, length) == BYPASSED) return connect_raw(run, fd, address, length);
     unsigned char state = 0;
     socklen_t one = sizeof state;
     call6(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, (long)&state, (long)&one, 0);
@@ -217,18 +205,31 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
     return (int)answer(call6(SYS_sendmmsg, fd, (long)messages, count, flags, 0, 0));
 }
 
+// Whether the program may serve with this socket.
+static int may_serve(int fd) {
+    int domain = socket_option(fd, SOL_SOCKET, SO_DOMAIN);
+    return is_local(domain) || ((domain == AF_INET || domain == AF_INET6) && passes_server_socket(fd));
+}
+
+static int may_bind(int fd, const struct sockaddr *address, socklen_t length) {
+    int domain = socket_option(fd, SOL_SOCKET, SO_DOMAIN);
+    if (is_local(domain)) return 1;
+    if (domain != AF_INET && domain != AF_INET6) return 0;
+    int type = socket_option(fd, SOL_SOCKET, SO_TYPE);
+    return type == SOCK_STREAM || (type == SOCK_DGRAM && address && passes_server(address, length));
+}
+
 EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length) {
     const run *run = current_run();
-    int domain = run->known ? socket_option(fd, SOL_SOCKET, SO_DOMAIN) : -1;
-    int pass = is_local(domain)
-        || ((domain == AF_INET || domain == AF_INET6) && socket_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM);
-    if (pass) return (int)answer(known_call(run, SYS_bind, fd, address, length, 0));
+    if (run->known && may_bind(fd, address, length)) {
+        return (int)answer(known_call(run, SYS_bind, fd, address, length, 0));
+    }
     return (int)answer(call3(SYS_bind, fd, (long)address, length));
 }
 
 EXPORT int listen(int fd, int backlog) {
     const run *run = current_run();
-    if (run->known && is_local(socket_option(fd, SOL_SOCKET, SO_DOMAIN))) {
+    if (run->known && may_serve(fd)) {
         return (int)answer(known_call(run, SYS_listen, fd, (const void *)(long)backlog, 0, 0));
     }
     return (int)answer(call3(SYS_listen, fd, backlog, 0));
@@ -236,7 +237,7 @@ EXPORT int listen(int fd, int backlog) {
 
 EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
     const run *run = current_run();
-    if (run->known && is_local(socket_option(fd, SOL_SOCKET, SO_DOMAIN))) {
+    if (run->known && may_serve(fd)) {
         return (int)answer(known_call(run, SYS_accept4, fd, address, (long)length, flags));
     }
     return (int)answer(call6(SYS_accept4, fd, (long)address, (long)length, flags, 0, 0));

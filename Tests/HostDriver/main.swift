@@ -3,6 +3,7 @@ import Lamina
 import LaminaHost
 
 // `HostDriver [LAYER…] -- PROGRAM ARGUMENTS…`: a run over the kernel base beside this executable.
+// `--only=RULE` and `--bypass=RULE` before them say what is carried, `--output=FILE` where lines go, and
 // `--synthetic=NETWORK`, `--names=COUNT` and `--hold=MILLISECONDS` before them change its synthetic addresses.
 let options = CommandLine.arguments.dropFirst().prefix { $0.hasPrefix("--") && $0 != "--" }
 let words = CommandLine.arguments.dropFirst(1 + options.count)
@@ -15,6 +16,7 @@ do {
         arguments: Array(command.dropFirst()),
         layers: try layers.map { try LayerSpecification(parsing: $0) }
     )
+    var (only, bypass): ([String], [String]) = ([], [])
     for option in options {
         let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
         switch (parts.first, parts.last) {
@@ -22,9 +24,13 @@ do {
             if let network = Network(parsing: text) { try run.synthetics.take(from: network) }
         case ("--names", let text?): run.synthetics.count = Int(text) ?? 0
         case ("--hold", let text?): run.synthetics.hold = Int64(text) ?? 0
+        case ("--output", let text?): run.output = text
+        case ("--only", let text?): only.append(text)
+        case ("--bypass", let text?): bypass.append(text)
         default: exit(125)
         }
     }
+    run.coverage = try Coverage(only: only, bypass: bypass)
     let directory = (OriginStorage.executablePath(of: getpid()) ?? "").split(separator: "/").dropLast()
     run.base.name = "/" + directory.joined(separator: "/") + "/libLaminaKernel.so"
     run.start().leave()
