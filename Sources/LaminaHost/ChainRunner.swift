@@ -58,10 +58,12 @@ final class ChainRunner {
         base: LayerSpecification,
         catalog: Catalog,
         loop: EventLoop
-    ) throws(LaminaError) {
+    ) throws {
+        let engine = try Engine()
+        try loop.watch(engine.descriptor, EventLoop.readable) { _ in engine.run() }
         var (parts, absences) = try catalog.parts(layers: layers, base: base)
         parts.insert((LayerSpecification(name: RunLayer.label), try RunLayer.provider()), at: parts.count - 1)
-        chain = try Chain(parts, absences: absences, generation: catalog.generation, engine: loop.engine)
+        chain = try Chain(parts, absences: absences, generation: catalog.generation, engine: engine)
         self.loop = loop
     }
 

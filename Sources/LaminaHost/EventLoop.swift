@@ -1,9 +1,8 @@
 import CLinux
 import Glibc
-import Lamina
 import Synchronization
 
-/// A worker's loop: descriptors, timers, the chain's engine and what was put off, all on one thread.
+/// The loop of a supervisor or a worker: descriptors, timers and what was put off, all on one thread.
 final class EventLoop: @unchecked Sendable {
     // Everything belongs to the thread that made the loop, but `entering` and the wake-up descriptor.
     /// Called with the events that came.
@@ -12,6 +11,7 @@ final class EventLoop: @unchecked Sendable {
     static let readable = UInt32(clinux_epoll_in)
     static let writable = UInt32(clinux_epoll_out)
     static let failed = UInt32(clinux_epoll_error)
+    static let hungUp = UInt32(clinux_epoll_hung_up)
     static let peerFinished = UInt32(clinux_epoll_peer_finished)
     static let edgeTriggered: UInt32 = 1 << 31
 
@@ -31,8 +31,6 @@ final class EventLoop: @unchecked Sendable {
         let action: () -> Void
     }
 
-    /// The engine that this loop runs.
-    let engine: Engine
     private let epoll: Int32
     private let wakeUp: Int32
     private let thread = pthread_self()
@@ -45,12 +43,10 @@ final class EventLoop: @unchecked Sendable {
     private var timerIdentity: UInt64 = 0
     private var stopped = false
 
-    init() throws {
-        engine = try Engine()
+    init() throws(Errno) {
         epoll = clinux_epoll_create()
         wakeUp = clinux_eventfd()
         if epoll < 0 || wakeUp < 0 { throw Errno.last }
-        try watch(engine.descriptor, EventLoop.readable) { [unowned self] _ in engine.run() }
         try watch(wakeUp, EventLoop.readable) { [unowned self] _ in admit() }
     }
 

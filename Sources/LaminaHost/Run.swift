@@ -81,7 +81,7 @@ public struct Run {
             return .exited(failure.code)
         }
         do {
-            var supervisor = try Supervisor(self)
+            let supervisor = try Supervisor(self)
             return try supervisor.serve()
         } catch let failure as LaunchFailure {
             say(failure.message)

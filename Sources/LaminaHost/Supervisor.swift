@@ -4,7 +4,7 @@ import Lamina
 
 /// The process behind `lamina run`: starts worker and program, serves the guard, and ends as the program ended. It
 /// loads no plug-in and has one thread.
-struct Supervisor {
+final class Supervisor {
     /// How many workers in a row may be ended from outside before new connections are refused.
     private static let workers = 5
     /// How long a worker may take to finish, in milliseconds, beyond what it gives its connections.
@@ -16,11 +16,13 @@ struct Supervisor {
     private let signals: Signals
     private let rendezvous: Rendezvous
     private let output: Int32?
+    private let loop: EventLoop
     private var synthetics: SyntheticPool
     private var worker: WorkerProcess?
     private var workersLeft = Supervisor.workers
     private var program: pid_t = -1
     private var status: ExitStatus?
+    private var isGuarding = true
 
     /// Checks everything that can be checked before anything starts.
     init(_ run: Run) throws {
@@ -39,8 +41,9 @@ struct Supervisor {
         do throws(Errno) {
             signals = try Signals()
             rendezvous = try Rendezvous(rules: self.run.coverage.digits)
+            loop = try EventLoop()
         } catch {
-            throw LaunchFailure.refused("a run needs loopback sockets and a signal descriptor: \(error.text)")
+            throw LaunchFailure.refused("a run needs loopback sockets, an epoll and a signal descriptor: \(error.text)")
         }
     }
 
@@ -51,7 +54,7 @@ struct Supervisor {
     }
 
     /// Runs the program to its end.
-    mutating func serve() throws -> ExitStatus {
+    func serve() throws -> ExitStatus {
         defer { rendezvous.close() }
         try startWorker()
         // Nobody but the program needs a worker.
@@ -59,14 +62,14 @@ struct Supervisor {
         let spawned = try launch.start(rendezvous, signals: signals)
         program = spawned.process
         WorkerProcess.detachStreams()
-        supervise(Guard(listener: spawned.listener, coverage: run.coverage))
+        try supervise(Guard(listener: spawned.listener, coverage: run.coverage))
         return status ?? .exited(125)
     }
 
     // MARK: - The worker
 
     /// Starts a worker and waits until its chain is loaded; one after another, while layers crash that aren't required.
-    private mutating func startWorker() throws {
+    private func startWorker() throws {
         do {
             var isReady = false
             while !isReady {
@@ -90,7 +93,7 @@ struct Supervisor {
     }
 
     /// What follows from a crash: the library is quarantined, and its layers are left out where none of them is required.
-    private mutating func handle(_ crash: Crash) -> (remark: String, isLeftOut: Bool) {
+    private func handle(_ crash: Crash) -> (remark: String, isLeftOut: Bool) {
         let remark = quarantine(crash)
         let layers = crash.layers(in: run)
         guard !layers.isEmpty, layers.allSatisfy({ $0.required == false }) else { return (remark, false) }
@@ -99,7 +102,7 @@ struct Supervisor {
     }
 
     /// Whether the chain is loaded; if not, another worker is to be started without a layer.
-    private mutating func awaitReport(_ worker: WorkerProcess) throws -> Bool {
+    private func awaitReport(_ worker: WorkerProcess) throws -> Bool {
         while true {
             var descriptors = [
                 pollfd(fd: worker.control, events: Int16(POLLIN), revents: 0),
@@ -133,7 +136,7 @@ struct Supervisor {
 
     /// Ends the worker at once; its wait status.
     @discardableResult
-    private mutating func discardWorker() -> Int32 {
+    private func discardWorker() -> Int32 {
         guard let worker else { return 0 }
         self.worker = nil
         worker.disconnect()
@@ -144,7 +147,7 @@ struct Supervisor {
     }
 
     /// Lets the worker deliver what the program has sent, and waits for its end.
-    private mutating func endWorker() {
+    private func endWorker() {
         guard let worker else { return }
         shutdown(worker.control, Int32(SHUT_WR))
         // Nobody answers it any more.
@@ -184,9 +187,10 @@ struct Supervisor {
 
     /// The worker has died. What its layers had open is reset with it; another one takes its place, unless a layer
     /// brought it down that is required.
-    private mutating func replaceWorker(_ status: Int32) {
+    private func replaceWorker(_ status: Int32) {
         guard let dead = worker else { return }
         let report = dead.report()
+        loop.forget(dead.names)
         dead.disconnect()
         worker = nil
         synthetics.workerEnded()
@@ -207,6 +211,7 @@ struct Supervisor {
         }
         do {
             try startWorker()
+            try watchWorker()
             let said = remark.isEmpty ? ending : cause
             say("the worker \(said): its connections were reset, and another has taken its place\(remark)")
         } catch {
@@ -219,25 +224,35 @@ struct Supervisor {
     // MARK: - The program
 
     /// Serves until the program has ended, and with it every process that the filter is on.
-    private mutating func supervise(_ guardian: Guard) {
+    private func supervise(_ guardian: Guard) throws(Errno) {
         var guardian = guardian
-        var isGuarding = true
-        while isGuarding || status == nil {
-            var descriptors = [
-                pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: isGuarding ? guardian.listener : -1, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: worker?.names ?? -1, events: Int16(POLLIN), revents: 0),
-            ]
-            poll(&descriptors, 3, -1)
-            if descriptors[2].revents & Int16(POLLIN) != 0, let worker { synthetics.serve(worker.names) }
-            if descriptors[1].revents & Int16(POLLIN) != 0 { guardian.serve() }
-            if descriptors[1].revents & Int16(POLLHUP | POLLERR) != 0 { isGuarding = false }
-            if descriptors[0].revents != 0 { takeSignals() }
+        try loop.watch(guardian.listener, EventLoop.readable) { [unowned self] events in
+            if events & EventLoop.readable != 0 { guardian.serve() }
+            if events & (EventLoop.hungUp | EventLoop.failed) != 0 {
+                loop.forget(guardian.listener)
+                isGuarding = false
+                stopIfOver()
+            }
         }
+        try loop.watch(signals.descriptor, EventLoop.readable) { [unowned self] _ in takeSignals() }
+        try watchWorker()
+        loop.run()
         close(guardian.listener)
     }
 
-    private mutating func takeSignals() {
+    /// Answers the worker's questions from now on.
+    private func watchWorker() throws(Errno) {
+        guard let worker else { return }
+        try loop.watch(worker.names, EventLoop.readable) { [unowned self] _ in
+            if !synthetics.serve(worker.names) { loop.forget(worker.names) }
+        }
+    }
+
+    private func stopIfOver() {
+        if !isGuarding && status != nil { loop.stop() }
+    }
+
+    private func takeSignals() {
         while let signal = signals.next() {
             switch signal.number {
             case SIGCHLD: reap()
@@ -247,7 +262,7 @@ struct Supervisor {
         }
     }
 
-    private mutating func reap() {
+    private func reap() {
         while true {
             var ended: Int32 = 0
             let process = waitpid(-1, &ended, WNOHANG | WUNTRACED)
@@ -261,7 +276,7 @@ struct Supervisor {
     }
 
     /// A program that stops stops this process too, so that its shell gets the terminal back.
-    private mutating func note(_ ended: Int32) {
+    private func note(_ ended: Int32) {
         if clinux_stop_signal(ended) >= 0 {
             clinux_stop_by_signal(clinux_stop_signal(ended))
         } else if clinux_exit_code(ended) >= 0 {
@@ -269,6 +284,7 @@ struct Supervisor {
         } else if clinux_kill_signal(ended) >= 0 {
             status = .killed(clinux_kill_signal(ended))
         }
+        stopIfOver()
     }
 }
 

@@ -117,7 +117,8 @@ struct WorkerProcess {
         let runner = try ChainRunner(layers: run.layers, base: run.base, catalog: run.catalog, loop: loop)
         for warning in runner.warnings { Output.log(.warning, "", warning) }
         // Names that are none of the run's are resolved by the base alone.
-        let bare = run.coverage.hasRules
+        let bare =
+            run.coverage.hasRules
             ? try ChainRunner(layers: [], base: run.base, catalog: run.catalog, loop: loop) : nil
         let worker = try Worker(
             loop: loop,

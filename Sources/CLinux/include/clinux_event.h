@@ -17,6 +17,7 @@ enum {
     clinux_epoll_in = EPOLLIN,
     clinux_epoll_out = EPOLLOUT,
     clinux_epoll_error = EPOLLERR,
+    clinux_epoll_hung_up = EPOLLHUP,
     clinux_epoll_peer_finished = EPOLLRDHUP,
     clinux_epoll_one_shot = EPOLLONESHOT,
 };

@@ -6,7 +6,7 @@ import Glibc
 final class EngineLoop: @unchecked Sendable {
     // `state` is locked; `words` are read and written by atomic operations; the rest is constant.
     private struct State {
-        var posts: [Post] = []
+        var posts: [Work] = []
         var timers = TimerQueue()
         var watches: WatchTable
         var isThreadStarted = false
@@ -28,7 +28,19 @@ final class EngineLoop: @unchecked Sendable {
     }
 
     typealias PostFunction = @convention(c) (UnsafeMutableRawPointer?) -> Void
-    private typealias Post = (function: PostFunction, context: UnsafeMutableRawPointer?)
+
+    /// What is run once. A closure goes with the loop if its time never comes.
+    enum Work {
+        case call(PostFunction, UnsafeMutableRawPointer?)
+        case closure(() -> Void)
+
+        func run() {
+            switch self {
+            case .call(let function, let context): function(context)
+            case .closure(let body): body()
+            }
+        }
+    }
 
     /// Becomes readable when `run` has something to do.
     let descriptor: Int32
@@ -215,21 +227,21 @@ final class EngineLoop: @unchecked Sendable {
         var done = 0
         while true {
             // A request whose deadline passed is taken under the lock, so that its completion can't be over before.
-            enum Due { case call(PostFunction, UnsafeMutableRawPointer?), taken(Request), nothing }
+            enum Due { case work(Work), taken(Request), nothing }
             let due = state.withLock { state -> Due? in
                 guard let timer = state.timers.popDue(at: clinux_monotonic) else {
                     setAlarm(&state)
                     return nil
                 }
                 switch timer {
-                case .call(let function, let context): return .call(function, context)
+                case .work(let work): return .work(work)
                 case .deadline(let request):
                     return Completion.take(request, because: UInt32(LAMINA_STATE_EXPIRED)) ? .taken(request) : .nothing
                 }
             }
             switch due {
             case nil: return done
-            case .call(let function, let context): function(context)
+            case .work(let work): work.run()
             case .taken(let request): _ = Completion.giveToHolder(request)
             case .nothing: break
             }
@@ -243,7 +255,7 @@ final class EngineLoop: @unchecked Sendable {
             state.posts = []
             return posts
         }
-        for post in posts { post.function(post.context) }
+        for post in posts { post.run() }
         return posts.count
     }
 
@@ -294,34 +306,30 @@ final class EngineLoop: @unchecked Sendable {
 
     /// Runs `function` soon, in the order of the posts.
     func post(_ function: @escaping PostFunction, _ context: UnsafeMutableRawPointer?) -> lamina_status {
-        let isFirst = state.withLock { state in
-            state.posts.append((function, context))
-            return state.posts.count == 1
-        }
-        if isFirst { wake() }
+        post(.call(function, context))
         return 0
-    }
-
-    /// Runs `body` soon, or at a time. For what is seldom: it allocates.
-    func run(at when: Int64? = nil, _ body: @escaping () -> Void) {
-        let box = Unmanaged.passRetained(Work(body)).toOpaque()
-        if let when { post(at: when, Work.run, box) } else { _ = post(Work.run, box) }
-    }
-
-    private final class Work {
-        private let body: () -> Void
-
-        init(_ body: @escaping () -> Void) { self.body = body }
-
-        static let run: PostFunction = { context in
-            guard let context else { return }
-            Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body()
-        }
     }
 
     /// Runs `function` at a time.
     func post(at when: Int64, _ function: @escaping PostFunction, _ context: UnsafeMutableRawPointer?) {
-        insert(when) { state in _ = state.timers.insert(.call(function, context), at: when) }
+        post(.call(function, context), at: when)
+    }
+
+    /// Runs `body` soon, or at a time. For what is seldom: it allocates.
+    func run(at when: Int64? = nil, _ body: @escaping () -> Void) {
+        if let when { post(.closure(body), at: when) } else { post(.closure(body)) }
+    }
+
+    private func post(_ work: Work) {
+        let isFirst = state.withLock { state in
+            state.posts.append(work)
+            return state.posts.count == 1
+        }
+        if isFirst { wake() }
+    }
+
+    private func post(_ work: Work, at when: Int64) {
+        insert(when) { state in _ = state.timers.insert(.work(work), at: when) }
     }
 
     func watchDeadline(of request: Request) {

@@ -1,7 +1,7 @@
 /// What is to happen when, earliest first. A removed timer leaves its place in the heap, which passes over it later.
 struct TimerQueue {
     enum Timer {
-        case call(EngineLoop.PostFunction, UnsafeMutableRawPointer?)
+        case work(EngineLoop.Work)
         case deadline(Request)
     }
 

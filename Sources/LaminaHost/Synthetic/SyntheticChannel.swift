@@ -78,9 +78,9 @@ struct SyntheticMessage {
 }
 
 extension SyntheticPool {
-    /// Answers one question of a worker's, if one waits.
-    mutating func serve(_ descriptor: Int32) {
-        guard var message = SyntheticMessage(from: descriptor) else { return }
+    /// Answers one question of a worker's; false where no more come.
+    mutating func serve(_ descriptor: Int32) -> Bool {
+        guard var message = SyntheticMessage(from: descriptor) else { return false }
         switch message.kind {
         case .give:
             if let index = give(asked: message.asked, target: message.target) {
@@ -96,7 +96,7 @@ extension SyntheticPool {
             if let peer = peer(of: message.cookie) { message.address = peer } else { message.error = ENOTCONN }
         case nil: message.error = EINVAL
         }
-        _ = message.send(to: descriptor)
+        return message.send(to: descriptor)
     }
 
     private func answer(_ message: inout SyntheticMessage, _ lease: Lease?) {
