@@ -61,18 +61,22 @@ struct Launch {
     private func environment(_ rendezvous: Rendezvous) -> [String] {
         var entries: [String] = []
         var preload = preloadObject
+        // Its run time refuses to start behind another library, unless it is told that this is meant.
+        var sanitizer = "ASAN_OPTIONS=verify_asan_link_order=0"
         var next = environ
         while let entry = next.pointee {
             let text = String(cString: entry)
             if text.hasPrefix("LD_PRELOAD=") {
                 let others = text.dropFirst("LD_PRELOAD=".count)
                 if !others.isEmpty { preload += ":\(others)" }
+            } else if text.hasPrefix("ASAN_OPTIONS=") {
+                sanitizer += ":\(text.dropFirst("ASAN_OPTIONS=".count))"
             } else if !text.hasPrefix("LAMINA_RUN=") {
                 entries.append(text)
             }
             next += 1
         }
-        return entries + ["LD_PRELOAD=\(preload)", rendezvous.environment]
+        return entries + ["LD_PRELOAD=\(preload)", sanitizer, rendezvous.environment]
     }
 
     private static func findPreloadObject(_ given: String?) throws(LaunchFailure) -> String {

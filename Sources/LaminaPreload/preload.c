@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -81,6 +82,10 @@ static long verdict(int worker, const run *run, int fd, lamina_run_request *requ
     return result;
 }
 
+static void allow_reuse(int fd, int allowed) {
+    call6(SYS_setsockopt, fd, SOL_SOCKET, SO_REUSEADDR, (long)&allowed, sizeof allowed, 0);
+}
+
 static long connect_stream(const run *run, int fd, const lamina_run_address *destination) {
     lamina_run_request request;
     lamina_run_reply reply;
@@ -95,9 +100,13 @@ static long connect_stream(const run *run, int fd, const lamina_run_address *des
         if (request.ipv6_only && IN6_IS_ADDR_V4MAPPED(&destination->storage.ipv6.sin6_addr)) return -ENETUNREACH;
     }
     local_address(fd, &request.local);
+    // The chain connects from the same port, which two sockets share if both allow it.
+    int held = request.local.length && request.local.storage.ipv4.sin_port
+        && socket_option(fd, SOL_SOCKET, SO_REUSEADDR) == 0;
 
     int worker = worker_open(run);
     if (worker < 0) return worker;
+    if (held) allow_reuse(fd, 1);
     long early = 0;
     long result = verdict(worker, run, fd, &request, &reply, &early);
     while (result == 0 && (result = -reply.error) == 0) {
@@ -118,6 +127,7 @@ static long connect_stream(const run *run, int fd, const lamina_run_address *des
     }
     if (early && (result == 0 || result == -EINPROGRESS)) result = early;
     worker_close(worker);
+    if (held) allow_reuse(fd, 0);
     return result;
 }
 
@@ -157,7 +167,8 @@ EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length) {
 // Connects and sends, one after the other, as the kernel does for a server that it has no cookie of. A non-blocking
 // socket has sent nothing then.
 static long fast_open(const run *run, int fd, const struct msghdr *message, int flags) {
-    if (!message->msg_name) return -EOPNOTSUPP;
+    // Without a destination nothing is opened, and the kernel knows what to answer.
+    if (!message->msg_name) return known_call(run, SYS_sendmsg, fd, message, flags, 0);
     long result = do_connect(fd, message->msg_name, message->msg_namelen);
     if (result < 0) return result;
     struct msghdr rest = *message;
@@ -166,42 +177,63 @@ static long fast_open(const run *run, int fd, const struct msghdr *message, int 
     return known_call(run, SYS_sendmsg, fd, &rest, flags & ~MSG_FASTOPEN, 0);
 }
 
+// Calls that wait can be cancelled, as libc's can.
+static long waiting_call(const run *run, long number, int fd, const void *b, long c, long d) {
+    int type;
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+    long result = known_call(run, number, fd, b, c, d);
+    pthread_setcanceltype(type, 0);
+    return result;
+}
+
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
     const run *run = current_run();
     if (run->known) {
         if (is_fast_open(fd, flags)) return answer(fast_open(run, fd, message, flags));
         if (!message->msg_name || may_name(fd, message->msg_name, message->msg_namelen, flags)) {
-            return answer(known_call(run, SYS_sendmsg, fd, message, flags, 0));
+            return told(fd, answer(waiting_call(run, SYS_sendmsg, fd, message, flags, 0)));
         }
     }
-    return answer(call3(SYS_sendmsg, fd, (long)message, flags));
+    return told(fd, answer(call3(SYS_sendmsg, fd, (long)message, flags)));
 }
 
 EXPORT ssize_t sendto(
     int fd, const void *data, size_t count, int flags, const struct sockaddr *address, socklen_t length) {
     const run *run = current_run();
     // All six arguments are in use: a send that names somebody carries the secret as a sendmsg.
-    if (address && run->known) {
+    if (run->known && (address || flags & MSG_FASTOPEN)) {
         struct iovec vector = {(void *)data, count};
         struct msghdr message = {
             .msg_name = (void *)address, .msg_namelen = length, .msg_iov = &vector, .msg_iovlen = 1};
         if (is_fast_open(fd, flags)) return answer(fast_open(run, fd, &message, flags));
-        if (may_name(fd, address, length, flags)) {
-            return answer(known_call(run, SYS_sendmsg, fd, &message, flags, 0));
+        if (address && may_name(fd, address, length, flags)) {
+            return told(fd, answer(waiting_call(run, SYS_sendmsg, fd, &message, flags, 0)));
         }
     }
-    return answer(call6(SYS_sendto, fd, (long)data, (long)count, flags, (long)address, length));
+    if (!address) return send(fd, data, count, flags);
+    return told(fd, answer(call6(SYS_sendto, fd, (long)data, (long)count, flags, (long)address, length)));
+}
+
+// The first message opens; the rest go when it has been sent.
+static long fast_open_several(const run *run, int fd, struct mmsghdr *messages, unsigned count, int flags) {
+    if (!count) return 0;
+    long sent = fast_open(run, fd, &messages[0].msg_hdr, flags);
+    if (sent < 0) return sent;
+    messages[0].msg_len = (unsigned)sent;
+    if (count == 1) return 1;
+    long rest = known_call(run, SYS_sendmmsg, fd, messages + 1, count - 1, flags & ~MSG_FASTOPEN);
+    return rest < 0 ? 1 : 1 + rest;
 }
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
     const run *run = current_run();
     int pass = run->known;
-    if (pass && is_fast_open(fd, flags)) return (int)answer(-EOPNOTSUPP);
+    if (pass && is_fast_open(fd, flags)) return (int)answer(fast_open_several(run, fd, messages, count, flags));
     for (unsigned i = 0; pass && i < count; i++) {
         const struct msghdr *message = &messages[i].msg_hdr;
         pass = !message->msg_name || may_name(fd, message->msg_name, message->msg_namelen, flags);
     }
-    if (pass) return (int)answer(known_call(run, SYS_sendmmsg, fd, messages, count, flags));
+    if (pass) return (int)told(fd, answer(waiting_call(run, SYS_sendmmsg, fd, messages, count, flags)));
     return (int)answer(call6(SYS_sendmmsg, fd, (long)messages, count, flags, 0, 0));
 }
 
@@ -238,7 +270,7 @@ EXPORT int listen(int fd, int backlog) {
 EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
     const run *run = current_run();
     if (run->known && may_serve(fd)) {
-        return (int)answer(known_call(run, SYS_accept4, fd, address, (long)length, flags));
+        return (int)answer(waiting_call(run, SYS_accept4, fd, address, (long)length, flags));
     }
     return (int)answer(call6(SYS_accept4, fd, (long)address, (long)length, flags, 0, 0));
 }
@@ -250,6 +282,11 @@ EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length) { return 
 static int name_from_worker(int fd, uint32_t kind, struct sockaddr *address, socklen_t *length, socklen_t room) {
     const run *run = current_run();
     if (!run->known || !(kind == LAMINA_RUN_PEER ? is_internet_stream(fd) : is_pumped(fd, run))) return 0;
+    // A peer that was never the run's has no other name.
+    if (kind == LAMINA_RUN_PEER && *length <= room && !is_pumped(fd, run)
+        && coverage_of(address, *length) == BYPASSED) {
+        return 0;
+    }
     lamina_run_request request;
     lamina_run_reply reply;
     prepare(&request, run, kind);

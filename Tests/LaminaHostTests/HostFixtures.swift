@@ -12,6 +12,14 @@ enum HostFixtures {
     static let client = program("client", [])
     static let staticClient = program("client-static", ["-static"])
 
+    /// What connections do at their edges; also as a sanitizer builds it.
+    static let edges = compile("LaminaHostTests/Fixtures/edges.c", to: "edges", ["-pthread"])
+    static let sanitizedEdges = compile(
+        "LaminaHostTests/Fixtures/edges.c",
+        to: "edges-sanitized",
+        ["-pthread", "-fsanitize=address"]
+    )
+
     /// Looks names up in every way that libc has.
     static let names = compile("LaminaHostTests/Fixtures/names.c", to: "names", [])
 
