@@ -51,6 +51,8 @@ public struct Run {
     public var catalog: Catalog
     /// The addresses that stand for names which a layer resolves remotely.
     public var synthetics = SyntheticAddresses()
+    /// Which destinations are carried: every one, unless rules say otherwise.
+    public var coverage = Coverage()
     /// The file that layers write their lines to, made anew; nil: standard error.
     public var output: String?
 

@@ -34,12 +34,13 @@ final class Supervisor {
         }
         WorkerProcess.reserveStreams()
         self.run = run
+        self.run.coverage.always = run.synthetics.networks
         synthetics = SyntheticPool(run.synthetics)
         launch = try Launch(run)
         output = try run.output.map(Supervisor.openOutput)
         do throws(Errno) {
             signals = try Signals()
-            rendezvous = try Rendezvous()
+            rendezvous = try Rendezvous(rules: self.run.coverage.digits)
             loop = try EventLoop()
         } catch {
             throw LaunchFailure.refused("a run needs loopback sockets, an epoll and a signal descriptor: \(error.text)")
@@ -224,7 +225,7 @@ final class Supervisor {
 
     /// Serves until the program has ended, and with it every process that the filter is on.
     private func supervise(_ listener: Int32) throws(Errno) {
-        let guardian = Guard(rendezvous, loop, allowsUncovered: run.allowsUncovered)
+        let guardian = Guard(rendezvous, loop, run.coverage, allowsUncovered: run.allowsUncovered)
         try loop.watch(listener, EventLoop.readable) { [unowned self] events in
             if events & EventLoop.readable != 0 { guardian.serve(listener) }
             if events & (EventLoop.hungUp | EventLoop.failed) != 0 {

@@ -116,11 +116,17 @@ struct WorkerProcess {
         let loop = try EventLoop()
         let runner = try ChainRunner(layers: run.layers, base: run.base, catalog: run.catalog, loop: loop)
         for warning in runner.warnings { Output.log(.warning, "", warning) }
+        // Names that are none of the run's are resolved by the base alone.
+        let bare =
+            run.coverage.hasRules
+            ? try ChainRunner(layers: [], base: run.base, catalog: run.catalog, loop: loop) : nil
         let worker = try Worker(
             loop: loop,
             rendezvous: rendezvous,
             control: control,
             runner: runner,
+            coverage: run.coverage,
+            bare: bare,
             synthetics: names
         )
         send([1], to: control)

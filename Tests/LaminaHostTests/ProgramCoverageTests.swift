@@ -38,7 +38,7 @@ struct ProgramCoverageTests {
             case .staticPIE: return try build(in: directory, "-static-pie", "-fPIE")
             case .staticGo: return try build(in: directory, source: Self.goNote, "-static")
             case .go: return try build(in: directory, source: Self.goNote)
-            case .musl: return try build(in: directory, "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1")
+            case .musl: return try build(in: directory, "-Wl,--dynamic-linker=/nonexistent/ld-musl-x86_64.so.1")
             case .otherLoader: return try build(in: directory, "-Wl,--dynamic-linker=/lib/ld-other.so")
             case .narrow: return try write(header(bits: 32, machine: 3), in: directory)
             case .foreign: return try write(header(bits: 64, machine: 2), in: directory)

@@ -34,8 +34,8 @@ public struct ProgramCoverage: Sendable {
     /// What a run through this back end refuses, one sentence each.
     public var refused: [String] {
         [
-            "TCP servers: listen and accept answer EACCES",
-            "UDP, but to name servers on this machine: sends and connects answer ENETUNREACH",
+            "TCP servers that others than this machine reach: listen and accept answer EACCES",
+            "UDP beyond this machine: sends and connects answer ENETUNREACH",
             "raw and packet sockets, and stream protocols other than TCP",
             "io_uring: io_uring_setup answers ENOSYS, and programs go on without it",
             "32-bit code in a child: its calls answer EPERM",
