@@ -20,6 +20,7 @@ struct RunCommand: ParsableCommand {
               lamina run --layer ./libMine.so:limit=1mbit -- wget URL
               lamina run --chain web -- wget URL
               lamina run --check -- ./tool
+              lamina run --layer socks5:server=proxy:1080 --bypass loopback --bypass 10.0.0.0/8 -- git fetch
 
             Without --layer the layers are those of --chain, else of LAMINA_LAYERS, else of the policy that names the program, \
             else none; lamina explain PROGRAM says which and why.
@@ -79,11 +80,11 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         if check {
-            let report = Coverage.report(on: options.program.command[0], wanted: backend)
+            let report = ProgramCoverage.report(on: options.program.command[0], wanted: backend)
             print(report.text)
             report.status.leave()
         }
-        var line = options.line(on: layer, chain: chain, name: name)
+        var line = try options.line(on: layer, chain: chain, name: name)
         line.synthetics = try SyntheticAddresses(networks: synthetic, count: syntheticNames, hold: syntheticHold)
         line.backEnd = backend
         line.allowsUncovered = allowUncovered

@@ -12,6 +12,8 @@ struct RunLine: Equatable {
     /// The file for the layers' lines.
     var output: String?
     var verbosity = Run.Verbosity.normal
+    /// Which destinations are carried.
+    var coverage = Coverage()
     /// The addresses that stand for names which nobody resolved.
     var synthetics = SyntheticAddresses()
     /// What carries the program; nil: what reaches it.
@@ -34,6 +36,7 @@ struct RunLine: Equatable {
         )
         run.output = output
         run.verbosity = verbosity
+        run.coverage = coverage
         run.synthetics = synthetics
         run.backEnd = backEnd
         run.allowsUncovered = allowsUncovered

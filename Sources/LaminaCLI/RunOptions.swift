@@ -29,16 +29,31 @@ struct OutputOptions: ParsableArguments {
 struct RunOptions: ParsableArguments {
     @OptionGroup var output: OutputOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "Carry these destinations alone; may be repeated. A rule is 10.0.0.0/8, [fd00::]/8, 192.0.2.1:443, :80-90, "
+                + "*.example.org or loopback.",
+            valueName: "rule"
+        )
+    )
+    var only: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Let these go as if there were no run, whatever --only says.", valueName: "rule")
+    )
+    var bypass: [String] = []
+
     @OptionGroup var program: ProgramOptions
 
     /// What they ask for on these layers, the first one next to the program, or on what is chosen where there are none.
-    func line(on layers: [String], chain: String? = nil, name: String? = nil) -> RunLine {
+    func line(on layers: [String], chain: String? = nil, name: String? = nil) throws -> RunLine {
         RunLine(
             layers: layers,
             chain: chain,
             name: name,
             output: output.output,
             verbosity: output.verbosity,
+            coverage: try Coverage(only: only, bypass: bypass),
             command: program.command
         )
     }
@@ -64,8 +79,8 @@ struct ProgramOptions: ParsableArguments {
     /// What may stand before the program; the parser takes anything else for the program.
     private static let names = [
         "--layer", "--chain", "--name", "--set", "--output", "--quiet", "--verbose", "--synthetic",
-        "--synthetic-names", "--synthetic-hold", "--backend", "--check", "--allow-uncovered", "--user", "--unit",
-        "--json", "--help", "--version",
+        "--synthetic-names", "--synthetic-hold", "--backend", "--check", "--allow-uncovered", "--only", "--bypass",
+        "--user", "--unit", "--json", "--help", "--version",
     ]
 
     /// The program and its arguments, without the `--` that may stand before them.

@@ -60,8 +60,31 @@ final class ChainDial {
         sockets.opened()
         if isCancelled { return close() }
         // The program's own socket has its port already.
-        guard direct == nil, var local = request.local?.unmapped else { return connect(handle) }
-        local.port = 0
+        guard direct == nil, let local = request.local?.unmapped else { return connect(handle) }
+        guard local.port != 0 else { return bind(handle, to: local) }
+        // The program's socket has the port too, and allows this while its connect lasts.
+        allowReuse(handle) { [self] in bind(handle, to: local) }
+    }
+
+    private func allowReuse(_ handle: lamina_socket, done: @escaping () -> Void) {
+        let on = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+        on.initialize(to: 1)
+        var option = lamina_operation()
+        option.size = UInt32(MemoryLayout<lamina_operation>.size)
+        option.kind = UInt32(LAMINA_CONTROL_SET_OPTION)
+        option.level = SOL_SOCKET
+        option.code = UInt32(SO_REUSEADDR)
+        option.input = UnsafeRawPointer(on)
+        option.input_length = MemoryLayout<Int32>.size
+        operation.run({ lamina_socket_control(handle, &option, $0) }) { _, _ in
+            on.deallocate()
+            // A base without the option says at the bind whether it can.
+            done()
+        }
+    }
+
+    private func bind(_ handle: lamina_socket, to local: Endpoint) {
+        if isCancelled { return }
         var address = local.lamina
         operation.run({ lamina_socket_bind(handle, &address, 0, $0) }) { [self] status, _ in
             status < 0 ? end(refused(status)) : connect(handle)

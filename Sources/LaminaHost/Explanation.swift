@@ -36,7 +36,7 @@ public struct Explanation: Sendable {
         do throws(LaunchFailure) {
             let path = try ProgramFile.find(program)
             found = path
-            verdict = .carried(by: try Coverage(of: path, wanted: nil).backEnd)
+            verdict = .carried(by: try ProgramCoverage(of: path, wanted: nil).backEnd)
         } catch {
             verdict = .refused(error.message)
         }

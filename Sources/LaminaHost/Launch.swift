@@ -17,7 +17,7 @@ struct Launch {
         arguments = run.arguments
         path = try ProgramFile.find(run.program)
         allowsUncovered = run.allowsUncovered
-        let coverage = try Coverage(of: path, wanted: run.backEnd)
+        let coverage = try ProgramCoverage(of: path, wanted: run.backEnd)
         preloadObject = coverage.backEnd == .preload ? try Launch.findPreloadObject(run.preloadObject) : nil
     }
 
@@ -69,12 +69,16 @@ struct Launch {
     private func environment(_ rendezvous: Rendezvous, _ control: String?) -> [String] {
         var entries: [String] = []
         var preload = preloadObject.map { [$0] } ?? []
+        // Its run time refuses to start behind another library, unless it is told that this is meant.
+        var sanitizer = preload.isEmpty ? [] : ["verify_asan_link_order=0"]
         var next = environ
         while let entry = next.pointee {
             let text = String(cString: entry)
             if text.hasPrefix("LD_PRELOAD=") {
                 let others = String(text.dropFirst("LD_PRELOAD=".count))
                 if !others.isEmpty { preload.append(others) }
+            } else if text.hasPrefix("ASAN_OPTIONS=") {
+                sanitizer.append(String(text.dropFirst("ASAN_OPTIONS=".count)))
             } else if !text.hasPrefix("LAMINA_RUN="), !text.hasPrefix("\(ControlSocket.variable)=") {
                 entries.append(text)
             }
@@ -82,6 +86,7 @@ struct Launch {
         }
         if let control { entries.append("\(ControlSocket.variable)=\(control)") }
         if !preload.isEmpty { entries.append("LD_PRELOAD=" + preload.joined(separator: ":")) }
+        if !sanitizer.isEmpty { entries.append("ASAN_OPTIONS=" + sanitizer.joined(separator: ":")) }
         return entries + [rendezvous.environment]
     }
 

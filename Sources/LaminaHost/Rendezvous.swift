@@ -16,7 +16,11 @@ struct Rendezvous {
     private let port4: UInt16
     private let port6: UInt16
 
-    init() throws(Errno) {
+    private let rules: String
+
+    /// `rules`: what is carried, as the preload object reads it.
+    init(rules: String) throws(Errno) {
+        self.rules = rules
         secret = Secret()
         name = Secret()
         questions = try Rendezvous.listen(abstractName: name.digits)
@@ -31,7 +35,7 @@ struct Rendezvous {
     var descriptors: [Int32] { [questions, listener4, listener6].filter { $0 >= 0 } }
 
     /// What the program finds in its environment.
-    var environment: String { "\(LAMINA_RUN_VARIABLE)=\(name.digits),\(secret.digits),\(port4),\(port6)" }
+    var environment: String { "\(LAMINA_RUN_VARIABLE)=\(name.digits),\(secret.digits),\(port4),\(port6),\(rules)" }
 
     /// Where the program's socket is to be connected for a destination; nil where there is no listener it can reach.
     func address(for destination: Endpoint, ipv6Only: Bool) -> Endpoint? {

@@ -5,7 +5,7 @@ public import Lamina
 /// An unmodified program on a chain: what `lamina run` does.
 ///
 /// The program's TCP connections are made through the chain, and the names that it looks up are resolved through it;
-/// what isn't covered is refused with one sentence on standard error. `Coverage` says which programs can be run.
+/// what isn't covered is refused with one sentence on standard error. `ProgramCoverage` says which programs can be run.
 public struct Run {
     /// How much is said on standard error.
     public enum Verbosity: Int, Sendable, Comparable {
@@ -54,6 +54,8 @@ public struct Run {
     public var catalog: Catalog
     /// The addresses that stand for names which a layer resolves remotely.
     public var synthetics = SyntheticAddresses()
+    /// Which destinations are carried: every one, unless rules say otherwise.
+    public var coverage = Coverage()
     /// The file that layers write their lines to, made anew; nil: standard error.
     public var output: String?
 

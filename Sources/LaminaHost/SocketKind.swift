@@ -31,6 +31,14 @@ struct SocketKind {
         return getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 ? cookie : 0
     }
 
+    /// SO_REUSEADDR.
+    static func allowsReuse(_ descriptor: Int32) -> Bool { option(descriptor, SO_REUSEADDR) != 0 }
+
+    static func allowReuse(_ descriptor: Int32, _ isAllowed: Bool) {
+        var value: Int32 = isAllowed ? 1 : 0
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     /// IPV6_V6ONLY.
     static func isIPv6Only(_ descriptor: Int32) -> Bool {
         option(descriptor, IPV6_V6ONLY, level: Int32(IPPROTO_IPV6)).map { $0 != 0 } ?? false
@@ -53,9 +61,6 @@ struct SocketKind {
 
 /// A socket address as it lay in a program's memory.
 struct SocketBytes: CustomStringConvertible {
-    /// The port of the name service.
-    private static let nameService: UInt16 = 53
-
     let bytes: [UInt8]
 
     init(_ bytes: [UInt8]) {
@@ -64,11 +69,6 @@ struct SocketBytes: CustomStringConvertible {
 
     var family: Int32 { bytes.count < 2 ? -1 : Int32(bytes[0]) | Int32(bytes[1]) << 8 }
     var port: UInt16 { endpoint?.port ?? 0 }
-
-    var isLoopbackNameServer: Bool {
-        guard let endpoint else { return false }
-        return endpoint.isLoopback && endpoint.port == SocketBytes.nameService
-    }
 
     var description: String { endpoint.map { "\($0)" } ?? "an address of family \(family)" }
 

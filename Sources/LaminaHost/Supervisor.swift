@@ -37,6 +37,7 @@ final class Supervisor {
         }
         WorkerProcess.reserveStreams()
         self.run = run
+        self.run.coverage.always = run.synthetics.networks
         synthetics = SyntheticPool(run.synthetics)
         launch = run.forward == nil ? try Launch(run) : nil
         output = try run.output.map(Supervisor.openOutput)
@@ -51,7 +52,7 @@ final class Supervisor {
             return
         }
         do throws(Errno) {
-            front = .program(try Rendezvous())
+            front = .program(try Rendezvous(rules: self.run.coverage.digits))
         } catch {
             throw LaunchFailure.refused("a run needs loopback sockets: \(error.text)")
         }
@@ -276,7 +277,7 @@ final class Supervisor {
 
     /// Serves until the program has ended, and with it every process that the filter is on.
     private func supervise(_ listener: Int32, _ rendezvous: Rendezvous) throws(Errno) {
-        let guardian = Guard(rendezvous, loop, allowsUncovered: run.allowsUncovered)
+        let guardian = Guard(rendezvous, loop, run.coverage, allowsUncovered: run.allowsUncovered)
         try loop.watch(listener, EventLoop.readable) { [unowned self] events in
             if events & EventLoop.readable != 0 { guardian.serve(listener) }
             if events & (EventLoop.hungUp | EventLoop.failed) != 0 {

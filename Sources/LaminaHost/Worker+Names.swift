@@ -16,7 +16,8 @@ extension Worker {
             options: NameQuestion.Options(rawValue: UInt32(bitPattern: request.flags)),
             origin: caller.origin(name: name)
         )
-        runner.resolve(question) { [weak self, weak caller] status, lookup in
+        let asked = coverage.bypasses(name: name) ? bare ?? runner : runner
+        asked.resolve(question) { [weak self, weak caller] status, lookup in
             guard let self, let caller else { return }
             guard status >= 0 else { return caller.answer(status) }
             guard let addresses = addresses(lookup.found, of: name, family: request.family) else {
@@ -50,7 +51,8 @@ extension Worker {
             let name = synthetics.name(of: address)
             return caller.answer(name == nil ? -ENOENT : 0, name: name)
         }
-        runner.reverse(address, flags: request.flags, origin: caller.origin(name: nil)) { [weak caller] status, name in
+        let asked = isBypassed(address, name: nil) ? bare ?? runner : runner
+        asked.reverse(address, flags: request.flags, origin: caller.origin(name: nil)) { [weak caller] status, name in
             caller?.answer(status, name: name)
         }
     }
@@ -78,5 +80,22 @@ extension Worker {
         guard passage.isHeld else { return }
         passage.isHeld = false
         synthetics.settle(passage.cookie, isUsed: isUsed)
+    }
+
+    /// Whether a destination is none of the run's.
+    func isBypassed(_ destination: Endpoint, name: String?) -> Bool {
+        guard coverage.hasRules else { return false }
+        return coverage.bypasses(
+            ConditionSubject(address: destination.network, port: destination.port, name: name)
+        )
+    }
+
+    /// Sends the program's own socket to a destination that is none of the run's, and answers what comes of it.
+    func letPass(_ caller: Caller, to destination: Endpoint) {
+        Output.log(.debug, "", "\(destination): bypassed")
+        caller.directEnded = { [weak caller] error in
+            if let error, DirectConnect.isFailure(error) { caller?.answer(error: error) }
+        }
+        caller.answer(destination, pumped: false)
     }
 }

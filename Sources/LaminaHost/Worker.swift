@@ -16,6 +16,9 @@ final class Worker {
     private let loop: EventLoop
     private let rendezvous: Rendezvous
     let runner: ChainRunner
+    let coverage: Coverage
+    /// Resolves what is none of the run's; there only with rules.
+    let bare: ChainRunner?
     let synthetics: SyntheticClient
     var names = ResolvedNames()
     private var callers: [Int32: Caller] = [:]
@@ -28,11 +31,15 @@ final class Worker {
         rendezvous: Rendezvous,
         control: Int32,
         runner: ChainRunner,
+        coverage: Coverage,
+        bare: ChainRunner?,
         synthetics: SyntheticClient
     ) throws(Errno) {
         self.loop = loop
         self.rendezvous = rendezvous
         self.runner = runner
+        self.coverage = coverage
+        self.bare = bare
         self.synthetics = synthetics
         let readable = EventLoop.readable
         try loop.watch(rendezvous.questions, readable) { [unowned self] _ in admitCallers() }
@@ -124,6 +131,7 @@ final class Worker {
         if let old = passages[request.cookie] { abandon(old) }
         let passage = Passage(cookie: request.cookie, destination: destination)
         guard let meant = meaning(of: destination, passage, caller) else { return caller.answer(error: EHOSTUNREACH) }
+        if meant.target == nil, isBypassed(destination, name: meant.asked) { return letPass(caller, to: destination) }
         let question = ConnectRequest(
             destination: destination,
             local: request.local.length == 0 ? nil : Endpoint(request.local),

@@ -149,11 +149,17 @@ struct WorkerProcess {
         let server: AnyObject
         switch front {
         case .program(let rendezvous):
+            // Names that are none of the run's are resolved by the base alone.
+            let bare =
+                run.coverage.hasRules
+                ? try ChainRunner(layers: [], base: run.base, catalog: run.catalog, loop: loop) : nil
             server = try Worker(
                 loop: loop,
                 rendezvous: rendezvous,
                 control: control,
                 runner: runner,
+                coverage: run.coverage,
+                bare: bare,
                 synthetics: names
             )
         case .listener(let listener):

@@ -6,30 +6,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/time.h>
 
 #include "calls.h"
+#include "coverage.h"
 #include "run.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { NAME_SERVICE = 53 };
-
 // Families that don't leave the machine, or aren't networks.
 static int is_local(int domain) { return domain == AF_UNIX || domain == AF_NETLINK || domain == AF_ALG; }
-
-static int is_loopback_name_server(const struct sockaddr *address, socklen_t length) {
-    if (length >= sizeof(struct sockaddr_in) && address->sa_family == AF_INET) {
-        const struct sockaddr_in *four = (const struct sockaddr_in *)address;
-        return four->sin_port == htons(NAME_SERVICE) && (ntohl(four->sin_addr.s_addr) >> 24) == 127;
-    }
-    if (length >= 24 && address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
-        return six->sin6_port == htons(NAME_SERVICE) && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
-    }
-    return 0;
-}
 
 // Whether a call that names `address` may pass on this socket.
 static int may_name(int fd, const struct sockaddr *address, socklen_t length, int flags) {
@@ -38,7 +26,7 @@ static int may_name(int fd, const struct sockaddr *address, socklen_t length, in
     if (domain != AF_INET && domain != AF_INET6) return 0;
     int type = socket_option(fd, SOL_SOCKET, SO_TYPE);
     if (type == SOCK_STREAM) return !(flags & MSG_FASTOPEN);
-    return type == SOCK_DGRAM && is_loopback_name_server(address, length);
+    return type == SOCK_DGRAM && passes_datagrams(address, length);
 }
 
 static int is_fast_open(int fd, int flags) {
@@ -94,6 +82,10 @@ static long verdict(int worker, const run *run, int fd, lamina_run_request *requ
     return result;
 }
 
+static void allow_reuse(int fd, int allowed) {
+    call6(SYS_setsockopt, fd, SOL_SOCKET, SO_REUSEADDR, (long)&allowed, sizeof allowed, 0);
+}
+
 static long connect_stream(const run *run, int fd, const lamina_run_address *destination) {
     lamina_run_request request;
     lamina_run_reply reply;
@@ -108,9 +100,13 @@ static long connect_stream(const run *run, int fd, const lamina_run_address *des
         if (request.ipv6_only && IN6_IS_ADDR_V4MAPPED(&destination->storage.ipv6.sin6_addr)) return -ENETUNREACH;
     }
     local_address(run, fd, &request.local);
+    // The chain connects from the same port, which two sockets share if both allow it.
+    int held = request.local.length && request.local.storage.ipv4.sin_port
+        && socket_option(fd, SOL_SOCKET, SO_REUSEADDR) == 0;
 
     int worker = worker_open(run);
     if (worker < 0) return worker;
+    if (held) allow_reuse(fd, 1);
     long early = 0;
     long result = verdict(worker, run, fd, &request, &reply, &early);
     while (result == 0 && (result = -reply.error) == 0) {
@@ -131,6 +127,7 @@ static long connect_stream(const run *run, int fd, const lamina_run_address *des
     }
     if (early && (result == 0 || result == -EINPROGRESS)) result = early;
     worker_close(worker);
+    if (held) allow_reuse(fd, 0);
     return result;
 }
 
@@ -145,12 +142,13 @@ static long do_connect(int fd, const struct sockaddr *address, socklen_t length)
     if (!address || length < least || length > sizeof(struct sockaddr_storage) || address->sa_family != domain) {
         return connect_raw(run, fd, address, length);
     }
-    if (socket_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM && is_loopback_name_server(address, length)) {
+    if (socket_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM && passes_datagrams(address, length)) {
         return connect_raw(run, fd, address, length);
     }
     if (socket_option(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP) {
         return call3(SYS_connect, fd, (long)address, length);
     }
+    if (coverage_of(address, length) == BYPASSED) return connect_raw(run, fd, address, length);
     unsigned char state = 0;
     socklen_t one = sizeof state;
     call6(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, (long)&state, (long)&one, 0);
@@ -169,7 +167,8 @@ EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length) {
 // Connects and sends, one after the other, as the kernel does for a server that it has no cookie of. A non-blocking
 // socket has sent nothing then.
 static long fast_open(const run *run, int fd, const struct msghdr *message, int flags) {
-    if (!message->msg_name) return -EOPNOTSUPP;
+    // Without a destination nothing is opened, and the kernel knows what to answer.
+    if (!message->msg_name) return known_call(run, SYS_sendmsg, fd, message, flags, 0);
     long result = do_connect(fd, message->msg_name, message->msg_namelen);
     if (result < 0) return result;
     struct msghdr rest = *message;
@@ -178,57 +177,91 @@ static long fast_open(const run *run, int fd, const struct msghdr *message, int 
     return known_call(run, SYS_sendmsg, fd, &rest, flags & ~MSG_FASTOPEN, 0);
 }
 
+// Calls that wait can be cancelled, as libc's can.
+static long waiting_call(const run *run, long number, int fd, const void *b, long c, long d) {
+    int type;
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+    long result = known_call(run, number, fd, b, c, d);
+    pthread_setcanceltype(type, 0);
+    return result;
+}
+
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
     const run *run = current_run();
     if (run->known) {
         if (is_fast_open(fd, flags)) return answer(fast_open(run, fd, message, flags));
         if (!message->msg_name || may_name(fd, message->msg_name, message->msg_namelen, flags)) {
-            return answer(known_call(run, SYS_sendmsg, fd, message, flags, 0));
+            return told(fd, answer(waiting_call(run, SYS_sendmsg, fd, message, flags, 0)));
         }
     }
-    return answer(call3(SYS_sendmsg, fd, (long)message, flags));
+    return told(fd, answer(call3(SYS_sendmsg, fd, (long)message, flags)));
 }
 
 EXPORT ssize_t sendto(
     int fd, const void *data, size_t count, int flags, const struct sockaddr *address, socklen_t length) {
     const run *run = current_run();
     // All six arguments are in use: a send that names somebody carries the secret as a sendmsg.
-    if (address && run->known) {
+    if (run->known && (address || flags & MSG_FASTOPEN)) {
         struct iovec vector = {(void *)data, count};
         struct msghdr message = {
             .msg_name = (void *)address, .msg_namelen = length, .msg_iov = &vector, .msg_iovlen = 1};
         if (is_fast_open(fd, flags)) return answer(fast_open(run, fd, &message, flags));
-        if (may_name(fd, address, length, flags)) {
-            return answer(known_call(run, SYS_sendmsg, fd, &message, flags, 0));
+        if (address && may_name(fd, address, length, flags)) {
+            return told(fd, answer(waiting_call(run, SYS_sendmsg, fd, &message, flags, 0)));
         }
     }
-    return answer(call6(SYS_sendto, fd, (long)data, (long)count, flags, (long)address, length));
+    if (!address) return send(fd, data, count, flags);
+    return told(fd, answer(call6(SYS_sendto, fd, (long)data, (long)count, flags, (long)address, length)));
+}
+
+// The first message opens; the rest go when it has been sent.
+static long fast_open_several(const run *run, int fd, struct mmsghdr *messages, unsigned count, int flags) {
+    if (!count) return 0;
+    long sent = fast_open(run, fd, &messages[0].msg_hdr, flags);
+    if (sent < 0) return sent;
+    messages[0].msg_len = (unsigned)sent;
+    if (count == 1) return 1;
+    long rest = known_call(run, SYS_sendmmsg, fd, messages + 1, count - 1, flags & ~MSG_FASTOPEN);
+    return rest < 0 ? 1 : 1 + rest;
 }
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
     const run *run = current_run();
     int pass = run->known;
-    if (pass && is_fast_open(fd, flags)) return (int)answer(-EOPNOTSUPP);
+    if (pass && is_fast_open(fd, flags)) return (int)answer(fast_open_several(run, fd, messages, count, flags));
     for (unsigned i = 0; pass && i < count; i++) {
         const struct msghdr *message = &messages[i].msg_hdr;
         pass = !message->msg_name || may_name(fd, message->msg_name, message->msg_namelen, flags);
     }
-    if (pass) return (int)answer(known_call(run, SYS_sendmmsg, fd, messages, count, flags));
+    if (pass) return (int)told(fd, answer(waiting_call(run, SYS_sendmmsg, fd, messages, count, flags)));
     return (int)answer(call6(SYS_sendmmsg, fd, (long)messages, count, flags, 0, 0));
+}
+
+// Whether the program may serve with this socket.
+static int may_serve(int fd) {
+    int domain = socket_option(fd, SOL_SOCKET, SO_DOMAIN);
+    return is_local(domain) || ((domain == AF_INET || domain == AF_INET6) && passes_server_socket(fd));
+}
+
+static int may_bind(int fd, const struct sockaddr *address, socklen_t length) {
+    int domain = socket_option(fd, SOL_SOCKET, SO_DOMAIN);
+    if (is_local(domain)) return 1;
+    if (domain != AF_INET && domain != AF_INET6) return 0;
+    int type = socket_option(fd, SOL_SOCKET, SO_TYPE);
+    return type == SOCK_STREAM || (type == SOCK_DGRAM && address && passes_server(address, length));
 }
 
 EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length) {
     const run *run = current_run();
-    int domain = run->known ? socket_option(fd, SOL_SOCKET, SO_DOMAIN) : -1;
-    int pass = is_local(domain)
-        || ((domain == AF_INET || domain == AF_INET6) && socket_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM);
-    if (pass) return (int)answer(known_call(run, SYS_bind, fd, address, length, 0));
+    if (run->known && may_bind(fd, address, length)) {
+        return (int)answer(known_call(run, SYS_bind, fd, address, length, 0));
+    }
     return (int)answer(call3(SYS_bind, fd, (long)address, length));
 }
 
 EXPORT int listen(int fd, int backlog) {
     const run *run = current_run();
-    if (run->known && is_local(socket_option(fd, SOL_SOCKET, SO_DOMAIN))) {
+    if (run->known && may_serve(fd)) {
         return (int)answer(known_call(run, SYS_listen, fd, (const void *)(long)backlog, 0, 0));
     }
     return (int)answer(call3(SYS_listen, fd, backlog, 0));
@@ -236,8 +269,8 @@ EXPORT int listen(int fd, int backlog) {
 
 EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
     const run *run = current_run();
-    if (run->known && is_local(socket_option(fd, SOL_SOCKET, SO_DOMAIN))) {
-        return (int)answer(known_call(run, SYS_accept4, fd, address, (long)length, flags));
+    if (run->known && may_serve(fd)) {
+        return (int)answer(waiting_call(run, SYS_accept4, fd, address, (long)length, flags));
     }
     return (int)answer(call6(SYS_accept4, fd, (long)address, (long)length, flags, 0, 0));
 }
@@ -249,6 +282,11 @@ EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length) { return 
 static int name_from_worker(int fd, uint32_t kind, struct sockaddr *address, socklen_t *length, socklen_t room) {
     const run *run = current_run();
     if (!run->known || !(kind == LAMINA_RUN_PEER ? is_internet_stream(fd) : is_pumped(fd, run))) return 0;
+    // A peer that was never the run's has no other name.
+    if (kind == LAMINA_RUN_PEER && *length <= room && !is_pumped(fd, run)
+        && coverage_of(address, *length) == BYPASSED) {
+        return 0;
+    }
     lamina_run_request request;
     lamina_run_reply reply;
     prepare(&request, run, kind);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "coverage.h"
 
 extern char **environ;
 
@@ -17,7 +18,7 @@ extern char **environ;
 static run here;
 static int looked;
 
-static int digit(char c) {
+int hexadecimal_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     return -1;
@@ -28,7 +29,7 @@ static const char *parse_words(const char *text, uint64_t words[2]) {
     for (int word = 0; word < 2; word++) {
         uint64_t value = 0;
         for (int i = 0; i < 16; i++, text++) {
-            int d = digit(*text);
+            int d = hexadecimal_digit(*text);
             if (d < 0) return 0;
             value = value << 4 | (uint64_t)d;
         }
@@ -58,7 +59,7 @@ static void look(void) {
         const char *next = parse_words(text, name);
         if (!next || !(next = parse_words(next, found.secret))) return;
         if (!(next = parse_port(next, &found.port4)) || *next++ != ',') return;
-        if (!parse_port(next, &found.port6)) return;
+        if (!(next = parse_port(next, &found.port6)) || *next++ != ',' || !parse_rules(next)) return;
         // The abstract name is a NUL and the 32 digits as they stand.
         memcpy(here.name + 1, text, 32);
         here.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 33);

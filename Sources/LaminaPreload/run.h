@@ -46,6 +46,8 @@ HIDDEN int ask_names(const run *run, const char *node, const struct addrinfo *hi
 HIDDEN int ask_name_of(const run *run, const struct sockaddr *address, socklen_t length, int flags,
     lamina_run_names *names);
 
+// A transfer's value; one that failed with a reset has in errno what the chain said, if it did.
+HIDDEN ssize_t told(int fd, ssize_t result);
 // errno and -1, or the value.
 HIDDEN long answer(long result);
 

@@ -2,9 +2,6 @@ import Glibc
 import Lamina
 import LaminaHost
 
-// `HostDriver [LAYER…] -- PROGRAM ARGUMENTS…`: a run over the kernel base beside this executable.
-// `--synthetic=NETWORK`, `--names=COUNT` and `--hold=MILLISECONDS` before them change its synthetic addresses,
-// `--backend=NAME` and `--allow-uncovered` what carries it.
 let directory =
     "/"
     + (OriginStorage.executablePath(of: getpid()) ?? "").split(separator: "/").dropLast()
@@ -33,6 +30,10 @@ if CommandLine.arguments.dropFirst().first == "--forward" {
     }
 }
 
+// `HostDriver [LAYER…] -- PROGRAM ARGUMENTS…`: a run over the kernel base beside this executable.
+// `--only=RULE` and `--bypass=RULE` before them say what is carried, `--backend=NAME` and `--allow-uncovered` by what,
+// `--output=FILE` where lines go, and `--synthetic=NETWORK`, `--names=COUNT` and `--hold=MILLISECONDS` change its
+// synthetic addresses.
 let options = CommandLine.arguments.dropFirst().prefix { $0.hasPrefix("--") && $0 != "--" }
 let words = CommandLine.arguments.dropFirst(1 + options.count)
 let layers = words.prefix { $0 != "--" }
@@ -44,6 +45,7 @@ do {
         arguments: Array(command.dropFirst()),
         layers: try layers.map { try LayerSpecification(parsing: $0) }
     )
+    var (only, bypass): ([String], [String]) = ([], [])
     for option in options {
         let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
         switch (parts.first, parts.last) {
@@ -53,9 +55,13 @@ do {
         case ("--backend", let text?): run.backEnd = BackEnd(rawValue: text)
         case ("--allow-uncovered", _): run.allowsUncovered = true
         case ("--hold", let text?): run.synthetics.hold = Int64(text) ?? 0
+        case ("--output", let text?): run.output = text
+        case ("--only", let text?): only.append(text)
+        case ("--bypass", let text?): bypass.append(text)
         default: exit(125)
         }
     }
+    run.coverage = try Coverage(only: only, bypass: bypass)
     run.base.name = kernel.name
     run.start().leave()
 } catch {

@@ -1,137 +1,135 @@
 import Glibc
+import Lamina
 import LaminaHost
 import TestSupport
 import Testing
 
-@Suite("Which back end carries a program")
+@Suite("What a run carries")
 struct CoverageTests {
-    /// What the preload object does not get into, or not see everything of.
-    enum Kind: CaseIterable {
-        case `static`, staticPIE, staticGo, go, musl, otherLoader, narrow, foreign, script, scriptOfScript
-
-        /// Why no library can be preloaded into it; nil where one can.
-        var reason: String? {
-            switch self {
-            case .static, .staticPIE, .script, .scriptOfScript:
-                "it is statically linked, so no library can be preloaded into it"
-            case .staticGo: "it is a static Go program, so no library can be preloaded into it"
-            case .go: nil
-            case .musl: "it uses the C library musl, so no library can be preloaded into it"
-            case .otherLoader: "its loader /lib/ld-other.so isn't glibc's, so no library can be preloaded into it"
-            case .narrow: "it is a 32-bit program, which no back end covers"
-            case .foreign: "it is made for another processor"
-            }
-        }
-
-        /// No back end reaches it.
-        var isNobodys: Bool { self == .narrow || self == .foreign }
-
-        /// The note by which the Go linker marks its programs.
-        private static let goNote = """
-            __asm__(".section .note.go.buildid,\\"a\\",@note\\n.long 4, 4, 4\\n.ascii \\"Go\\\\0\\\\0\\"\\n.long 0\\n.text");
-            """
-
-        /// Makes one in a directory: its path, and the path that a refusal names.
-        func make(in directory: TemporaryDirectory) throws -> (program: String, named: String) {
-            switch self {
-            case .static: return try build(in: directory, "-static")
-            case .staticPIE: return try build(in: directory, "-static-pie", "-fPIE")
-            case .staticGo: return try build(in: directory, source: Self.goNote, "-static")
-            case .go: return try build(in: directory, source: Self.goNote)
-            case .musl: return try build(in: directory, "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1")
-            case .otherLoader: return try build(in: directory, "-Wl,--dynamic-linker=/lib/ld-other.so")
-            case .narrow: return try write(header(bits: 32, machine: 3), in: directory)
-            case .foreign: return try write(header(bits: 64, machine: 2), in: directory)
-            case .script, .scriptOfScript:
-                let interpreter = try build(in: directory, "-static").program
-                let inner = try directory.write("#!\(interpreter) refused\n", to: "inner")
-                chmod(inner, 0o755)
-                if self == .script { return (inner, interpreter) }
-                let outer = try directory.write("#! \(inner)\n", to: "outer")
-                chmod(outer, 0o755)
-                return (outer, interpreter)
-            }
-        }
-
-        private func build(in directory: TemporaryDirectory, source: String = "", _ options: String...) throws -> (
-            program: String, named: String
-        ) {
-            let text = "#include <stdio.h>\n\(source)\nint main(void) { return puts(\"started\") < 0; }\n"
-            let file = try directory.write(text, to: "program.c")
-            let program = "\(directory.path)/program"
-            let built = try Child.run(["cc", file, "-o", program] + options)
-            try #require(built.code == 0, "\(built.errors)")
-            return (program, program)
-        }
-
-        private func write(_ bytes: [UInt8], in directory: TemporaryDirectory) throws -> (
-            program: String, named: String
-        ) {
-            let program = try directory.write(bytes, to: "program")
-            chmod(program, 0o755)
-            return (program, program)
-        }
-
-        /// The header of an executable without segments.
-        private func header(bits: Int, machine: UInt8) -> [UInt8] {
-            var bytes = [UInt8](repeating: 0, count: bits == 64 ? 64 : 52)
-            bytes.replaceSubrange(0..<7, with: [0x7F, 0x45, 0x4C, 0x46, bits == 64 ? 2 : 1, 1, 1])
-            bytes.replaceSubrange(16..<24, with: [2, 0, machine, 0, 1, 0, 0, 0])
-            let sizes = bits == 64 ? 52 : 40
-            bytes.replaceSubrange(sizes..<sizes + 4, with: bits == 64 ? [64, 0, 56, 0] : [52, 0, 32, 0])
-            return bytes
-        }
+    @Test(
+        "A rule is a network, ports, a name, loopback, or a condition's terms",
+        arguments: [
+            ("10.0.0.0/8", ["[net=10.0.0.0/8]"]), ("192.0.2.1", ["[net=192.0.2.1/32]"]),
+            ("192.0.2.0/24:80-90", ["[net=192.0.2.0/24,port=80-90]"]), ("[fd00::]/8", ["[net=fd00::/8]"]),
+            ("fd00::/8", ["[net=fd00::/8]"]), ("[::1]:443", ["[net=::1/128,port=443]"]), (":443", ["[port=443]"]),
+            ("*.example.org", ["[name=*.example.org]"]), ("port=1-2,direction=in", ["[port=1-2,direction=in]"]),
+            ("loopback:80", ["[net=127.0.0.0/8,port=80]", "[net=::1/128,port=80]"]),
+        ]
+    )
+    func rules(text: String, conditions: [String]) throws {
+        #expect(try Coverage(only: [text]).only.map(\.description) == conditions)
+        #expect(try Coverage(bypass: [text]).bypass.map(\.description) == conditions)
     }
 
     @Test(
-        "What the preload object can't get into is refused where it is to be used, in one sentence that names it and says why",
-        arguments: Kind.allCases.filter { $0.reason != nil }
+        "A rule that can't be read is refused, with what to write",
+        arguments: [
+            "", ":", ":x", ":90-80", ":65536", "10.0.0.0/33", "300.0.0.1", "[fd00::", "[10.0.0.0]/8", "a b", "port=x",
+            "example.org:443", "name=a,port=1", "program=curl", "10.0.0.0/8/9",
+        ]
     )
-    func refused(kind: Kind) throws {
-        let directory = try TemporaryDirectory()
-        let (program, named) = try kind.make(in: directory)
-        let ending = try Child([HostFixtures.driver, "--backend=preload", "--", program]).end()
-        #expect(ending.code == 125)
-        #expect(ending.output == "")
-        #expect(ending.errors.split(separator: "\n").count == 1, "\(ending.errors)")
-        let reason = try #require(kind.reason)
-        #expect(ending.errors.hasPrefix("lamina: \(named): \(reason)"), "\(ending.errors)")
-        #expect(ending.errors.hasSuffix("; --backend notify carries it\n") == !kind.isNobodys)
+    func unreadable(text: String) throws {
+        let error = #expect(throws: LaminaError.self) { try Coverage(bypass: [text]) }
+        #expect(error?.description.contains("\"\(text)\"") == true)
     }
 
-    @Test("The back end that reaches a program is chosen by its file, or refuses it", arguments: Kind.allCases)
-    func chosen(kind: Kind) throws {
-        let directory = try TemporaryDirectory()
-        let (program, named) = try kind.make(in: directory)
-        let report = Coverage.report(on: program, wanted: nil)
-        if kind.isNobodys {
-            let ending = try HostFixtures.run(.none, [program])
-            #expect(ending.code == 125 && ending.output == "")
-            #expect(ending.errors == "lamina: \(report.text.split(separator: "\n")[0])\n")
-            #expect(report.status == .exited(125))
-            return
-        }
-        let backEnd = kind.reason == nil ? "preload" : "notify"
-        #expect(
-            report.text.hasPrefix("\(program): carried by the back end \(backEnd): \(kind.reason ?? "it is linked")")
+    @Test("There is room for sixty rules, and loopback is two")
+    func room() throws {
+        _ = try Coverage(only: (1...58).map { ":\($0)" }, bypass: ["loopback"])
+        #expect(throws: LaminaError.self) { try Coverage(only: (1...59).map { ":\($0)" }, bypass: ["loopback"]) }
+    }
+
+    /// Whether the program's own socket was connected to the server, under these options and a layer on data.
+    private func isOwn(_ options: [String], _ server: TestServer, host: String = "127.0.0.1") throws -> Bool {
+        let ending = try HostFixtures.run(
+            options + [HostFixtures.passing],
+            [HostFixtures.edges, "by-name", host, "\(server.port)"]
         )
-        #expect(report.status == .exited(0))
-        // Nobody has installed these loaders.
-        let isStarted = kind != .musl && kind != .otherLoader
-        let ending = try HostFixtures.run(.none, [program])
-        #expect(ending.output == (isStarted ? "started\n" : ""), "\(named): \(ending.errors)")
-        #expect(ending.code == (isStarted ? 0 : 127))
+        #expect(ending.lines.first == "connect 0", "\(ending.output)\(ending.errors)")
+        #expect(ending.errors == "")
+        return ending.lines.last == "own 1"
     }
 
-    @Test("One that can't be read is refused, for nothing says what it is")
-    func unreadable() throws {
-        // Root reads everything.
-        guard getuid() != 0 else { return }
-        let directory = try TemporaryDirectory()
-        let program = try directory.write("#!/bin/sh\n", to: "program")
-        chmod(program, 0o111)
-        let ending = try HostFixtures.run(.none, [program])
-        #expect(ending.code == 125)
-        #expect(ending.errors.hasPrefix("lamina: \(program): it can't be read"), "\(ending.errors)")
+    @Test("A connection is carried unless a rule leaves it out, and bypass stands above only")
+    func connections() throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        #expect(try !isOwn([], server))
+        #expect(try isOwn(["--bypass=loopback"], server))
+        #expect(try isOwn(["--bypass=127.0.0.0/24:\(server.port)"], server))
+        #expect(try !isOwn(["--bypass=127.0.0.0/24:1-2"], server))
+        #expect(try !isOwn(["--bypass=0.0.0.0/0,direction=in".replacing("0.0.0.0/0", with: "net=0.0.0.0/0")], server))
+        #expect(try !isOwn(["--bypass=[::]/0"], server))
+        #expect(try !isOwn(["--only=:\(server.port)"], server))
+        #expect(try isOwn(["--only=10.0.0.0/8"], server))
+        #expect(try isOwn(["--only=:\(server.port)", "--bypass=127.0.0.1"], server))
+    }
+
+    @Test("A rule by name is about connections to the addresses of that name")
+    func names() throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        #expect(try isOwn(["--bypass=LOCAL*"], server, host: "localhost"))
+        #expect(try !isOwn(["--bypass=local*"], server))
+        #expect(try !isOwn(["--only=localhost"], server, host: "localhost"))
+        #expect(try isOwn(["--only=localhost"], server))
+    }
+
+    @Test("A name that is left out isn't asked of the layers")
+    func bareNames() throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let trace = "\(PackageTree.products)/libLaminaTrace.so:entries=resolve"
+        let client = [HostFixtures.edges, "by-name", "localhost", "\(server.port)"]
+        #expect(try HostFixtures.run([trace], client).errors.contains("localhost"))
+        #expect(try HostFixtures.run(["--bypass=localhost", trace], client).errors == "")
+        #expect(try HostFixtures.run(["--only=*.org", trace], client).errors == "")
+    }
+
+    @Test("A bypassed connect that fails has the kernel's errno", arguments: ["127.0.0.1", "localhost"])
+    func refused(host: String) throws {
+        let dead = try SilentPort(refuses: true)
+        let ending = try HostFixtures.run(
+            ["--bypass=127.0.0.1", "--bypass=localhost", HostFixtures.passing],
+            [HostFixtures.edges, "by-name", host, "\(dead.port)"]
+        )
+        #expect(ending.lines.first == "connect \(ECONNREFUSED)")
+    }
+
+    private static let served = [
+        "bind 0", "listen 0", "connect 0", "read 1 x", "same 1", "bind 0", "send 0", "receive 1 y",
+    ]
+
+    @Test("Servers and datagrams that stay on loopback work, and the client's connection is carried")
+    func loopback() throws {
+        for options in [[], ["--bypass=loopback"], [HostFixtures.passing]] {
+            let ending = try HostFixtures.run(options, [HostFixtures.edges, "serve", "127.0.0.1"])
+            #expect(ending.lines == Self.served, "\(ending.errors)")
+            #expect(ending.errors == "")
+        }
+    }
+
+    @Test("Servers that others can reach are refused unless a rule leaves them out")
+    func servers() throws {
+        let refused = try HostFixtures.run(.none, [HostFixtures.edges, "serve", "0.0.0.0"])
+        #expect(refused.lines.prefix(2) == ["bind 0", "listen \(EACCES)"])
+        #expect(refused.errors.contains("it listens at 0.0.0.0:"))
+        for rule in ["--bypass=direction=in", "--bypass=0.0.0.0", "--only=10.0.0.0/8"] {
+            let ending = try HostFixtures.run([rule], [HostFixtures.edges, "serve", "0.0.0.0"])
+            #expect(ending.lines == Self.served, "\(rule): \(ending.errors)")
+            #expect(ending.errors == "")
+        }
+    }
+
+    @Test("A program that goes around libc is let to what is left out")
+    func aroundLibc() throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let ending = try HostFixtures.run(
+            ["--bypass=:\(server.port)"],
+            ["/bin/sh", "-c", "\(HostFixtures.staticClient) connect 127.0.0.1 \(server.port)"]
+        )
+        #expect(ending.lines.first == "connect 0")
+        #expect(ending.errors == "")
     }
 }

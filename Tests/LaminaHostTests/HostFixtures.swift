@@ -12,6 +12,14 @@ enum HostFixtures {
     static let client = program("client", [])
     static let staticClient = program("client-static", ["-static"])
 
+    /// What connections do at their edges; also as a sanitizer builds it.
+    static let edges = compile("LaminaHostTests/Fixtures/edges.c", to: "edges", ["-pthread"])
+    static let sanitizedEdges = compile(
+        "LaminaHostTests/Fixtures/edges.c",
+        to: "edges-sanitized",
+        ["-pthread", "-fsanitize=address"]
+    )
+
     /// Looks names up in every way that libc has.
     static let names = compile("LaminaHostTests/Fixtures/names.c", to: "names", [])
 
@@ -45,11 +53,7 @@ enum HostFixtures {
     static func path(_ name: String) -> String { "\(directory)/\(name)" }
 
     private static func program(_ name: String, _ options: [String]) -> String {
-        compile(
-            "LaminaHostTests/Fixtures/client.c",
-            to: name,
-            options + ["-I", "\(PackageTree.root)/Sources/CLaminaRun/include"]
-        )
+        compile("LaminaHostTests/Fixtures/client.c", to: name, options)
     }
 
     private static func layer(_ name: String) -> String {
@@ -61,7 +65,8 @@ enum HostFixtures {
         let made = path(name)
         do {
             let file = "\(PackageTree.root)/Tests/\(source)"
-            let ending = try Child.run(["cc", "-O1", "-w", "-o", made, file] + options)
+            let headers = ["-I", "\(PackageTree.root)/Sources/CLaminaRun/include"]
+            let ending = try Child.run(["cc", "-O1", "-w", "-o", made, file] + headers + options)
             #expect(ending.code == 0, "\(ending.errors)")
         } catch {
             Issue.record(error)

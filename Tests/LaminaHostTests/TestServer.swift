@@ -1,10 +1,11 @@
+import CLamina
 import CLinux
 import Glibc
 import Synchronization
 import TestSupport
 
 /// A server on loopback, a thread a connection. The first line says what a connection is for: `echo`, `bulk COUNT`,
-/// `sink`, `urgent`, `reset`, `hold`.
+/// `sink`, `peer`, `mark`, `urgent`, `reset`, `hold`.
 final class TestServer: Sendable {
     /// Its port.
     let port: Int
@@ -55,6 +56,15 @@ final class TestServer: Sendable {
             var total = 0
             while case let count = read(connection, &buffer, buffer.count), count > 0 { total += count }
             sunk.withLock { $0.append(total) }
+        case "peer":
+            var name = sockaddr_in()
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            _ = withUnsafeMutablePointer(to: &name) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(connection, $0, &length) }
+            }
+            send(connection, Array("\(UInt16(bigEndian: name.sin_port))".utf8)[...])
+        case "mark":
+            echoMarked(connection)
         case "urgent":
             send(connection, [97])
             _ = Glibc.send(connection, [98 as UInt8], 1, Int32(MSG_OOB))
@@ -65,6 +75,24 @@ final class TestServer: Sendable {
             _ = read(connection, &buffer, 1)
         }
         close(connection)
+    }
+
+    /// Sends the stream back, with brackets around what was urgent.
+    private func echoMarked(_ connection: Int32) {
+        var on: Int32 = 1
+        setsockopt(connection, SOL_SOCKET, SO_OOBINLINE, &on, socklen_t(MemoryLayout<Int32>.size))
+        var result: [UInt8] = []
+        var byte: UInt8 = 0
+        while true {
+            // Before the read: it goes past the mark.
+            var waiting = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
+            poll(&waiting, 1, -1)
+            var isMarked: Int32 = 0
+            _ = ioctl(connection, 0x8905, &isMarked)  // SIOCATMARK
+            guard read(connection, &byte, 1) == 1 else { break }
+            result += isMarked != 0 ? [UInt8(ascii: "["), byte, UInt8(ascii: "]")] : [byte]
+        }
+        send(connection, result[...])
     }
 
     private func sendBulk(_ connection: Int32, _ count: Int) {

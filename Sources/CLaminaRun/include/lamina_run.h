@@ -1,8 +1,11 @@
 /// What the preload object and the worker of a run say to each other, over a SOCK_SEQPACKET connection of one call.
 ///
-/// The program finds the run in the environment: `LAMINA_RUN=NAME,SECRET,PORT4,PORT6`. NAME is the abstract name of
-/// the worker's socket and SECRET what a captured call carries in its last two argument registers (32 hexadecimal
-/// digits each); the ports are those of the worker's listeners on 127.0.0.1 and ::1, 0 where there is none.
+/// The program finds the run in the environment: `LAMINA_RUN=NAME,SECRET,PORT4,PORT6,RULES`. NAME is the abstract name
+/// of the worker's socket and SECRET what a captured call carries in its last two argument registers (32 hexadecimal
+/// digits each); the ports are those of the worker's listeners on 127.0.0.1 and ::1, 0 where there is none. RULES say
+/// what is carried, without separators: for each rule, in hexadecimal digits, a byte of `LAMINA_RUN_RULE_…`, a byte for
+/// the number of leading bits that count, the first and the last port in two bytes each, and the 16 bytes of an address,
+/// that of IPv4 mapped.
 #ifndef LAMINA_RUN_H
 #define LAMINA_RUN_H
 
@@ -13,7 +16,25 @@
 #define LAMINA_RUN_VARIABLE "LAMINA_RUN"
 
 /// Both sides are built together; a preload object of another build is answered with EPROTO.
-enum { LAMINA_RUN_VERSION = 3 };
+enum { LAMINA_RUN_VERSION = 4 };
+
+/// What a rule says of what it matches.
+enum {
+    /// It is not carried; without this, it is, and what no such rule matches isn't.
+    LAMINA_RUN_RULE_BYPASS = 1,
+    /// It is carried, whatever others say. Such rules come first.
+    LAMINA_RUN_RULE_ALWAYS = 2,
+    /// Only with a name that the worker knows.
+    LAMINA_RUN_RULE_NAMED = 4,
+    /// It is about destinations.
+    LAMINA_RUN_RULE_OUT = 8,
+    /// It is about addresses that the program serves at.
+    LAMINA_RUN_RULE_IN = 16,
+    /// Addresses of IPv4 don't match.
+    LAMINA_RUN_RULE_IPV6 = 32,
+};
+
+enum { LAMINA_RUN_RULES = 64, LAMINA_RUN_RULE_SIZE = 22 };
 
 /// What a message asks for.
 enum {

@@ -1,91 +1,89 @@
-import Glibc
+public import Lamina
 
-/// How a run would cover a program, as the program's file and the system tell before it starts: what
-/// `lamina run --check` shows.
-public struct Coverage: Sendable {
-    /// What decides: the program's file, or its script's interpreter.
-    public let path: String
-    /// What carries it.
-    public let backEnd: BackEnd
-    /// Why that one, as the end of a sentence.
-    public let reason: String
+/// Which destinations of a program a run carries, by `--only` and `--bypass`; the rest is the program's own affair, and
+/// goes as if there were no run.
+///
+/// Without rules everything is carried. With `only` rules, what one of them matches is; what a `bypass` rule matches
+/// never is.
+public struct Coverage: Sendable, Equatable {
+    /// How many networks and ports all rules together may name: the preload object has room for no more.
+    static let capacity = 60
 
-    /// Chooses for a program's file; `wanted` leaves no choice. What can't be covered is thrown. Blocks for a child
-    /// process where the choice isn't `preload`.
-    init(of path: String, wanted: BackEnd?) throws(LaunchFailure) {
-        let file = try ProgramFile(path)
-        self.path = file.path
-        backEnd = wanted ?? (file.obstacle == nil ? .preload : .notify)
-        if let obstacle = file.obstacle {
-            reason = "\(obstacle), so no library can be preloaded into it"
-        } else if file.isGo {
-            reason = "it is linked dynamically; what it calls past the C library goes to the guard"
-        } else {
-            reason = "it is linked dynamically to glibc"
-        }
-        if backEnd == .preload, file.obstacle != nil {
-            throw .refused("\(file.path): \(reason); --backend notify carries it")
-        }
-        if backEnd == .notify, let obstacle = backEnd.obstacle {
-            throw .refusedProgram("\(file.path): \(reason), and the back end notify can't be used: \(obstacle)")
+    /// What is carried; empty: everything.
+    public private(set) var only: [Condition] = []
+    /// What is not, whatever `only` says.
+    public private(set) var bypass: [Condition] = []
+    /// Networks that are carried whatever the rules say: their addresses stand for names.
+    var always: [Network] = []
+
+    /// Everything is carried.
+    public init() {}
+
+    /// Reads rules: `10.0.0.0/8`, `[fd00::]/8`, `192.0.2.1:80-90`, `:443`, `*.example.org`, `loopback`, or the terms of
+    /// a condition (`net=10.0.0.0/8,port=443,direction=in`). Throws what can't be read.
+    public init(only: [String] = [], bypass: [String] = []) throws(LaminaError) {
+        for text in only { self.only += try CoverageRule.conditions(text) }
+        for text in bypass { self.bypass += try CoverageRule.conditions(text) }
+        guard self.only.count + self.bypass.count <= Self.capacity else {
+            throw LaminaError(
+                .invalidArgument,
+                "\(self.only.count + self.bypass.count) rules",
+                "are more than a run takes",
+                remedy: "give at most \(Self.capacity), loopback counting as two; a layer's when= takes any number"
+            )
         }
     }
 
-    /// What a run through this back end refuses, one sentence each.
-    public var refused: [String] {
-        [
-            "TCP servers: listen and accept answer EACCES",
-            "UDP, but to name servers on this machine: sends and connects answer ENETUNREACH",
-            "raw and packet sockets, and stream protocols other than TCP",
-            "io_uring: io_uring_setup answers ENOSYS, and programs go on without it",
-            "32-bit code in a child: its calls answer EPERM",
-        ]
+    private init(only: [Condition], bypass: [Condition], always: [Network]) {
+        (self.only, self.bypass, self.always) = (only, bypass, always)
     }
 
-    /// Where a run through this back end differs from the program by itself, one sentence each.
-    public var inexact: [String] {
-        var lines = [
-            "a non-blocking connect through a layer that sees data is writable after 20 ms at the latest; a failure "
-                + "shows as a reset and in SO_ERROR"
-        ]
-        switch backEnd {
-        case .preload:
-            lines.append(
-                "res_query and programs' own resolvers ask the name servers, past the layers that answer names"
-            )
-        case .notify:
-            lines.append(
-                "names are looked up by the program itself, at the name servers, past the layers that answer names"
-            )
-            lines.append("a signal that the program handles does not interrupt a blocking connect")
-            lines.append("MSG_FASTOPEN answers EOPNOTSUPP; sendmsg costs a message to the supervisor each time")
-        }
-        return lines
+    /// Whether there are rules.
+    var hasRules: Bool { !only.isEmpty || !bypass.isEmpty }
+
+    /// Whether a connection or datagram is none of the run's. What can't be decided is carried.
+    func bypasses(_ subject: ConditionSubject) -> Bool {
+        if let address = subject.address, always.contains(where: { $0.contains(address) }) { return false }
+        if bypass.contains(where: { $0.matches(subject) ?? false }) { return true }
+        return !only.isEmpty && !only.contains { $0.matches(subject) ?? true }
+    }
+
+    /// Whether what the program sends to `destination` is none of the run's, for a destination whose name isn't known:
+    /// where only a name could say so, it is carried.
+    func bypasses(_ destination: Endpoint) -> Bool {
+        let subject = ConditionSubject(address: destination.network, port: destination.port)
+        guard only.contains(where: { $0.name != nil }) else { return bypasses(subject) }
+        return Coverage(only: [], bypass: bypass, always: always).bypasses(subject)
+    }
+
+    /// Whether a name is none of the run's whatever its addresses are, so that no layer is asked for them.
+    func bypasses(name: String) -> Bool {
+        let subject = ConditionSubject(name: name)
+        if bypass.contains(where: { $0.name != nil && $0.matches(subject) ?? false }) { return true }
+        return !only.isEmpty && only.allSatisfy { $0.name != nil && $0.matches(subject) == false }
+    }
+
+    /// Whether a datagram may be sent to `destination` without a layer seeing it: datagrams are not carried yet, and
+    /// those that stay on this machine go as they are.
+    func passesDatagrams(to destination: Endpoint) -> Bool {
+        destination.isLoopback || destination.isUnspecified || bypasses(destination)
+    }
+
+    /// Whether the program may listen, or receive datagrams, at `local` without a layer seeing it: servers are not
+    /// carried yet, and what nobody else reaches is as it is.
+    func passesServer(at local: Endpoint) -> Bool {
+        local.isLoopback
+            || bypasses(ConditionSubject(address: local.network, port: local.port, direction: .in))
     }
 }
 
-extension Coverage {
-    /// What a run would do with a program, as lines for people: the back end, why, what else could be used, and what isn't
-    /// covered. A program that can't be run is thrown with the status that a run would have ended with.
-    public static func report(on program: String, wanted: BackEnd?) -> (text: String, status: ExitStatus) {
-        do throws(LaunchFailure) {
-            let path = try ProgramFile.find(program)
-            let coverage = try Coverage(of: path, wanted: wanted)
-            var lines = ["\(program): carried by the back end \(coverage.backEnd.rawValue): \(coverage.reason)"]
-            lines += Self.backEnds
-            lines.append("Refused:")
-            lines += coverage.refused.map { "  \($0)" }
-            lines.append("Not as without a run:")
-            lines += coverage.inexact.map { "  \($0)" }
-            return (lines.joined(separator: "\n"), .exited(0))
-        } catch {
-            return ((["\(error.message)"] + Self.backEnds).joined(separator: "\n"), .exited(error.code))
-        }
-    }
+extension Endpoint {
+    /// The address as conditions compare it.
+    var network: NetworkAddress? { Address(lamina).network }
 
-    private static var backEnds: [String] {
-        BackEnd.allCases.map {
-            "  \($0.rawValue): " + ($0.obstacle.map { "can't be used: \($0)" } ?? "can be used here")
-        }
+    /// Whether it is the wildcard address: of a destination, this machine.
+    var isUnspecified: Bool {
+        guard let network, network.family != .unix else { return false }
+        return network.bytes.allSatisfy { $0 == 0 }
     }
 }

@@ -18,7 +18,7 @@ final class Guard {
         case pending
     }
 
-    /// What uncovered calls come to.
+    private let coverage: Coverage
     private let allowsUncovered: Bool
     private let rendezvous: Rendezvous
     private let loop: EventLoop
@@ -27,7 +27,8 @@ final class Guard {
     private var connects: [ObjectIdentifier: StoppedConnect] = [:]
 
     /// Serves on `loop`. With `allowsUncovered`, what would be refused goes on, past the chain.
-    init(_ rendezvous: Rendezvous, _ loop: EventLoop, allowsUncovered: Bool) {
+    init(_ rendezvous: Rendezvous, _ loop: EventLoop, _ coverage: Coverage, allowsUncovered: Bool) {
+        self.coverage = coverage
         self.rendezvous = rendezvous
         self.loop = loop
         self.allowsUncovered = allowsUncovered
@@ -68,8 +69,7 @@ final class Guard {
         case CLINUX_CALL_CONNECT:
             return judgeConnect(call, descriptor, socket, &isKept)
         case CLINUX_CALL_BIND: return judgeBind(call, descriptor, socket)
-        case CLINUX_CALL_LISTEN, CLINUX_CALL_ACCEPT:
-            return .refuse(EACCES, "servers are not covered yet, and it listens for connections")
+        case CLINUX_CALL_LISTEN, CLINUX_CALL_ACCEPT: return judgeServer(descriptor)
         case CLINUX_CALL_SENDTO: return judgeSendTo(call, descriptor, socket)
         case CLINUX_CALL_SENDMSG, CLINUX_CALL_SENDMMSG: return judgeMessages(call, socket)
         case CLINUX_CALL_GETPEERNAME, CLINUX_CALL_GETSOCKNAME: return answerName(call, descriptor, socket)
@@ -90,6 +90,10 @@ final class Guard {
         let domain = Int32(truncatingIfNeeded: call.arguments.0)
         guard domain == AF_INET || domain == AF_INET6 else { return refuseFamily(domain) }
         let type = Int32(truncatingIfNeeded: call.arguments.1) & 0xf
+        // A datagram socket like any other: what it sends and receives is judged by address.
+        if type == Int32(CLINUX_DATAGRAM), Int32(truncatingIfNeeded: call.arguments.2) == 136 /* UDP-Lite */ {
+            return .allow
+        }
         if type == Int32(CLINUX_RAW) { return .refuse(EPERM, "raw sockets are not covered") }
         return .refuse(EPROTONOSUPPORT, "only TCP and UDP sockets are covered")
     }
@@ -109,7 +113,7 @@ final class Guard {
         let address = SocketBytes(bytes)
         if address.family == AF_UNSPEC { return perform { address.withSocketAddress { connect(descriptor, $0, $1) } } }
         if socket.isDatagram {
-            if address.isLoopbackNameServer {
+            if passesDatagrams(to: address) {
                 return perform { address.withSocketAddress { connect(descriptor, $0, $1) } }
             }
             return refuseDatagrams(address)
@@ -119,6 +123,7 @@ final class Guard {
             return .answer(-Int64(address.isShort ? EINVAL : EAFNOSUPPORT))
         }
         guard destination.family == socket.domain else { return .answer(-Int64(EAFNOSUPPORT)) }
+        if coverage.bypasses(destination) { return .allow }
         isKept = true
         carry(call, descriptor, to: destination)
         return .pending
@@ -210,10 +215,27 @@ final class Guard {
     private func judgeBind(_ call: StoppedCall, _ descriptor: Int32, _ socket: SocketKind) -> Verdict {
         guard let bytes = call.read(call.arguments.1, call.arguments.2) else { return .answer(-Int64(EFAULT)) }
         let address = SocketBytes(bytes)
-        if socket.isDatagram && address.port != 0 {
-            return .refuse(EACCES, "UDP is not covered yet, and it receives at port \(address.port)")
+        if socket.isDatagram, address.port != 0, let endpoint = address.endpoint, !coverage.passesServer(at: endpoint) {
+            return .refuse(
+                EACCES,
+                "UDP servers are not covered yet, and it receives at \(address); --bypass direction=in lets it"
+            )
         }
         return perform { address.withSocketAddress { bind(descriptor, $0, $1) } }
+    }
+
+    private func judgeServer(_ descriptor: Int32) -> Verdict {
+        guard let local = Endpoint.name(of: descriptor, getsockname), !coverage.passesServer(at: local) else {
+            return .allow
+        }
+        return .refuse(
+            EACCES,
+            "servers are not covered yet, and it listens at \(local); --bypass direction=in lets it"
+        )
+    }
+
+    private func passesDatagrams(to address: SocketBytes) -> Bool {
+        address.endpoint.map(coverage.passesDatagrams) ?? false
     }
 
     private func judgeSendTo(_ call: StoppedCall, _ descriptor: Int32, _ socket: SocketKind) -> Verdict {
@@ -222,7 +244,7 @@ final class Guard {
         if !socket.isDatagram { return flags & SocketKind.fastOpen != 0 ? .answer(-Int64(EOPNOTSUPP)) : .allow }
         guard let name = call.read(call.arguments.4, call.arguments.5) else { return .answer(-Int64(EFAULT)) }
         let address = SocketBytes(name)
-        guard address.isLoopbackNameServer else { return refuseDatagrams(address) }
+        guard passesDatagrams(to: address) else { return refuseDatagrams(address) }
         guard let data = call.read(call.arguments.1, call.arguments.2, most: 65536) else {
             return .answer(-Int64(EFAULT))
         }
@@ -247,13 +269,14 @@ final class Guard {
             let length = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: start + 8, as: UInt32.self) }
             if name == 0 || length == 0 { continue }
             guard let bytes = call.read(name, UInt64(length)) else { return .answer(-Int64(EFAULT)) }
-            return refuseDatagrams(SocketBytes(bytes))
+            let address = SocketBytes(bytes)
+            if !passesDatagrams(to: address) { return refuseDatagrams(address) }
         }
         return .allow
     }
 
     private func refuseDatagrams(_ address: SocketBytes) -> Verdict {
-        .refuse(ENETUNREACH, "UDP is not covered yet but to a name server on this machine, and it sends to \(address)")
+        .refuse(ENETUNREACH, "UDP is not covered yet beyond this machine, and it sends to \(address)")
     }
 
     /// Carries a call out on this process's duplicate of the socket.

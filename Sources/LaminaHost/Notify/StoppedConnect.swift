@@ -14,6 +14,8 @@ final class StoppedConnect {
     private let blocking: BlockingConnects
     /// Tells the caller's end.
     private var ending: Int32 = -1
+    /// The socket's port may be shared until the call ends.
+    private var isLent = false
     private var ended: (() -> Void)?
 
     /// Takes over `socket`.
@@ -46,7 +48,14 @@ final class StoppedConnect {
             request.ipv6_only = 1
             if destination.isMapped { return loop.soon { [self] in finish(ENETUNREACH) } }
         }
-        if let local = Endpoint.name(of: socket, getsockname), local.isBound { request.local = local.raw }
+        if let local = Endpoint.name(of: socket, getsockname), local.isBound {
+            request.local = local.raw
+            // The chain connects from the same port, which two sockets share if both allow it.
+            if local.port != 0, !SocketKind.allowsReuse(socket) {
+                isLent = true
+                SocketKind.allowReuse(socket, true)
+            }
+        }
         if isBlocking { watchCaller() }
         question.ask(request) { [self] in hear($0, failed: nil) }
     }
@@ -98,6 +107,7 @@ final class StoppedConnect {
     private func finish(_ error: Int32) {
         guard let ended else { return }
         self.ended = nil
+        if isLent { SocketKind.allowReuse(socket, false) }
         call.answer(-Int64(error))
         question.close()
         if ending >= 0 {

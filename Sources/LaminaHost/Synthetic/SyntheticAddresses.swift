@@ -68,6 +68,13 @@ public struct SyntheticAddresses: Sendable, Equatable {
         }
     }
 
+    /// The networks of both families.
+    var networks: [Network] {
+        [(NetworkAddress.Family.ipv4, ipv4), (.ipv6, ipv6)].compactMap { family, block in
+            NetworkAddress(family: family, bytes: block.bytes).flatMap { Network(parsing: "\($0)/\(block.prefix)") }
+        }
+    }
+
     /// A network's address and how many of its leading bits count.
     public struct Block: Sendable, Equatable {
         let bytes: [UInt8]

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lamina_run.h"
+#include "kernel.h"
 
 typedef struct address {
     socklen_t length;
@@ -84,17 +84,6 @@ static void print_name(const char *what, int (*call)(int, struct sockaddr *, soc
     printf("%s %s %s\n", what, host, port);
 }
 
-// The port that the socket is connected to, whatever the run says: the call carries the secret that passes it.
-static int kernels_port(int fd) {
-    unsigned long secret[2] = {0};
-    const char *run = getenv(LAMINA_RUN_VARIABLE);
-    if (run) sscanf(run, "%*32[0-9a-f],%16lx%16lx", &secret[0], &secret[1]);
-    struct sockaddr_in6 name = {0};
-    socklen_t length = sizeof name;
-    syscall(SYS_getpeername, fd, &name, &length, 0, secret[0], secret[1]);
-    return ntohs(name.sin6_port);
-}
-
 static int mode_connect(char **v) {
     address a = at(v[0], v[1]);
     int fd = open_stream(&a, 0);
@@ -102,7 +91,7 @@ static int mode_connect(char **v) {
     printf("connect %d\n", error);
     if (error) return 1;
     print_name("peer", getpeername, fd);
-    printf("kernel %d\n", kernels_port(fd));
+    printf("kernel %d\n", kernels_peer(fd));
     command(fd, "echo\nhello");
     shutdown(fd, SHUT_WR);
     drain(fd, "read");
@@ -334,7 +323,7 @@ static int mode_stranger(char **v) {
 
 static int mode_refused(char **v) {
     (void)v;
-    address name_server = at("127.0.0.1", "53"), other = at("127.0.0.1", "9"), far = at("192.0.2.1", "53");
+    address name_server = at("127.0.0.1", "53"), other = at("192.0.2.2", "9"), far = at("192.0.2.1", "53");
     int datagram = socket(AF_INET, SOCK_DGRAM, 0);
     printf("send-to %d\n", sendto(datagram, "x", 1, 0, (void *)&other.storage, other.length) < 0 ? errno : 0);
     struct iovec vector = {"x", 1};
@@ -344,7 +333,7 @@ static int mode_refused(char **v) {
     printf("send-messages %d\n", sendmmsg(datagram, &message, 1, 0) < 0 ? errno : 0);
     printf("connect %d\n", try_connect(datagram, &far));
     printf("name-server %d\n", try_connect(datagram, &name_server));
-    address here = at("127.0.0.1", "0");
+    address here = at("0.0.0.0", "0");
     int stream = socket(AF_INET, SOCK_STREAM, 0);
     printf("bind %d\n", bind(stream, (void *)&here.storage, here.length) < 0 ? errno : 0);
     printf("listen %d\n", listen(stream, 1) < 0 ? errno : 0);

@@ -1,0 +1,91 @@
+import Glibc
+
+/// How a run would cover a program, as the program's file and the system tell before it starts: what
+/// `lamina run --check` shows.
+public struct ProgramCoverage: Sendable {
+    /// What decides: the program's file, or its script's interpreter.
+    public let path: String
+    /// What carries it.
+    public let backEnd: BackEnd
+    /// Why that one, as the end of a sentence.
+    public let reason: String
+
+    /// Chooses for a program's file; `wanted` leaves no choice. What can't be covered is thrown. Blocks for a child
+    /// process where the choice isn't `preload`.
+    init(of path: String, wanted: BackEnd?) throws(LaunchFailure) {
+        let file = try ProgramFile(path)
+        self.path = file.path
+        backEnd = wanted ?? (file.obstacle == nil ? .preload : .notify)
+        if let obstacle = file.obstacle {
+            reason = "\(obstacle), so no library can be preloaded into it"
+        } else if file.isGo {
+            reason = "it is linked dynamically; what it calls past the C library goes to the guard"
+        } else {
+            reason = "it is linked dynamically to glibc"
+        }
+        if backEnd == .preload, file.obstacle != nil {
+            throw .refused("\(file.path): \(reason); --backend notify carries it")
+        }
+        if backEnd == .notify, let obstacle = backEnd.obstacle {
+            throw .refusedProgram("\(file.path): \(reason), and the back end notify can't be used: \(obstacle)")
+        }
+    }
+
+    /// What a run through this back end refuses, one sentence each.
+    public var refused: [String] {
+        [
+            "TCP servers that others than this machine reach: listen and accept answer EACCES",
+            "UDP beyond this machine: sends and connects answer ENETUNREACH",
+            "raw and packet sockets, and stream protocols other than TCP",
+            "io_uring: io_uring_setup answers ENOSYS, and programs go on without it",
+            "32-bit code in a child: its calls answer EPERM",
+        ]
+    }
+
+    /// Where a run through this back end differs from the program by itself, one sentence each.
+    public var inexact: [String] {
+        var lines = [
+            "a non-blocking connect through a layer that sees data is writable after 20 ms at the latest; a failure "
+                + "shows as a reset and in SO_ERROR"
+        ]
+        switch backEnd {
+        case .preload:
+            lines.append(
+                "res_query and programs' own resolvers ask the name servers, past the layers that answer names"
+            )
+        case .notify:
+            lines.append(
+                "names are looked up by the program itself, at the name servers, past the layers that answer names"
+            )
+            lines.append("a signal that the program handles does not interrupt a blocking connect")
+            lines.append("MSG_FASTOPEN answers EOPNOTSUPP; sendmsg costs a message to the supervisor each time")
+        }
+        return lines
+    }
+}
+
+extension ProgramCoverage {
+    /// What a run would do with a program, as lines for people: the back end, why, what else could be used, and what isn't
+    /// covered. A program that can't be run is thrown with the status that a run would have ended with.
+    public static func report(on program: String, wanted: BackEnd?) -> (text: String, status: ExitStatus) {
+        do throws(LaunchFailure) {
+            let path = try ProgramFile.find(program)
+            let coverage = try ProgramCoverage(of: path, wanted: wanted)
+            var lines = ["\(program): carried by the back end \(coverage.backEnd.rawValue): \(coverage.reason)"]
+            lines += Self.backEnds
+            lines.append("Refused:")
+            lines += coverage.refused.map { "  \($0)" }
+            lines.append("Not as without a run:")
+            lines += coverage.inexact.map { "  \($0)" }
+            return (lines.joined(separator: "\n"), .exited(0))
+        } catch {
+            return ((["\(error.message)"] + Self.backEnds).joined(separator: "\n"), .exited(error.code))
+        }
+    }
+
+    private static var backEnds: [String] {
+        BackEnd.allCases.map {
+            "  \($0.rawValue): " + ($0.obstacle.map { "can't be used: \($0)" } ?? "can be used here")
+        }
+    }
+}

@@ -1,0 +1,26 @@
+// Which destinations, and which addresses to serve at, are the run's.
+#ifndef LAMINA_PRELOAD_COVERAGE_H
+#define LAMINA_PRELOAD_COVERAGE_H
+
+#include "run.h"
+
+enum coverage {
+    CARRIED,
+    BYPASSED,
+    // By its name, which the worker knows.
+    UNDECIDED,
+};
+
+// Keeps the rules of the environment. 0: they can't be read.
+HIDDEN int parse_rules(const char *text);
+HIDDEN int hexadecimal_digit(char c);
+
+// Whether a connection to `address` is carried.
+HIDDEN enum coverage coverage_of(const struct sockaddr *address, socklen_t length);
+// Whether datagrams to `address` may pass: those that stay on this machine, and those that are none of the run's.
+HIDDEN int passes_datagrams(const struct sockaddr *address, socklen_t length);
+// Whether the program may serve at `address`, or at the one that `fd` is bound to.
+HIDDEN int passes_server(const struct sockaddr *address, socklen_t length);
+HIDDEN int passes_server_socket(int fd);
+
+#endif
