@@ -32,7 +32,8 @@ struct PumpTests {
             guard let bytes = try? readAll("/proc/\(process)/status") else { return nil }
             let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
             guard let name = lines.first, name.hasSuffix("HostDriver") else { return nil }
-            return lines.first { $0.hasPrefix("VmRSS:") }.flatMap { Int($0.split(separator: " ").dropFirst().first ?? "") }
+            let resident = lines.first { $0.hasPrefix("VmRSS:") }
+            return resident.flatMap { Int($0.split(separator: " ").dropFirst().first ?? "") }
         }
         return try #require(sizes.max())
     }
