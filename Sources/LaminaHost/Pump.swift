@@ -127,7 +127,7 @@ final class Pump {
 
     private func fillUp() {
         // A read stops before it and, if it begins there, goes on past it.
-        let isUrgent = SocketKind.isAtMark(near)
+        let isUrgent = Pump.isAtMark(near)
         let count = clinux_receive(near, up.buffer.baseAddress, isUrgent ? 1 : up.buffer.count)
         if count > 0 {
             up.end = count
@@ -175,7 +175,7 @@ final class Pump {
     private func fill(_ count: Int) {
         down.end = count
         down.ended = count == 0
-        down.expectsUrgent = far.descriptor >= 0 && SocketKind.isAtMark(far.descriptor)
+        down.expectsUrgent = far.descriptor >= 0 && Pump.isAtMark(far.descriptor)
     }
 
     /// The stream stands before an urgent byte, which a receive would pass by.
@@ -199,6 +199,12 @@ final class Pump {
         } else if count != -Int(EINTR) {
             finish(error: Int32(-count))
         }
+    }
+
+    /// Whether the next byte of a stream is the urgent one (SIOCATMARK).
+    private static func isAtMark(_ descriptor: Int32) -> Bool {
+        var value: Int32 = 0
+        return ioctl(descriptor, 0x8905, &value) == 0 && value != 0
     }
 
     private func sendUrgent(_ byte: UnsafeRawBufferPointer) -> Int {

@@ -44,12 +44,6 @@ struct SocketKind {
         option(descriptor, IPV6_V6ONLY, level: Int32(IPPROTO_IPV6)).map { $0 != 0 } ?? false
     }
 
-    /// Whether the next byte of a TCP stream is the urgent one (SIOCATMARK).
-    static func isAtMark(_ descriptor: Int32) -> Bool {
-        var value: Int32 = 0
-        return ioctl(descriptor, 0x8905, &value) == 0 && value != 0
-    }
-
     /// Whether a TCP socket is neither connecting, connected nor listening.
     static func isFresh(_ descriptor: Int32) -> Bool {
         let closed: UInt8 = 7
