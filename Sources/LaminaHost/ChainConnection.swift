@@ -57,9 +57,10 @@ final class ChainConnection: @unchecked Sendable {
     }
 
     /// Sends `bytes`, which must stay valid while the send is pending.
-    func send(_ bytes: UnsafeRawBufferPointer) -> Transfer {
+    func send(_ bytes: UnsafeRawBufferPointer, isUrgent: Bool = false) -> Transfer {
         var buffer = lamina_buffer(base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), length: bytes.count)
-        let end = sending.start({ lamina_socket_send(handle, &buffer, 1, 0, $0) }) { [self] status, bytes in
+        let flags = isUrgent ? UInt32(LAMINA_SEND_URGENT) : 0
+        let end = sending.start({ lamina_socket_send(handle, &buffer, 1, flags, $0) }) { [self] status, bytes in
             owner?.sent(sent((status, bytes)))
         }
         return end.map(sent) ?? .pending
@@ -104,6 +105,37 @@ final class ChainConnection: @unchecked Sendable {
     private func received(_ end: (status: lamina_status, bytes: Int)) -> Transfer {
         if end.status >= 0 { sockets.received += UInt64(end.bytes) }
         return Transfer(end)
+    }
+
+    /// The base's descriptor; -1 where it has none, or a level keeps it to itself.
+    lazy var descriptor: Int32 = {
+        let value = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+        value.initialize(to: -1)
+        var option = lamina_operation()
+        option.size = UInt32(MemoryLayout<lamina_operation>.size)
+        option.kind = UInt32(LAMINA_CONTROL_GET_OPTION)
+        option.level = Int32(LAMINA_LEVEL)
+        option.code = UInt32(LAMINA_OPTION_DESCRIPTOR)
+        option.output = UnsafeMutableRawPointer(value)
+        option.output_capacity = MemoryLayout<Int32>.size
+        let question = ChainOperation(loop)
+        let end = question.start({ lamina_socket_control(handle, &option, $0) }) { _, _ in value.deallocate() }
+        guard let end else { return -1 }
+        defer { value.deallocate() }
+        return end.status < 0 ? -1 : value.pointee
+    }()
+
+    /// Receives the urgent byte, if it is there: `failed` with EAGAIN or EINVAL where it isn't.
+    func receiveUrgent(into byte: UnsafeMutableRawBufferPointer) -> Transfer {
+        var buffer = lamina_buffer(base: byte.baseAddress, length: 1)
+        let flags = UInt32(LAMINA_RECEIVE_URGENT)
+        let end = receiving.start({ request in
+            request.pointee.flags |= UInt32(LAMINA_REQUEST_TRY)
+            return lamina_socket_receive(handle, &buffer, 1, flags, request)
+        }) { [self] status, bytes in
+            owner?.received(Transfer((status, bytes)))
+        }
+        return end.map(Transfer.init) ?? .pending
     }
 
     /// Ends the sending direction. Call it when no send is pending.

@@ -5,8 +5,8 @@ import Glibc
 /// connection of the chain.
 ///
 /// Each direction has one buffer and is either filling it or emptying it, so that a side that stalls stalls the
-/// other. An end of stream closes one direction; a reset of one end resets the other. Urgent data is carried as
-/// ordinary data in its place in the stream.
+/// other. An end of stream closes one direction; a reset of one end resets the other. An urgent byte is urgent on the
+/// other side too, in its place in the stream; where the chain doesn't carry such, it is an ordinary one.
 final class Pump {
     /// Bytes that may wait in one direction, beside the kernel's buffers.
     static let capacity = 128 * 1024
@@ -24,6 +24,10 @@ final class Pump {
         var finished = false
         /// The far end holds the buffer.
         var pending = false
+        /// What waits is an urgent byte.
+        var isUrgent = false
+        /// An urgent byte stands before what is received next.
+        var expectsUrgent = false
         /// Another turn is already arranged.
         var scheduled = false
 
@@ -31,7 +35,7 @@ final class Pump {
 
         mutating func consume(_ count: Int) {
             start += count
-            if start == end { (start, end) = (0, 0) }
+            if start == end { (start, end, isUrgent) = (0, 0, false) }
         }
     }
 
@@ -97,9 +101,10 @@ final class Pump {
         for _ in 0..<Pump.turns {
             if isClosed || up.pending || up.finished { return }
             if up.start < up.end {
-                switch far.send(up.waiting) {
+                switch far.send(up.waiting, isUrgent: up.isUrgent) {
                 case .done(let count): up.consume(count)
                 case .pending: up.pending = true
+                case .failed(let code) where up.isUrgent && [EOPNOTSUPP, EINVAL].contains(code): up.isUrgent = false
                 case .failed(let code): return finish(error: code)
                 }
             } else if up.ended {
@@ -121,9 +126,12 @@ final class Pump {
     }
 
     private func fillUp() {
-        let count = clinux_receive(near, up.buffer.baseAddress, up.buffer.count)
+        // A read stops before it and, if it begins there, goes on past it.
+        let isUrgent = Pump.isAtMark(near)
+        let count = clinux_receive(near, up.buffer.baseAddress, isUrgent ? 1 : up.buffer.count)
         if count > 0 {
             up.end = count
+            up.isUrgent = isUrgent
         } else if count == 0 {
             up.ended = true
         } else if count == -Int(EAGAIN) {
@@ -145,9 +153,11 @@ final class Pump {
                 down.finished = true
                 shutdown(near, Int32(SHUT_WR))
                 return finishIfDone()
+            } else if down.expectsUrgent {
+                takeUrgent()
             } else {
                 switch far.receive(into: down.buffer) {
-                case .done(let count): down.end = count; down.ended = count == 0
+                case .done(let count): fill(count)
                 case .pending: down.pending = true
                 case .failed(let code): return finish(error: code)
                 }
@@ -161,9 +171,27 @@ final class Pump {
         }
     }
 
+    /// So many bytes have come from the chain, 0 for the end of the stream.
+    private func fill(_ count: Int) {
+        down.end = count
+        down.ended = count == 0
+        down.expectsUrgent = far.descriptor >= 0 && Pump.isAtMark(far.descriptor)
+    }
+
+    /// The stream stands before an urgent byte, which a receive would pass by.
+    private func takeUrgent() {
+        down.expectsUrgent = false
+        switch far.receiveUrgent(into: down.buffer) {
+        case .done(let count): (down.end, down.isUrgent) = (count, count > 0)
+        case .pending: (down.pending, down.isUrgent) = (true, true)
+        // It has been taken, or is still to come.
+        case .failed: break
+        }
+    }
+
     private func emptyDown() {
         let waiting = down.waiting
-        let count = clinux_send(near, waiting.baseAddress, waiting.count)
+        let count = down.isUrgent ? sendUrgent(waiting) : clinux_send(near, waiting.baseAddress, waiting.count)
         if count >= 0 {
             down.consume(count)
         } else if count == -Int(EAGAIN) {
@@ -171,6 +199,18 @@ final class Pump {
         } else if count != -Int(EINTR) {
             finish(error: Int32(-count))
         }
+    }
+
+    /// Whether the next byte of a stream is the urgent one (SIOCATMARK).
+    private static func isAtMark(_ descriptor: Int32) -> Bool {
+        var value: Int32 = 0
+        return ioctl(descriptor, 0x8905, &value) == 0 && value != 0
+    }
+
+    private func sendUrgent(_ byte: UnsafeRawBufferPointer) -> Int {
+        let flags = Int32(MSG_OOB) | Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
+        let count = Glibc.send(near, byte.baseAddress, byte.count, flags)
+        return count < 0 ? -Int(errno) : count
     }
 
     // MARK: - The end
@@ -209,8 +249,10 @@ extension Pump: ChainConnectionOwner {
     func received(_ transfer: Transfer) {
         down.pending = false
         switch transfer {
-        case .done(let count): down.end = count; down.ended = count == 0
+        case .done(let count) where down.isUrgent: down.end = count
+        case .done(let count): fill(count)
         case .pending: break
+        case .failed where down.isUrgent: down.isUrgent = false
         case .failed(let code): return finish(error: code)
         }
         sendDown()

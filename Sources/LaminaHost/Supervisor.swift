@@ -309,15 +309,21 @@ final class Supervisor {
         while let signal = signals.next() {
             switch signal.number {
             case SIGCHLD: reap()
-            case SIGINT, SIGQUIT, SIGTERM,
-                SIGHUP where launch == nil:
-                status = .exited(0)
-                loop.stop()
-            case SIGTSTP where launch == nil: clinux_stop_by_signal(SIGTSTP)
-            case _ where program < 0: break
+            case _ where launch == nil: takeForwardsSignal(signal.number)
             case SIGCONT: if status == nil && Process.isStopped(program) { kill(program, SIGCONT) }
             default: if signal.isForwarded && status == nil { kill(program, signal.number) }
             }
+        }
+    }
+
+    /// What a signal does where no program gets it.
+    private func takeForwardsSignal(_ number: Int32) {
+        switch number {
+        case SIGINT, SIGQUIT, SIGTERM, SIGHUP:
+            status = .exited(0)
+            loop.stop()
+        case SIGTSTP: clinux_stop_by_signal(SIGTSTP)
+        default: break
         }
     }
 

@@ -17,12 +17,59 @@ struct PumpTests {
         #expect(ending.lines == ["connect 0", "read \(count) \(String(expected.sum, radix: 16))"])
     }
 
-    @Test("Urgent data of a program arrives as ordinary data; that of its peer stays out of the stream")
-    func urgent() throws {
+    @Test("Urgent data is urgent on the other side, in its place, both ways", arguments: HostFixtures.Effect.allCases)
+    func urgent(effect: HostFixtures.Effect) throws {
         let server = try TestServer()
         defer { server.stop() }
-        let ending = try HostFixtures.run(.observe, [HostFixtures.client, "urgent", "127.0.0.1", "\(server.port)"])
-        #expect(ending.lines == ["echoed abc", "received ac"])
+        let ending = try HostFixtures.run(effect, [HostFixtures.edges, "urgent", "\(server.port)"])
+        #expect(ending.lines == ["server ab[!]cd", "poll 1", "urgent 1 b", "rest ac"])
+    }
+
+    /// The resident memory of the largest process among the children of a run, in KiB: its worker's.
+    private func residentSize(ofWorkerOf child: Child) throws -> Int {
+        let listed = try readAll("/proc/\(child.process)/task/\(child.process)/children")
+        let sizes = String(decoding: listed, as: UTF8.self).split(separator: " ").compactMap { process -> Int? in
+            guard let bytes = try? readAll("/proc/\(process)/status") else { return nil }
+            let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+            guard let name = lines.first, name.hasSuffix("HostDriver") else { return nil }
+            let resident = lines.first { $0.hasPrefix("VmRSS:") }
+            return resident.flatMap { Int($0.split(separator: " ").dropFirst().first ?? "") }
+        }
+        return try #require(sizes.max())
+    }
+
+    @Test("Peers that take nothing cost a bounded amount of memory, and the program is held up")
+    func stalled() throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let count = 40
+        let child = try HostFixtures.start(
+            [HostFixtures.passing],
+            [HostFixtures.edges, "stalled", "\(server.port)", "\(count)"]
+        )
+        try child.await("full")
+        // Two buffers a connection, and what the worker is by itself.
+        let most = count * 2 * 128 + 60_000
+        #expect(try residentSize(ofWorkerOf: child) < most)
+        child.closeInput()
+        let ending = child.end()
+        #expect(ending.lines.last?.hasPrefix("taken ") == true)
+    }
+
+    @Test("Five thousand connections at once are carried by one worker")
+    func many() throws {
+        let server = try EchoServer()
+        defer { server.stop() }
+        let count = 5000
+        let child = try HostFixtures.start(
+            [HostFixtures.passing],
+            [HostFixtures.edges, "many", "\(server.port)", "\(count)"]
+        )
+        try child.await("made")
+        // Connections that carry nothing have no memory of their own but their bookkeeping.
+        #expect(try residentSize(ofWorkerOf: child) < 200_000)
+        child.closeInput()
+        #expect(child.end().lines == ["made", "good \(count)"])
     }
 
     @Test("What a program sent before it ended is delivered")

@@ -153,29 +153,6 @@ static int mode_fast(char **v) {
     return 0;
 }
 
-// Urgent data to a server that sends back what it reads, and from one that sends "a", "b" urgently, and "c".
-static int mode_urgent(char **v) {
-    address a = at(v[0], v[1]);
-    int fd = open_stream(&a, 0);
-    char text[8] = "";
-    try_connect(fd, &a);
-    command(fd, "echo\na");
-    send(fd, "b", 1, MSG_OOB);
-    command(fd, "c");
-    shutdown(fd, SHUT_WR);
-    recv(fd, text, sizeof text, MSG_WAITALL);
-    printf("echoed %s\n", text);
-    fd = open_stream(&a, 0);
-    try_connect(fd, &a);
-    command(fd, "urgent\n");
-    memset(text, 0, sizeof text);
-    for (size_t got = 0; got < sizeof text; got++) {
-        if (recv(fd, text + got, 1, 0) <= 0) break;
-    }
-    printf("received %s\n", text);
-    return 0;
-}
-
 static int mode_again(char **v) {
     address dead = at(v[0], v[1]), live = at(v[0], v[2]);
     int fd = open_stream(&live, 0);
@@ -398,7 +375,7 @@ int main(int count, char **v) {
     static const struct { const char *name; int (*run)(char **); } modes[] = {
         {"connect", mode_connect}, {"nonblocking", mode_nonblocking}, {"again", mode_again},
         {"children", mode_children}, {"slow", mode_slow}, {"late", mode_late}, {"bulk", mode_bulk}, {"leave", mode_leave},
-        {"reset", mode_reset}, {"hold", mode_hold}, {"stranger", mode_stranger}, {"fast", mode_fast}, {"datagram", mode_datagram}, {"urgent", mode_urgent},
+        {"reset", mode_reset}, {"hold", mode_hold}, {"stranger", mode_stranger}, {"fast", mode_fast}, {"datagram", mode_datagram},
         {"streams", mode_streams}, {"refused", mode_refused},
         {"local", mode_local}, {"names", mode_names}, {"host", mode_host},
     };
