@@ -13,8 +13,10 @@ private func traced(
     in level: UnsafeMutablePointer<Trace>?,
     _ describe: (OperationPointer) -> Void
 ) -> lamina_status? {
-    guard let level, level.pointee.filter.calls >> UInt32(entry) & 1 != 0 else { return nil }
-    guard let operation = Operation.make(entry, sample: level.pointee.sample, isEvent: false) else {
+    guard let level else { return nil }
+    let look = level.pointee.look
+    guard level.pointee.filter.shows(call: entry, look) else { return nil }
+    guard let operation = Operation.make(entry, look: look, isEvent: false) else {
         return lamina_complete(slot, request, -ENOMEM, 0)
     }
     guard lamina_push(slot, request, finish, operation) != nil else {
@@ -53,7 +55,7 @@ private let finish: lamina_completion = { slot, request, context in
     guard let slot, let operation = context?.assumingMemoryBound(to: Operation.self) else { return 0 }
     let isInChain = lamina_describe_entry(operation.pointee.number).pointee.chain != 0
     let level = isInChain ? slot.pointee.context?.assumingMemoryBound(to: Trace.self) : Trace.of(slot)
-    if let level, !level.pointee.errorsOnly || request.pointee.status < 0 {
+    if let level, !level.pointee.look.errorsOnly || request.pointee.status < 0 {
         TraceLine.write(operation, slot, request, level)
     }
     operation.destroy()
@@ -64,6 +66,7 @@ private let finish: lamina_completion = { slot, request, context in
 enum Calls {
     static var table: lamina_table {
         lamina_table { table in
+            table.configure = { Trace.configure($0, $1, $2, $3) }
             fillLifetime(&table)
             fillNames(&table)
             fillConnections(&table)

@@ -6,19 +6,21 @@ import LaminaProvider
 private func traced(
     _ slot: Slot,
     _ indication: Int,
-    _ describe: (OperationPointer, UnsafeMutablePointer<Trace>) -> Void,
+    _ describe: (OperationPointer) -> Void,
     pass: () -> lamina_status,
     answer: (OperationPointer) -> Void = { _ in }
 ) -> lamina_status {
-    guard let level = Trace.of(slot), level.pointee.filter.events >> UInt32(indication) & 1 != 0,
-        let operation = Operation.make(indication, sample: level.pointee.sample, isEvent: true)
+    guard let level = Trace.of(slot) else { return pass() }
+    let look = level.pointee.look
+    guard level.pointee.filter.shows(event: indication, look),
+        let operation = Operation.make(indication, look: look, isEvent: true)
     else { return pass() }
     defer { operation.destroy() }
-    describe(operation, level)
+    describe(operation)
     operation.pointee.started = Operation.now
     let status = pass()
     answer(operation)
-    if !level.pointee.errorsOnly || status < 0 { TraceLine.write(operation, slot, status, level) }
+    if !level.pointee.look.errorsOnly || status < 0 { TraceLine.write(operation, slot, status, level) }
     return status
 }
 
@@ -27,7 +29,7 @@ enum Events {
     static var indications: lamina_indications {
         lamina_indications { table in
             table.accept = { slot, event in
-                traced(slot, LAMINA_INDICATION_ACCEPT) { operation, _ in
+                traced(slot, LAMINA_INDICATION_ACCEPT) { operation in
                     operation.keep(event.pointee.remote)
                     operation.pointee.accepted = event.pointee.accepted.pointee.column.pointee.serial
                 } pass: {
@@ -35,7 +37,7 @@ enum Events {
                 }
             }
             table.inspect = { slot, event in
-                traced(slot, LAMINA_INDICATION_INSPECT) { operation, _ in
+                traced(slot, LAMINA_INDICATION_INSPECT) { operation in
                     operation.keep(event.pointee.remote)
                 } pass: {
                     lamina_indicate_inspect(slot, event)
@@ -44,24 +46,24 @@ enum Events {
                 }
             }
             table.abort = { slot, event in
-                traced(slot, LAMINA_INDICATION_ABORT, { _, _ in }, pass: { lamina_indicate_abort(slot, event) })
+                traced(slot, LAMINA_INDICATION_ABORT, { _ in }, pass: { lamina_indicate_abort(slot, event) })
             }
             table.receive = { slot, event in
-                traced(slot, LAMINA_INDICATION_RECEIVE) { operation, level in
-                    operation.keep(event.pointee.data, limit: level.pointee.sample)
+                traced(slot, LAMINA_INDICATION_RECEIVE) { operation in
+                    operation.keep(event.pointee.data, limit: operation.pointee.look.sample)
                 } pass: {
                     lamina_indicate_receive(slot, event)
                 }
             }
             table.receive_from = { slot, event in
-                traced(slot, LAMINA_INDICATION_RECEIVE_FROM) { operation, level in
-                    operation.keep(event.pointee.datagrams, limit: level.pointee.sample)
+                traced(slot, LAMINA_INDICATION_RECEIVE_FROM) { operation in
+                    operation.keep(event.pointee.datagrams, limit: operation.pointee.look.sample)
                 } pass: {
                     lamina_indicate_receive_from(slot, event)
                 }
             }
             table.disconnect = { slot, event in
-                traced(slot, LAMINA_INDICATION_DISCONNECT) { operation, _ in
+                traced(slot, LAMINA_INDICATION_DISCONNECT) { operation in
                     operation.pointee.flags = event.pointee.flags
                     operation.pointee.level = event.pointee.reason
                 } pass: {
@@ -69,7 +71,7 @@ enum Events {
                 }
             }
             table.send_backlog = { slot, event in
-                traced(slot, LAMINA_INDICATION_SEND_BACKLOG) { operation, _ in
+                traced(slot, LAMINA_INDICATION_SEND_BACKLOG) { operation in
                     operation.pointee.size = event.pointee.ideal_bytes
                 } pass: {
                     lamina_indicate_send_backlog(slot, event)

@@ -8,6 +8,9 @@ struct Filter {
     /// Bits by entry and indication number.
     private(set) var calls: UInt32 = 0
     private(set) var events: UInt32 = 0
+    /// Those of them that carry data.
+    private(set) var dataCalls: UInt32 = 0
+    private(set) var dataEvents: UInt32 = 0
     private var linkedCalls: UInt32 = 0
     private var linkedEvents: UInt32 = 0
     private var isGiven = false
@@ -18,6 +21,16 @@ struct Filter {
     var showsData: Bool {
         Self.any(calls, Self.call) { $0.triggers & Self.dataClasses != 0 }
             || Self.any(events, Self.event) { $0.triggers & Self.dataClasses != 0 }
+    }
+
+    /// Whether a call is shown in lines that look so.
+    func shows(call number: Int, _ look: Look) -> Bool {
+        (look.data == .none ? calls & ~dataCalls : calls) >> UInt32(number) & 1 != 0
+    }
+
+    /// Whether an event is.
+    func shows(event number: Int, _ look: Look) -> Bool {
+        (look.data == .none ? events & ~dataEvents : events) >> UInt32(number) & 1 != 0
     }
 
     /// Adds a name that the user gave: an entry, an indication, a class or `events`.
@@ -43,9 +56,11 @@ struct Filter {
             events = Self.all(LAMINA_INDICATION_COUNT)
         }
         let carriesData = { (entry: lamina_entry_description) in entry.triggers & Self.dataClasses != 0 }
+        dataCalls = Self.bits(LAMINA_ENTRY_COUNT, Self.call, where: carriesData)
+        dataEvents = Self.bits(LAMINA_INDICATION_COUNT, Self.event, where: carriesData)
         if !withData {
-            calls &= ~Self.bits(LAMINA_ENTRY_COUNT, Self.call, where: carriesData)
-            events &= ~Self.bits(LAMINA_INDICATION_COUNT, Self.event, where: carriesData)
+            calls &= ~dataCalls
+            events &= ~dataEvents
         }
         var triggers = Self.union(calls, Self.call) | Self.union(events, Self.event)
         let sends = triggers & UInt32(LAMINA_CLASS_DATA_OUT) != 0

@@ -9,6 +9,8 @@ import LaminaProvider
 struct Operation {
     /// `LAMINA_ENTRY_…`, or `LAMINA_INDICATION_…` for an event.
     var number: UInt32
+    /// How its line is written.
+    var look: Look
     var isEvent = false
     /// CLOCK_MONOTONIC, nanoseconds.
     var started: Int64 = 0
@@ -41,11 +43,11 @@ struct Operation {
     private static var buffersOffset: Int { (MemoryLayout<Operation>.size + 15) & ~15 }
     private static var sampleOffset: Int { buffersOffset + bufferCapacity * MemoryLayout<lamina_buffer>.stride }
 
-    /// Room for one operation with `sample` bytes of its data, or nil where memory ran out.
-    static func make(_ number: Int, sample: Int, isEvent: Bool) -> UnsafeMutablePointer<Operation>? {
-        guard let memory = malloc(sampleOffset + sample) else { return nil }
+    /// Room for one operation with the bytes of its data that are shown, or nil where memory ran out.
+    static func make(_ number: Int, look: Look, isEvent: Bool) -> UnsafeMutablePointer<Operation>? {
+        guard let memory = malloc(sampleOffset + look.sample) else { return nil }
         let operation = memory.bindMemory(to: Operation.self, capacity: 1)
-        operation.initialize(to: Operation(number: UInt32(number), isEvent: isEvent))
+        operation.initialize(to: Operation(number: UInt32(number), look: look, isEvent: isEvent))
         return operation
     }
 

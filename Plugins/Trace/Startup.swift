@@ -34,6 +34,7 @@ private let settings = [
         LAMINA_SETTING_CHOICE,
         choices: "text|json",
         default: "text",
+        flags: LAMINA_SETTING_LIVE,
         help: "lines for people, or one JSON object a line"
     ),
     SettingDescription(
@@ -41,12 +42,14 @@ private let settings = [
         LAMINA_SETTING_CHOICE,
         choices: "none|sizes|text|hex",
         default: "sizes",
+        flags: LAMINA_SETTING_LIVE,
         help: "what is shown of data calls: nothing (they pass the layer by), sizes, or the first bytes"
     ),
     SettingDescription(
         "bytes",
         LAMINA_SETTING_SIZE,
         default: "32",
+        flags: LAMINA_SETTING_LIVE,
         help: "how many bytes data=text and data=hex show, up to 64k"
     ),
     SettingDescription(
@@ -62,7 +65,13 @@ private let settings = [
         flags: LAMINA_SETTING_LIST,
         help: "only these: classes of entries, events, single entries and events"
     ),
-    SettingDescription("errors", LAMINA_SETTING_BOOLEAN, default: "no", help: "only what failed"),
+    SettingDescription(
+        "errors",
+        LAMINA_SETTING_BOOLEAN,
+        default: "no",
+        flags: LAMINA_SETTING_LIVE,
+        help: "only what failed"
+    ),
     SettingDescription(
         "file",
         LAMINA_SETTING_PATH,

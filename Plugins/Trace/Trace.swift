@@ -1,23 +1,18 @@
 import CLamina
 import Glibc
 import LaminaProvider
+import Synchronization
 
 typealias Slot = UnsafeMutablePointer<lamina_slot>
 typealias Request = UnsafeMutablePointer<lamina_request>
 
 /// One level: its settings, and the tables that were made for them. It stands in raw memory behind the instance's
-/// context and doesn't change once it is made, but for `lost`.
+/// context and doesn't change once it is made, but for `lost` and what `looks` points to.
 struct Trace {
-    /// How much of the data is shown.
-    enum Data {
-        case none, sizes, text, hex
-    }
-
-    var isJSON: Bool
-    var errorsOnly: Bool
-    var data: Data
-    /// Bytes of data that a line shows.
-    var sample: Int
+    /// What lines look like now.
+    var looks: UnsafeMutablePointer<Atomic<UInt64>>
+    /// Whether calls that carry data come here.
+    var seesData: Bool
     var filter: Filter
     /// Where lines go, -1 for the framework's output.
     var file: Int32
@@ -27,6 +22,9 @@ struct Trace {
     var indications: lamina_indications
     /// Whether a line could not be written, which is said once.
     var lost = false
+
+    /// What lines look like now.
+    var look: Look { Look(bits: looks.pointee.load(ordering: .relaxed)) }
 
     /// The level that a slot of a socket belongs to.
     static func of(_ slot: Slot) -> UnsafeMutablePointer<Trace>? {
@@ -38,18 +36,15 @@ struct Trace {
         _ made: UnsafeMutablePointer<lamina_instance>
     ) -> lamina_status {
         let settings = InstanceSettings(arguments)
-        let data: Data =
-            settings.isChoice("data", "none")
-            ? .none : settings.isChoice("data", "text") ? .text : settings.isChoice("data", "hex") ? .hex : .sizes
-        let sample = settings.number("bytes", default: 32)
-        guard sample <= 64 << 10 else {
+        let look = Look(settings)
+        guard settings.number("bytes", default: 32) <= Look.mostBytes else {
             return settings.refuse(-EINVAL) { $0.append("bytes is more than 64k; give less") }
         }
         var filter = Filter()
         settings.forEach("entries") { setting in
             if let name = setting.text { filter.add(name) }
         }
-        filter.settle(withData: data != .none)
+        filter.settle(withData: look.data != .none)
         var file: Int32 = -1
         if let path = settings.text("file") {
             file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
@@ -64,13 +59,13 @@ struct Trace {
                 }
             }
         }
+        let looks = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: 1)
+        looks.initialize(to: Atomic(look.bits))
         let instance = UnsafeMutablePointer<Trace>.allocate(capacity: 1)
         instance.initialize(
             to: Trace(
-                isJSON: settings.isChoice("format", "json"),
-                errorsOnly: settings.number("errors") != 0,
-                data: data,
-                sample: data == .text || data == .hex ? Int(sample) : 0,
+                looks: looks,
+                seesData: look.data != .none,
                 filter: filter,
                 file: file,
                 label: arguments.pointee.label,
@@ -89,6 +84,8 @@ struct Trace {
     static func destroy(_ context: UnsafeMutableRawPointer?) {
         guard let instance = context?.assumingMemoryBound(to: Trace.self) else { return }
         if instance.pointee.file >= 0 { close(instance.pointee.file) }
+        instance.pointee.looks.deinitialize(count: 1)
+        instance.pointee.looks.deallocate()
         instance.deinitialize(count: 1)
         instance.deallocate()
     }

@@ -50,16 +50,16 @@ enum TraceLine {
     ) {
         let duration = Operation.now - operation.pointee.started
         if !operation.pointee.isEvent {
-            operation.takeSample(Self.transferred(operation, outcome), limit: level.pointee.sample)
+            operation.takeSample(Self.transferred(operation, outcome), limit: operation.pointee.look.sample)
         }
-        withUnsafeTemporaryAllocation(byteCount: 4096 + 6 * level.pointee.sample, alignment: 16) { memory in
-            var fields = FieldWriter(line: LineBuffer(memory), isJSON: level.pointee.isJSON)
+        withUnsafeTemporaryAllocation(byteCount: 4096 + 6 * operation.pointee.look.sample, alignment: 16) { memory in
+            var fields = FieldWriter(line: LineBuffer(memory), isJSON: operation.pointee.look.isJSON)
             if level.pointee.file < 0 {
                 fields.line.append("lamina: ")
                 fields.line.append(cString: level.pointee.label)
                 fields.line.append(": ")
             }
-            if level.pointee.isJSON {
+            if operation.pointee.look.isJSON {
                 json(&fields, operation, slot, outcome, duration, level)
             } else {
                 text(&fields, operation, slot, outcome, duration, level)
@@ -113,7 +113,7 @@ enum TraceLine {
         let sample = operation.sample
         guard !sample.isEmpty else { return }
         fields.line.append("  ")
-        if level.pointee.data == .hex {
+        if operation.pointee.look.data == .hex {
             for (index, byte) in sample.enumerated() {
                 if index > 0 { fields.line.append(" ") }
                 fields.line.append(hex: byte)
@@ -158,9 +158,9 @@ enum TraceLine {
         fields.result(operation, outcome)
         if outcome.wasPending { fields.flag("pended") }
         fields.number("duration_ns", duration)
-        if level.pointee.data == .hex, !operation.sample.isEmpty {
+        if operation.pointee.look.data == .hex, !operation.sample.isEmpty {
             fields.quoted("data") { line in operation.sample.forEach { line.append(hex: $0) } }
-        } else if level.pointee.data == .text, !operation.sample.isEmpty {
+        } else if operation.pointee.look.data == .text, !operation.sample.isEmpty {
             fields.quoted("data") { $0.append(json: operation.sample) }
         }
         fields.line.append("}")

@@ -103,6 +103,7 @@ final class ChainDial {
     private func offer(_ address: Endpoint) {
         guard !isCancelled, !isDecided, let direct else { return }
         isDecided = true
+        sockets.direct += 1
         let ended = { [self] (error: Int32?) in
             if isCancelled { return }
             isDecided = !DirectConnect.isFailure(error)

@@ -48,20 +48,6 @@ struct Endpoint {
         return Endpoint(raw)
     }
 
-    /// The address of a family that stands for all of the machine's, with a port.
-    static func any(_ family: Int32, port: UInt16) -> Endpoint {
-        var endpoint = Endpoint.loopback(family, port: port)
-        if family == AF_INET6 {
-            endpoint.raw.storage.ipv6.sin6_addr = in6addr_any
-        } else {
-            endpoint.raw.storage.ipv4.sin_addr.s_addr = 0
-        }
-        return endpoint
-    }
-
-    /// Whether it stands for all of the machine's addresses.
-    var isAny: Bool { self == .any(family, port: port) }
-
     /// Takes a socket address as the chain's calls carry it; nil where it is none, or of another family.
     init?(_ address: lamina_address) {
         guard Int32(address.form) == LAMINA_ADDRESS_SOCKET else { return nil }

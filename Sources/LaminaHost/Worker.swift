@@ -190,7 +190,6 @@ final class Worker {
                 fail(passage, code)
             }
         case .direct(let address, let ended):
-            runner.sockets.direct += 1
             if address == passage.destination { passages.remove(passage) }
             // Else getpeername answers what was asked for.
             passages.end(passage, error: 0)

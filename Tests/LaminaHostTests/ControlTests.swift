@@ -48,6 +48,22 @@ struct ControlTests {
         #expect(!ending.errors.contains("second") && !ending.errors.contains("third"), "\(ending.errors)")
     }
 
+    @Test("What trace shows of data changes while a connection is open")
+    func trace() throws {
+        let scene = try ControlScene([HostFixtures.trace])
+        let run = try scene.run()
+        #expect(scene.exchange("first") == "first")
+        #expect(try run.set("trace", ["data=text", "bytes=3"]) == 1)
+        #expect(scene.exchange("second") == "second")
+        #expect(try run.set("trace", ["data=none"]) == 1)
+        #expect(scene.exchange("third") == "third")
+        let large = refusal { _ = try run.set("trace", ["data=hex", "bytes=1m"]) }
+        #expect(large.contains("layer \"trace\": bytes: is more than 64k; give less"), "\(large)")
+        let ending = scene.finish()
+        #expect(ending.errors.contains("\"sec\"...") && !ending.errors.contains("fir"), "\(ending.errors)")
+        #expect(ending.errors.split(separator: "\n").filter { $0.contains(" send ") }.count == 3, "\(ending.errors)")
+    }
+
     @Test("A layer that transforms stays on sockets that are open, and new ones go without it")
     func transforming() throws {
         let scene = try ControlScene([HostFixtures.letter])
