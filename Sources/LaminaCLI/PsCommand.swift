@@ -44,6 +44,7 @@ struct PsCommand: ParsableCommand {
             try monitor.look()
             usleep(250_000)
             let runs = try monitor.look()
+            for problem in monitor.problems { Terminal.complain(problem.description) }
             if json {
                 print(JSON.array(runs.map(\.json)).text(pretty: true), terminator: "")
             } else if runs.isEmpty {
@@ -79,7 +80,7 @@ struct PsCommand: ParsableCommand {
             table.add([
                 Table.Cell(status.name, .bold), Table.Cell("\(status.process)"), Table.Cell("\(status.openSockets)"),
                 Table.Cell(Self.short(run.rates.sent)), Table.Cell(Self.short(run.rates.received)),
-                Table.Cell(chain), Table.Cell(status.command.joined(separator: " ")),
+                status.problem.map { Table.Cell("(\($0))", .red) } ?? Table.Cell(chain), Table.Cell(status.command.joined(separator: " ")),
             ])
         }
         return table

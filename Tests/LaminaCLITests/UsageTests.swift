@@ -15,7 +15,8 @@ struct UsageTests {
         let ending = try command.run()
         #expect(ending.code == 0)
         for word in [
-            "Examples:", "lamina demo", "list", "show", "run", "trace", "install", "remove", "manifest", "check",
+            "Examples:", "lamina demo", "list", "show", "run", "trace", "forward", "ps", "set", "install", "remove",
+            "manifest", "check",
         ] {
             #expect(ending.output.contains(word), "\(word)")
         }
@@ -25,7 +26,7 @@ struct UsageTests {
         "Every command has a help of its own",
         arguments: [
             "list", "show", "run", "trace", "demo", "install", "remove", "manifest", "check", "log", "undo", "enable",
-            "disable", "clear", "doctor",
+            "disable", "clear", "doctor", "ps", "set", "off", "on", "forward",
         ]
     )
     func helps(name: String) throws {
@@ -49,6 +50,8 @@ struct UsageTests {
             (["lsit"], "\"list\""), (["instal", "x.so"], "\"install\""), (["frobnicate"], "lamina --help"),
             (["list", "--jsn"], "'--json'"), (["show"], "lamina show --help"), (["--frob"], "lamina --help"),
             (["help", "rnu"], "\"run\""), (["list", "--json=1"], "'1' was specified; lamina list --help"),
+            (["ps", "--interval", "0"], "--interval takes seconds"), (["set", "web"], "lamina set --help"),
+            (["ps", "--interval", "2"], "--interval is for --watch"), (["off"], "lamina off --help"),
             (["install", "--directory", "/tmp", "--user", "x.so"], "--directory stands alone"),
         ]
     )

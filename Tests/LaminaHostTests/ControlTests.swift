@@ -48,6 +48,19 @@ struct ControlTests {
         #expect(!ending.errors.contains("second") && !ending.errors.contains("third"), "\(ending.errors)")
     }
 
+    @Test("A run whose worker is gone is listed with that, and says so when it is to be changed")
+    func workerless() throws {
+        let scene = try ControlScene([HostFixtures.letter])
+        let run = try scene.run()
+        kill(try scene.child.worker(), SIGSEGV)
+        try scene.child.awaitError("new ones are refused")
+        let status = try run.status()
+        #expect(status.name == "bash" && status.problem == "the worker is gone" && status.layers.isEmpty)
+        let refused = refusal { _ = try run.set("letter", ["letter=b"]) }
+        #expect(refused == "run \"bash\": the worker: is gone", "\(refused)")
+        #expect(scene.end() == 0)
+    }
+
     @Test("What trace shows of data changes while a connection is open")
     func trace() throws {
         let scene = try ControlScene([HostFixtures.trace])

@@ -49,7 +49,7 @@ final class ControlServer {
             }
             var subject = JSON.Object()
             subject["name"] = .string(socket.name)
-            subject["kind"] = "run"
+            subject["kind"] = run.forward == nil ? "run" : "forward"
             subject["program"] = .string(run.program)
             subject["arguments"] = .array(run.arguments.map { .string($0) })
             subject["supervisor"] = .integer(Int64(getpid()))
@@ -241,23 +241,37 @@ final class ControlServer {
         changes.note(question.request.command)
         var answer = object
         if case .list = question.request.command {
-            var run = subject
-            run["pid"] = .integer(Int64(process))
+            var run = self.run
             run["worker"] = .integer(Int64(worker.process))
-            run["elapsed"] = .integer(clinux_monotonic() - begin)
             for (key, value) in object.members where key != "ok" && key != "version" { run[key] = value }
-            answer = ControlReply.success()
-            if question.isEvent { answer["event"] = "list" }
-            answer["run"] = .object(run)
+            return list(run, for: question)
         }
         if let id = question.request.id { answer["id"] = id }
         reply(question.peer, answer)
     }
 
+    /// What can be said without the worker.
+    private var run: JSON.Object {
+        var run = subject
+        run["pid"] = .integer(Int64(process))
+        run["elapsed"] = .integer(clinux_monotonic() - begin)
+        return run
+    }
+
+    private func list(_ run: JSON.Object, for question: Question) {
+        var answer = ControlReply.success(id: question.request.id)
+        if question.isEvent { answer["event"] = "list" }
+        answer["run"] = .object(run)
+        reply(question.peer, answer)
+    }
+
     private func fail(_ question: Question, _ cause: String) {
-        let error = LaminaError(.system, "the worker of run \"\(socket.name)\"", cause)
-        var failure = ControlReply.failure(error, id: question.request.id)
-        if question.isEvent { failure["event"] = "list" }
-        reply(question.peer, failure)
+        if case .list = question.request.command {
+            var run = self.run
+            run["problem"] = .string("the worker \(cause)")
+            return list(run, for: question)
+        }
+        let error = LaminaError(.system, "the worker", cause)
+        reply(question.peer, ControlReply.failure(error, id: question.request.id))
     }
 }

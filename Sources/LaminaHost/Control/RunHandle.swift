@@ -127,8 +127,6 @@ public final class RunHandle {
 
     // MARK: - Lines
 
-    private func failure(_ cause: String) -> LaminaError { LaminaError(.system, "run \"\(name)\"", cause) }
-
     private func ask(_ request: JSON) throws(LaminaError) {
         var line = Array(request.text().utf8) + [UInt8(ascii: "\n")]
         while !line.isEmpty {
@@ -136,7 +134,7 @@ public final class RunHandle {
             if count == -Int(EAGAIN) {
                 try wait(POLLOUT)
             } else if count < 0 {
-                throw failure("has ended")
+                throw LaminaError(.closed, "run \"\(name)\"", "has ended")
             } else {
                 line.removeFirst(count)
             }
@@ -161,13 +159,13 @@ public final class RunHandle {
             } else if count == -Int(EAGAIN) {
                 try wait(POLLIN)
             } else if count != -Int(EINTR) {
-                throw failure("has ended")
+                throw LaminaError(.closed, "run \"\(name)\"", "has ended")
             }
         }
     }
 
     private func wait(_ event: Int32) throws(LaminaError) {
         var waiting = pollfd(fd: descriptor, events: Int16(event), revents: 0)
-        if poll(&waiting, 1, RunHandle.patience) == 0 { throw failure("doesn't answer") }
+        if poll(&waiting, 1, RunHandle.patience) == 0 { throw LaminaError(.timedOut, "run \"\(name)\"", "doesn't answer; is it stopped?") }
     }
 }

@@ -17,6 +17,8 @@ public struct RunMonitor {
         }
     }
 
+    /// What could not be had in the last look, one for each run that doesn't answer.
+    public private(set) var problems: [LaminaError] = []
     private let name: String?
     private var last: [String: RunStatus] = [:]
 
@@ -25,10 +27,11 @@ public struct RunMonitor {
         self.name = name
     }
 
-    /// Asks the runs and gives what they say, by name; one that ends meanwhile is left out, of the one that was named that
-    /// is an error. Blocks until all have answered.
+    /// Asks the runs and gives what they say, by name; one that ends meanwhile is left out, and one that doesn't answer is a
+    /// problem; of the one that was named both are errors. Blocks until all have answered.
     @discardableResult
     public mutating func look() throws(LaminaError) -> [Seen] {
+        problems = []
         let runs = if let name { [try RunHandle(named: name)] } else { try RunHandle.all() }
         for run in runs {
             do throws(LaminaError) { try run.askStatus() } catch { if name != nil { throw error } }
@@ -40,7 +43,8 @@ public struct RunMonitor {
                 let earlier = last[status.name].flatMap { $0.process == status.process ? $0 : nil }
                 seen.append(Seen(status: status, rates: status.rates(since: earlier)))
             } catch {
-                if name != nil || error.code == .refused { throw error }
+                if name != nil { throw error }
+                if error.code != .closed { problems.append(error) }
             }
         }
         last = Dictionary(seen.map { ($0.status.name, $0.status) }) { $1 }

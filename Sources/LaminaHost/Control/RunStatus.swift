@@ -24,6 +24,8 @@ public struct RunStatus: Sendable {
     public let process: Int64
     /// Its chain, the first level next to the program, the base last.
     public let layers: [Layer]
+    /// Why nothing is known of the chain, where the worker doesn't say.
+    public let problem: String?
     /// How many sockets are open on the chain.
     public let openSockets: Int64
     /// Bytes that went down the chain so far.
@@ -47,6 +49,7 @@ public struct RunStatus: Sendable {
                 live: (layer["live"]?.arrayValue ?? []).compactMap(\.stringValue)
             )
         }
+        problem = json["problem"]?.stringValue
         openSockets = json["sockets"]?["open"]?.integerValue ?? 0
         sent = json["bytes"]?["sent"]?.integerValue ?? 0
         received = json["bytes"]?["received"]?.integerValue ?? 0
