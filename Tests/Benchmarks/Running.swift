@@ -192,7 +192,7 @@ struct Running {
     /// A redis server on a free port; nil where there is none.
     private func redisServer() throws -> (child: Child, port: UInt16)? {
         guard (try? Child.run(["which", "redis-server"]))?.code == 0 else { return nil }
-        let (descriptor, port) = try Loopback.bound()
+        let (descriptor, port) = try TestSupport.Loopback.bound()
         close(descriptor)
         let child = try Child([
             "redis-server", "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
