@@ -18,7 +18,7 @@ MODULES = [
     "test_epoll",
     "test_poll",
 ]
-QUICK = ["test_selectors", "test_httplib", "test_socketserver", "test_epoll", "test_poll"]
+QUICK = ["test_httplib", "test_socketserver", "test_epoll", "test_poll"]
 # Its servers are on loopback alone, but it asks for leave.
 NETWORKED = ["test_socketserver"]
 # A machine without such a peer hangs in these.
