@@ -93,6 +93,8 @@ static int finish(int filled, int status, const lamina_run_names *names, struct 
         return ERANGE;
     }
     int failed = nothing(status, names, error);
+    // As libc does; some callers look nowhere else.
+    h_errno = *error;
     if (failed) errno = failed;
     return failed;
 }

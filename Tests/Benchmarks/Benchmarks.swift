@@ -55,6 +55,7 @@ enum Benchmark: String, CaseIterable, ExpressibleByArgument {
     case startUp = "start-up"
     case catalog
     case names
+    case programs = "run"
 
     static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
@@ -69,6 +70,7 @@ enum Benchmark: String, CaseIterable, ExpressibleByArgument {
         case .startUp: try StartUp(settings).run()
         case .catalog: try CatalogReading(settings).run()
         case .names: try Names(settings).run()
+        case .programs: try Running(settings).run()
         }
     }
 }

@@ -25,6 +25,7 @@ PACKAGES = {
     "ssh": "openssh-client",
     "pgbench": "postgresql-15",
     "node": "nodejs",
+    "microsocks": "dante-server or microsocks",
 }
 
 
@@ -227,13 +228,13 @@ class Servers:
         return port
 
     def start_socks(self):
-        """A SOCKS server: microsocks, else dante."""
+        """A SOCKS server: dante, else microsocks, which ends both directions when one does."""
         port = free_port()
         try:
+            server = tool("danted")
+        except Missing:
             self.start([tool("microsocks"), "-i", "127.0.0.1", "-p", str(port)], port)
             return port
-        except Missing:
-            pass
         configuration = self.path("danted.conf")
         with open(configuration, "w", encoding="utf-8") as file:
             file.write(
@@ -241,5 +242,5 @@ class Servers:
                 "socksmethod: none\nclientmethod: none\n"
                 "client pass { from: 0/0 to: 0/0 }\nsocks pass { from: 0/0 to: 0/0 }\n"
             )
-        self.start([tool("danted"), "-f", configuration], port)
+        self.start([server, "-f", configuration, "-p", self.path("danted.pid")], port)
         return port

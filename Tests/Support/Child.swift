@@ -125,6 +125,11 @@ public final class Child {
         while !text(0).split(separator: "\n").contains(Substring(line)) { try readMore(for: line) }
     }
 
+    /// Reads until `text` stands on standard output.
+    public func awaitOutput(_ text: String) throws {
+        while !self.text(0).contains(text) { try readMore(for: text) }
+    }
+
     /// Reads until a line has been written to standard output, and gives the first one.
     public func firstLine() throws -> String {
         while !text(0).contains("\n") { try readMore(for: "\n") }
