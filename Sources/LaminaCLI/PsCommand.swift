@@ -80,7 +80,8 @@ struct PsCommand: ParsableCommand {
             table.add([
                 Table.Cell(status.name, .bold), Table.Cell("\(status.process)"), Table.Cell("\(status.openSockets)"),
                 Table.Cell(Self.short(run.rates.sent)), Table.Cell(Self.short(run.rates.received)),
-                status.problem.map { Table.Cell("(\($0))", .red) } ?? Table.Cell(chain), Table.Cell(status.command.joined(separator: " ")),
+                status.problem.map { Table.Cell("(\($0))", .red) } ?? Table.Cell(chain),
+                Table.Cell(status.command.joined(separator: " ")),
             ])
         }
         return table

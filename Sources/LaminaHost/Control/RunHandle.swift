@@ -166,6 +166,8 @@ public final class RunHandle {
 
     private func wait(_ event: Int32) throws(LaminaError) {
         var waiting = pollfd(fd: descriptor, events: Int16(event), revents: 0)
-        if poll(&waiting, 1, RunHandle.patience) == 0 { throw LaminaError(.timedOut, "run \"\(name)\"", "doesn't answer; is it stopped?") }
+        if poll(&waiting, 1, RunHandle.patience) == 0 {
+            throw LaminaError(.timedOut, "run \"\(name)\"", "doesn't answer; is it stopped?")
+        }
     }
 }

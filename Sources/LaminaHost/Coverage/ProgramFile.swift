@@ -22,7 +22,9 @@ struct ProgramFile {
         try Self.checkRights(path)
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         if descriptor < 0 {
-            throw .refusedProgram("\(path): it can't be read, so nothing says whether it can be covered (\(Errno.last.text))")
+            throw .refusedProgram(
+                "\(path): it can't be read, so nothing says whether it can be covered (\(Errno.last.text))"
+            )
         }
         defer { close(descriptor) }
         if let interpreter = Self.scriptInterpreter(descriptor) {
@@ -61,7 +63,9 @@ struct ProgramFile {
             status.st_mode & S_ISGID != 0 && status.st_mode & S_IXGRP != 0 && status.st_gid != getegid()
         if gainsUser || gainsGroup {
             let kind = gainsUser ? "setuid" : "setgid"
-            throw .refusedProgram("\(path): it runs with another's rights (\(kind)), which it would not get under a run")
+            throw .refusedProgram(
+                "\(path): it runs with another's rights (\(kind)), which it would not get under a run"
+            )
         }
         if geteuid() != 0 && clinux_has_capabilities(path) != 0 {
             throw .refusedProgram("\(path): it has file capabilities, which it would not get under a run")
