@@ -39,7 +39,7 @@ enum { FOREIGN_IO_URING_SETUP = 425, X32_BIT = 0x40000000 };
 // The calls that pass if they carry the secret.
 static const unsigned keyed_calls[] = {
     SYS_connect, SYS_sendmsg, SYS_sendmmsg, SYS_bind, SYS_listen, SYS_accept, SYS_accept4, SYS_getsockname,
-    SYS_getpeername};
+    SYS_getpeername, SYS_recvmsg};
 
 // A filter under construction. Every jump is a short one forward, by its own arithmetic.
 typedef struct builder {
@@ -93,8 +93,8 @@ static void socket_option(builder *b) {
     answer(b, SECCOMP_RET_ALLOW);
 }
 
-// Stops a send that names somebody: its fifth argument is an address.
-static void send_to(builder *b) {
+// Stops a send or receive that names somebody: its fifth argument is an address.
+static void with_address(builder *b) {
     load(b, argument(4, 0));
     branch(b, BPF_JEQ, 0, 1, 0);
     answer(b, SECCOMP_RET_USER_NOTIF);
@@ -164,7 +164,8 @@ static void build(builder *b, int is_open) {
 #endif
     if (!is_open) when(b, SYS_io_uring_setup, no_such_call);
     when(b, SYS_socket, open_socket);
-    when(b, SYS_sendto, send_to);
+    when(b, SYS_sendto, with_address);
+    when(b, SYS_recvfrom, with_address);
     when(b, SYS_getsockopt, socket_option);
     const unsigned count = sizeof keyed_calls / sizeof *keyed_calls;
     for (unsigned i = 0; i < count; i++) branch(b, BPF_JEQ, keyed_calls[i], (unsigned char)(count - i), 0);
@@ -243,6 +244,8 @@ enum clinux_guarded_call clinux_guarded_call_of(int number) {
     case SYS_sendmmsg: return CLINUX_CALL_SENDMMSG;
     case SYS_getsockname: return CLINUX_CALL_GETSOCKNAME;
     case SYS_getpeername: return CLINUX_CALL_GETPEERNAME;
+    case SYS_recvfrom: return CLINUX_CALL_RECVFROM;
+    case SYS_recvmsg: return CLINUX_CALL_RECVMSG;
     case SYS_getsockopt: return CLINUX_CALL_GETSOCKOPT;
     default: return CLINUX_CALL_OTHER;
     }

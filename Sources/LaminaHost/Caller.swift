@@ -109,6 +109,21 @@ final class Caller {
     }
 }
 
+extension OriginStorage {
+    /// A process of the run as layers see it, asking for this name.
+    static func of(_ process: pid_t, name: String?) -> OriginStorage {
+        let owner = Process.owner(of: process) ?? (getuid(), getgid())
+        return OriginStorage(
+            process: process,
+            startTime: startTime(of: process),
+            user: owner.user,
+            group: owner.group,
+            executable: executablePath(of: process),
+            name: name
+        )
+    }
+}
+
 /// 128 random bits: a run's secret, or the name of its socket.
 struct Secret: Equatable {
     let first: UInt64

@@ -31,6 +31,27 @@ struct Endpoint {
         raw.length = UInt32(count)
     }
 
+    /// Reads an address in numbers; nil where it is none.
+    init?(host: String, port: UInt16) {
+        var made = Endpoint.loopback(host.utf8.contains(UInt8(ascii: ":")) ? AF_INET6 : AF_INET, port: port)
+        let isRead =
+            made.family == AF_INET
+            ? inet_pton(AF_INET, host, &made.raw.storage.ipv4.sin_addr)
+            : inet_pton(AF_INET6, host, &made.raw.storage.ipv6.sin6_addr)
+        guard isRead == 1 else { return nil }
+        self = made
+    }
+
+    /// The 4 or 16 bytes of the address, those of IPv4 where it is one.
+    var hostBytes: [UInt8]? {
+        let plain = unmapped
+        switch plain.family {
+        case AF_INET: return withUnsafeBytes(of: plain.raw.storage.ipv4.sin_addr) { Array($0) }
+        case AF_INET6: return withUnsafeBytes(of: plain.raw.storage.ipv6.sin6_addr) { Array($0) }
+        default: return nil
+        }
+    }
+
     /// The loopback address of a family, with a port.
     static func loopback(_ family: Int32, port: UInt16) -> Endpoint {
         var raw = lamina_run_address()
@@ -85,8 +106,8 @@ struct Endpoint {
         return words.0 == 0 && words.1 == 0 && words.2 == UInt32(0xffff).bigEndian
     }
 
-    /// Whether a socket of this name is bound: it has a port, or an address.
-    var isBound: Bool {
+    /// Whether it has a port, or an address that isn't the wildcard.
+    var isNamed: Bool {
         if port != 0 { return true }
         if family == AF_INET { return raw.storage.ipv4.sin_addr.s_addr != 0 }
         let words = raw.storage.ipv6.sin6_addr.__in6_u.__u6_addr32
@@ -124,6 +145,9 @@ struct Endpoint {
         four.length = UInt32(MemoryLayout<sockaddr_in>.size)
         return Endpoint(four)
     }
+
+    /// The same address as a socket of another one's family sees it.
+    func inFamily(of other: Endpoint) -> Endpoint { other.family == AF_INET6 ? mapped : unmapped }
 
     /// Lends the address in the form of the socket calls.
     func withSocketAddress<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {

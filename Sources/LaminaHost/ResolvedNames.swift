@@ -32,10 +32,6 @@ struct ResolvedNames {
     }
 
     private func key(_ address: Endpoint, _ process: pid_t) -> Key {
-        let plain = address.unmapped
-        if plain.family == AF_INET {
-            return Key(process: process, address: withUnsafeBytes(of: plain.raw.storage.ipv4.sin_addr) { Array($0) })
-        }
-        return Key(process: process, address: withUnsafeBytes(of: plain.raw.storage.ipv6.sin6_addr) { Array($0) })
+        Key(process: process, address: address.hostBytes ?? [])
     }
 }

@@ -44,6 +44,15 @@ struct SocketKind {
         option(descriptor, IPV6_V6ONLY, level: Int32(IPPROTO_IPV6)).map { $0 != 0 } ?? false
     }
 
+    /// SO_RCVTIMEO in milliseconds; nil where there is none.
+    static func receiveTimeout(_ descriptor: Int32) -> Int64? {
+        var time = timeval()
+        var length = socklen_t(MemoryLayout<timeval>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, &length) == 0 else { return nil }
+        let milliseconds = Int64(time.tv_sec) * 1000 + Int64(time.tv_usec) / 1000
+        return milliseconds > 0 ? milliseconds : nil
+    }
+
     /// Whether a TCP socket is neither connecting, connected nor listening.
     static func isFresh(_ descriptor: Int32) -> Bool {
         let closed: UInt8 = 7

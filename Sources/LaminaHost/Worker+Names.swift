@@ -16,16 +16,28 @@ extension Worker {
             options: NameQuestion.Options(rawValue: UInt32(bitPattern: request.flags)),
             origin: caller.origin(name: name)
         )
+        lookUp(question, for: caller.process) { [weak caller] status, addresses, canonical in
+            caller?.answer(status, addresses, name: canonical)
+        }
+    }
+
+    /// Asks the chain, or the system where no layer is to be asked. `completion` runs once, with 0 and at least one
+    /// address, or a negative errno.
+    func lookUp(
+        _ question: NameQuestion,
+        for process: pid_t,
+        completion: @escaping (lamina_status, [Endpoint], String?) -> Void
+    ) {
+        let name = question.name
         let asked = coverage.bypasses(name: name) ? bare ?? runner : runner
-        asked.resolve(question) { [weak self, weak caller] status, lookup in
-            guard let self, let caller else { return }
-            guard status >= 0 else { return caller.answer(status) }
-            guard let addresses = addresses(lookup.found, of: name, family: request.family) else {
-                return caller.answer(-EAGAIN)
+        asked.resolve(question) { [weak self] status, lookup in
+            guard let self, status >= 0 else { return completion(min(status, -1), [], nil) }
+            guard let addresses = addresses(lookup.found, of: name, family: question.family) else {
+                return completion(-EAGAIN, [], nil)
             }
-            guard !addresses.isEmpty else { return caller.answer(-ENODATA) }
-            for address in addresses { names.note(name, for: address, process: caller.process) }
-            caller.answer(0, addresses, name: lookup.canonicalName)
+            guard !addresses.isEmpty else { return completion(-ENODATA, [], nil) }
+            for address in addresses { names.note(name, for: address, process: process) }
+            completion(0, addresses, lookup.canonicalName)
         }
     }
 
@@ -47,14 +59,24 @@ extension Worker {
     func reverse(_ caller: Caller, _ request: lamina_run_request) {
         let address = Endpoint(request.destination)
         guard address.family == AF_INET || address.family == AF_INET6 else { return caller.answer(-EAFNOSUPPORT) }
-        if synthetics.owns(address) {
-            let name = synthetics.name(of: address)
-            return caller.answer(name == nil ? -ENOENT : 0, name: name)
-        }
-        let asked = isBypassed(address, name: nil) ? bare ?? runner : runner
-        asked.reverse(address, flags: request.flags, origin: caller.origin(name: nil)) { [weak caller] status, name in
+        lookUp(address, flags: request.flags, origin: caller.origin(name: nil)) { [weak caller] status, name in
             caller?.answer(status, name: name)
         }
+    }
+
+    /// Asks for the name of an address. `completion` runs once, with 0 and a name, or a negative errno.
+    func lookUp(
+        _ address: Endpoint,
+        flags: Int32,
+        origin: OriginStorage,
+        completion: @escaping (lamina_status, String?) -> Void
+    ) {
+        if synthetics.owns(address) {
+            let name = synthetics.name(of: address)
+            return completion(name == nil ? -ENOENT : 0, name)
+        }
+        let asked = isBypassed(address, name: nil) ? bare ?? runner : runner
+        asked.reverse(address, flags: flags, origin: origin) { status, name in completion(status, name) }
     }
 
     /// The name that a program asked for when it got an address, and the name to connect to in its place. Nil: it is one

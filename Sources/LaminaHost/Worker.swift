@@ -21,6 +21,9 @@ final class Worker {
     let bare: ChainRunner?
     let synthetics: SyntheticClient
     var names = ResolvedNames()
+    private(set) lazy var nameServers = NameServers(loop) { [unowned self] query, asker, limit, respond in
+        answer(query, of: asker, limit: limit, respond)
+    }
     private var callers: [Int32: Caller] = [:]
     private var passages = Passages()
     private var isDraining = false
@@ -105,6 +108,8 @@ final class Worker {
         case LAMINA_RUN_LOCAL: caller.answer(passages[request.cookie]?.local)
         case LAMINA_RUN_RESOLVE: resolve(caller, request)
         case LAMINA_RUN_REVERSE: reverse(caller, request)
+        case LAMINA_RUN_NAME_SERVER: standIn(caller, for: Endpoint(request.destination))
+        case LAMINA_RUN_NAME_SERVER_OF: original(caller, of: Endpoint(request.destination))
         default: dismiss(caller)
         }
     }
@@ -127,6 +132,7 @@ final class Worker {
         let passage = Passage(cookie: request.cookie, destination: destination)
         guard let meant = meaning(of: destination, passage, caller) else { return caller.answer(error: EHOSTUNREACH) }
         if meant.target == nil, isBypassed(destination, name: meant.asked) { return letPass(caller, to: destination) }
+        if meant.target == nil, connectToNameServer(caller, passage) { return }
         let question = ConnectRequest(
             destination: destination,
             local: request.local.length == 0 ? nil : Endpoint(request.local),
@@ -155,6 +161,12 @@ final class Worker {
             guard let self, let passage else { return }
             sendOn(passage)
         }
+    }
+
+    /// Keeps where a program's own socket was to go, for getpeername.
+    func remember(_ passage: Passage) {
+        passages.insert(passage)
+        passages.end(passage, error: 0)
     }
 
     /// Sends the caller to the rendezvous before the chain has connected.

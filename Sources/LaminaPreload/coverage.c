@@ -6,6 +6,8 @@
 
 #include "calls.h"
 
+enum { NAME_SERVICE = 53 };
+
 typedef struct rule {
     unsigned char flags, bits, first[2], last[2], network[16];
 } rule;
@@ -88,6 +90,14 @@ enum coverage coverage_of(const struct sockaddr *address, socklen_t length) {
     return judge(&host, port, LAMINA_RUN_RULE_OUT);
 }
 
+int is_stand_in(const struct sockaddr *address, socklen_t length) {
+    struct in6_addr host;
+    unsigned port;
+    if (!plain(address, length, &host, &port)) return 0;
+    if (IN6_IS_ADDR_LOOPBACK(&host)) return 1;
+    return IN6_IS_ADDR_V4MAPPED(&host) && (ntohl(host.s6_addr32[3]) & 0xffffff00) == LAMINA_RUN_NAME_SERVERS;
+}
+
 static int is_loopback(const struct in6_addr *host) {
     return IN6_IS_ADDR_LOOPBACK(host) || (IN6_IS_ADDR_V4MAPPED(host) && host->s6_addr[12] == 127);
 }
@@ -96,6 +106,8 @@ int passes_datagrams(const struct sockaddr *address, socklen_t length) {
     struct in6_addr host;
     unsigned port;
     if (!plain(address, length, &host, &port)) return 0;
+    // A question for names is the guard's to carry.
+    if (port == NAME_SERVICE) return judge(&host, port, LAMINA_RUN_RULE_OUT) == BYPASSED;
     // A destination that is no address is this machine.
     if (is_loopback(&host) || IN6_IS_ADDR_UNSPECIFIED(&host)) return 1;
     if (IN6_IS_ADDR_V4MAPPED(&host) && !host.s6_addr32[3]) return 1;
@@ -112,6 +124,6 @@ int passes_server(const struct sockaddr *address, socklen_t length) {
 int passes_server_socket(int fd) {
     lamina_run_address local;
     socklen_t length = sizeof local.storage;
-    if (call3(SYS_getsockname, fd, (long)&local.storage, (long)&length) < 0) return 0;
+    if (known_call(current_run(), SYS_getsockname, fd, &local.storage, (long)&length, 0) < 0) return 0;
     return passes_server(&local.storage.any, length);
 }

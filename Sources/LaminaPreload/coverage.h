@@ -19,6 +19,8 @@ HIDDEN int hexadecimal_digit(char c);
 HIDDEN enum coverage coverage_of(const struct sockaddr *address, socklen_t length);
 // Whether datagrams to `address` may pass: those that stay on this machine, and those that are none of the run's.
 HIDDEN int passes_datagrams(const struct sockaddr *address, socklen_t length);
+// Whether `address` may be one that stands for a name server; the worker knows.
+HIDDEN int is_stand_in(const struct sockaddr *address, socklen_t length);
 // Whether the program may serve at `address`, or at the one that `fd` is bound to.
 HIDDEN int passes_server(const struct sockaddr *address, socklen_t length);
 HIDDEN int passes_server_socket(int fd);

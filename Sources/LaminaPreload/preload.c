@@ -44,16 +44,31 @@ static long connect_raw(const run *run, int fd, const void *address, socklen_t l
     return result;
 }
 
+// A socket that was connected, and isn't any more, still names the port that it had. One that is bound can't be bound
+// again (EINVAL); another one is told that the worker's port is in use, and stays as it is.
+static int is_bound(const run *run, int fd, int domain) {
+    lamina_run_address taken = {0};
+    taken.storage.any.sa_family = domain;
+    if (domain == AF_INET) {
+        taken.storage.ipv4.sin_port = htons(run->port4);
+        taken.storage.ipv4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    } else {
+        taken.storage.ipv6.sin6_port = htons(run->port6);
+        taken.storage.ipv6.sin6_addr = in6addr_loopback;
+    }
+    if (!taken.storage.ipv4.sin_port) return 1;
+    return known_call(run, SYS_bind, fd, &taken.storage, sizeof taken.storage, 0) != -EADDRINUSE;
+}
+
 // What the socket is bound to, if anything.
 static void local_address(const run *run, int fd, lamina_run_address *local) {
     socklen_t length = sizeof local->storage;
     if (known_call(run, SYS_getsockname, fd, &local->storage, (long)&length, 0) < 0) return;
-    if (local->storage.any.sa_family == AF_INET) {
-        if (local->storage.ipv4.sin_addr.s_addr || local->storage.ipv4.sin_port) local->length = length;
-    } else if (local->storage.any.sa_family == AF_INET6) {
-        const struct sockaddr_in6 *six = &local->storage.ipv6;
-        if (!IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr) || six->sin6_port) local->length = length;
-    }
+    int domain = local->storage.any.sa_family;
+    int named = local->storage.ipv4.sin_port != 0;
+    if (!named && domain == AF_INET) named = local->storage.ipv4.sin_addr.s_addr != 0;
+    if (!named && domain == AF_INET6) named = !IN6_IS_ADDR_UNSPECIFIED(&local->storage.ipv6.sin6_addr);
+    if (named && is_bound(run, fd, domain)) local->length = length;
 }
 
 // Waits for the verdict on a connect. A blocking one ends early by a signal or the socket's send time-out, as the
@@ -177,8 +192,7 @@ static long fast_open(const run *run, int fd, const struct msghdr *message, int 
     return known_call(run, SYS_sendmsg, fd, &rest, flags & ~MSG_FASTOPEN, 0);
 }
 
-// Calls that wait can be cancelled, as libc's can.
-static long waiting_call(const run *run, long number, int fd, const void *b, long c, long d) {
+long waiting_call(const run *run, long number, int fd, const void *b, long c, long d) {
     int type;
     pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
     long result = known_call(run, number, fd, b, c, d);
@@ -297,12 +311,29 @@ static int name_from_worker(int fd, uint32_t kind, struct sockaddr *address, soc
     return 1;
 }
 
+// A datagram of a socket, or its peer, may be what stands for a name server.
+int name_server(const run *run, int fd, struct sockaddr *address, socklen_t *length, socklen_t room) {
+    if (!run->known || *length > room || !is_stand_in(address, *length)) return 0;
+    if (socket_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_DGRAM) return 0;
+    lamina_run_request request;
+    lamina_run_reply reply;
+    prepare(&request, run, LAMINA_RUN_NAME_SERVER_OF);
+    request.destination.length = *length;
+    memcpy(&request.destination.storage, address, *length);
+    if (ask(run, &request, &reply, sizeof reply) < 0 || reply.error) return 0;
+    memcpy(address, &reply.address.storage, room < reply.address.length ? room : reply.address.length);
+    *length = reply.address.length;
+    return 1;
+}
+
 EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length) {
     socklen_t room = length ? *length : 0;
     long result = known_call(current_run(), SYS_getpeername, fd, address, (long)length, 0);
     if (result == 0) {
         int saved = errno;
-        name_from_worker(fd, LAMINA_RUN_PEER, address, length, room);
+        if (!name_server(current_run(), fd, address, length, room)) {
+            name_from_worker(fd, LAMINA_RUN_PEER, address, length, room);
+        }
         errno = saved;
     }
     return (int)answer(result);

@@ -37,6 +37,11 @@ HIDDEN int recorded_error(int fd, const run *run, int error);
 
 // A call with the secret in its fifth and sixth argument.
 HIDDEN long known_call(const run *run, long number, int fd, const void *b, long c, long d);
+// The same for one that waits, and can be cancelled, as libc's can.
+HIDDEN long waiting_call(const run *run, long number, int fd, const void *b, long c, long d);
+// Puts the name server that a program asked in the place of what stands for it, cut to `room` bytes; 0 where `address`
+// is another's.
+HIDDEN int name_server(const run *run, int fd, struct sockaddr *address, socklen_t *length, socklen_t room);
 // Whether a node is an address, so that nobody has to be asked.
 HIDDEN int is_numeric(const char *node);
 // The worker's addresses of a name: 0 or an EAI_… code, with EAI_SYSTEM in errno which.

@@ -20,6 +20,10 @@ enum HostFixtures {
         ["-pthread", "-fsanitize=address"]
     )
 
+    /// Asks name servers itself.
+    static let resolver = compile("LaminaHostTests/Fixtures/resolver.c", to: "resolver", [])
+    static let staticResolver = compile("LaminaHostTests/Fixtures/resolver.c", to: "resolver-static", ["-static"])
+
     /// Looks names up in every way that libc has.
     static let names = compile("LaminaHostTests/Fixtures/names.c", to: "names", [])
 
@@ -82,6 +86,7 @@ enum HostFixtures {
         case preload, notify, notifyStatic
 
         var client: String { self == .notifyStatic ? staticClient : HostFixtures.client }
+        var resolver: String { self == .notifyStatic ? staticResolver : HostFixtures.resolver }
         var options: [String] { self == .notify ? ["--backend=notify"] : [] }
     }
 

@@ -16,7 +16,7 @@
 #define LAMINA_RUN_VARIABLE "LAMINA_RUN"
 
 /// Both sides are built together; a preload object of another build is answered with EPROTO.
-enum { LAMINA_RUN_VERSION = 4 };
+enum { LAMINA_RUN_VERSION = 5 };
 
 /// What a rule says of what it matches.
 enum {
@@ -57,7 +57,14 @@ enum {
     LAMINA_RUN_RESOLVE = 7,
     /// The name of an address, `destination`; answered with a canonical name and no addresses.
     LAMINA_RUN_REVERSE = 9,
+    /// What stands for a name server, `destination`: datagrams to it are sent to the address that is answered.
+    LAMINA_RUN_NAME_SERVER = 10,
+    /// Which name server `destination` stands for.
+    LAMINA_RUN_NAME_SERVER_OF = 11,
 };
+
+/// The network on loopback, 24 bits of it, whose addresses stand for name servers of IPv4. For those of IPv6 stands ::1.
+enum { LAMINA_RUN_NAME_SERVERS = 0x7f534100 };
 
 /// An IPv4 or IPv6 socket address; length 0: none.
 typedef struct lamina_run_address {

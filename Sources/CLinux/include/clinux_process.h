@@ -166,6 +166,8 @@ enum clinux_guarded_call {
     CLINUX_CALL_GETSOCKNAME,
     CLINUX_CALL_GETPEERNAME,
     CLINUX_CALL_GETSOCKOPT,
+    CLINUX_CALL_RECVFROM,
+    CLINUX_CALL_RECVMSG,
 };
 
 /// Which of them `number` is.

@@ -69,6 +69,11 @@ public struct Coverage: Sendable, Equatable {
         destination.isLoopback || destination.isUnspecified || bypasses(destination)
     }
 
+    /// Whether what is sent to `destination` is a question to a name server, which the chain answers.
+    func isNameServer(_ destination: Endpoint) -> Bool {
+        destination.port == NameServers.port && !bypasses(destination)
+    }
+
     /// Whether the program may listen, or receive datagrams, at `local` without a layer seeing it: servers are not
     /// carried yet, and what nobody else reaches is as it is.
     func passesServer(at local: Endpoint) -> Bool {

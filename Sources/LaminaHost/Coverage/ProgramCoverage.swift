@@ -35,7 +35,7 @@ public struct ProgramCoverage: Sendable {
     public var refused: [String] {
         [
             "TCP servers that others than this machine reach: listen and accept answer EACCES",
-            "UDP beyond this machine: sends and connects answer ENETUNREACH",
+            "UDP beyond this machine, but for questions to name servers: sends and connects answer ENETUNREACH",
             "raw and packet sockets, and stream protocols other than TCP",
             "io_uring: io_uring_setup answers ENOSYS, and programs go on without it",
             "32-bit code in a child: its calls answer EPERM",
@@ -45,8 +45,9 @@ public struct ProgramCoverage: Sendable {
     /// Where a run through this back end differs from the program by itself, one sentence each.
     public var inexact: [String] {
         var lines = [
+            "name servers answer for addresses and names (A, AAAA, PTR), and have no other records",
             "a non-blocking connect through a layer that sees data is writable after 20 ms at the latest; a failure "
-                + "shows as a reset and in SO_ERROR"
+                + "shows as a reset and in SO_ERROR",
         ]
         switch backEnd {
         case .preload:
@@ -58,7 +59,9 @@ public struct ProgramCoverage: Sendable {
                 "names are looked up by the program itself, at the name servers, past the layers that answer names"
             )
             lines.append("a signal that the program handles does not interrupt a blocking connect")
-            lines.append("MSG_FASTOPEN answers EOPNOTSUPP; sendmsg costs a message to the supervisor each time")
+            lines.append(
+                "MSG_FASTOPEN answers EOPNOTSUPP; sendmsg and recvmsg cost a message to the supervisor each time"
+            )
         }
         return lines
     }

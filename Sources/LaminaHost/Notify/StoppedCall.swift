@@ -1,3 +1,4 @@
+import CLaminaRun
 import CLinux
 import Glibc
 
@@ -63,6 +64,14 @@ struct StoppedCall {
     /// Writes a value.
     func write<Value: BitwiseCopyable>(_ value: Value, at address: UInt64) -> Bool {
         withUnsafeBytes(of: value) { write($0, at: address) }
+    }
+
+    /// Writes an address as the kernel does: cut to `room` bytes, and how many it has to `length`.
+    func write(_ address: Endpoint, at place: UInt64, room: socklen_t, length: UInt64) -> Bool {
+        withUnsafeBytes(of: address.raw.storage) { storage in
+            let cut = UnsafeRawBufferPointer(rebasing: storage.prefix(Int(min(room, address.raw.length))))
+            return (cut.isEmpty || write(cut, at: place)) && write(address.raw.length, at: length)
+        }
     }
 
     /// A descriptor that is readable when the caller has ended, or a negative errno.

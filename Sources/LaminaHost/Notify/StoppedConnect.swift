@@ -6,37 +6,36 @@ import Glibc
 /// program's own socket; the program waits in its call, which signals that it handles do not interrupt.
 final class StoppedConnect {
     private let call: StoppedCall
-    /// The program's socket, duplicated.
-    private let socket: Int32
+    private let held: ProgramSocket
     private let isBlocking: Bool
     private let question: WorkerQuestion
     private let loop: EventLoop
     private let blocking: BlockingConnects
+    private let rendezvous: Rendezvous
     /// Tells the caller's end.
     private var ending: Int32 = -1
     /// The socket's port may be shared until the call ends.
     private var isLent = false
     private var ended: (() -> Void)?
 
-    /// Takes over `socket`.
     init(
         _ call: StoppedCall,
-        _ socket: Int32,
+        _ socket: ProgramSocket,
         _ question: WorkerQuestion,
         _ loop: EventLoop,
-        _ blocking: BlockingConnects
+        _ blocking: BlockingConnects,
+        _ rendezvous: Rendezvous
     ) {
+        self.rendezvous = rendezvous
         self.call = call
-        self.socket = socket
+        held = socket
         self.question = question
         self.loop = loop
         self.blocking = blocking
-        isBlocking = fcntl(socket, F_GETFL) & O_NONBLOCK == 0
+        isBlocking = socket.isBlocking
     }
 
-    deinit {
-        close(socket)
-    }
+    private var socket: Int32 { held.descriptor }
 
     /// Connects to where the worker says for `destination`, and answers the call; `ended` runs once, later.
     func start(to destination: Endpoint, ended: @escaping () -> Void) {
@@ -48,7 +47,7 @@ final class StoppedConnect {
             request.ipv6_only = 1
             if destination.isMapped { return loop.soon { [self] in finish(ENETUNREACH) } }
         }
-        if let local = Endpoint.name(of: socket, getsockname), local.isBound {
+        if let local = Endpoint.name(of: socket, getsockname), local.isNamed, isBound {
             request.local = local.raw
             // The chain connects from the same port, which two sockets share if both allow it.
             if local.port != 0, !SocketKind.allowsReuse(socket) {
@@ -58,6 +57,15 @@ final class StoppedConnect {
         }
         if isBlocking { watchCaller() }
         question.ask(request) { [self] in hear($0, failed: nil) }
+    }
+
+    /// A socket that was connected, and isn't any more, still names the port that it had. One that is bound can't be bound
+    /// again; another one is told that the worker's port is in use, and stays as it is.
+    private var isBound: Bool {
+        guard let taken = rendezvous.address(for: .loopback(held.kind.domain, port: 0), ipv6Only: false) else {
+            return true
+        }
+        return taken.withSocketAddress { bind(socket, $0, $1) } == 0 || errno != EADDRINUSE
     }
 
     /// Connects a socket that is under way, connected or listening, which goes nowhere else. Where its last attempt fails

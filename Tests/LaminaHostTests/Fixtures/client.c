@@ -300,7 +300,7 @@ static int mode_stranger(char **v) {
 
 static int mode_refused(char **v) {
     (void)v;
-    address name_server = at("127.0.0.1", "53"), other = at("192.0.2.2", "9"), far = at("192.0.2.1", "53");
+    address here_too = at("127.0.0.1", "9"), other = at("192.0.2.2", "9"), far = at("192.0.2.1", "54");
     int datagram = socket(AF_INET, SOCK_DGRAM, 0);
     printf("send-to %d\n", sendto(datagram, "x", 1, 0, (void *)&other.storage, other.length) < 0 ? errno : 0);
     struct iovec vector = {"x", 1};
@@ -309,7 +309,7 @@ static int mode_refused(char **v) {
     printf("send-message %d\n", sendmsg(datagram, &message.msg_hdr, 0) < 0 ? errno : 0);
     printf("send-messages %d\n", sendmmsg(datagram, &message, 1, 0) < 0 ? errno : 0);
     printf("connect %d\n", try_connect(datagram, &far));
-    printf("name-server %d\n", try_connect(datagram, &name_server));
+    printf("loopback %d\n", try_connect(datagram, &here_too));
     address here = at("0.0.0.0", "0");
     int stream = socket(AF_INET, SOCK_STREAM, 0);
     printf("bind %d\n", bind(stream, (void *)&here.storage, here.length) < 0 ? errno : 0);
