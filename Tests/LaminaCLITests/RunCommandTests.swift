@@ -38,6 +38,24 @@ struct RunCommandTests {
         )
     }
 
+    @Test("What would carry a program is said without running it")
+    func checked() throws {
+        let carried = try command.run(["run", "--check", "--", "/bin/sh", "-c", "echo started"])
+        #expect(carried.code == 0 && carried.errors == "")
+        #expect(
+            carried.output.hasPrefix("/bin/sh: carried by the back end preload: it is linked dynamically to glibc\n")
+        )
+        #expect(carried.lines.contains("  preload: can be used here"))
+        #expect(carried.lines.contains("Refused:") && !carried.lines.contains("started"))
+        let forced = try command.run(["run", "--check", "--backend", "notify", "--", "/bin/sh"])
+        #expect(forced.code == 0 && forced.output.hasPrefix("/bin/sh: carried by the back end notify: "))
+        let missing = try command.run(["run", "--check", "--", "no-such-program"])
+        #expect(missing.code == 127 && missing.output.hasPrefix("no-such-program: No such file or directory\n"))
+        let unknown = try command.run(["run", "--backend", "netns", "--", "/bin/sh"])
+        #expect(unknown.code == 64)
+        #expect(unknown.errors.contains("there is no back end 'netns'; there are preload and notify"))
+    }
+
     @Test("curl goes through a SOCKS5 server, which gets the name and no name server does")
     func proxied() throws {
         let page = "HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"

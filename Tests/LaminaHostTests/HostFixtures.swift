@@ -20,6 +20,9 @@ enum HostFixtures {
         ["-pthread", "-fsanitize=address"]
     )
 
+    /// Runs what follows as in a container.
+    static let container = compile("LaminaHostTests/Fixtures/container.c", to: "container", [])
+
     /// Asks name servers itself.
     static let resolver = compile("LaminaHostTests/Fixtures/resolver.c", to: "resolver", [])
     static let staticResolver = compile("LaminaHostTests/Fixtures/resolver.c", to: "resolver-static", ["-static"])

@@ -49,19 +49,12 @@ public struct ProgramCoverage: Sendable {
             "a non-blocking connect through a layer that sees data is writable after 20 ms at the latest; a failure "
                 + "shows as a reset and in SO_ERROR",
         ]
-        switch backEnd {
-        case .preload:
-            lines.append(
-                "res_query and programs' own resolvers ask the name servers, past the layers that answer names"
-            )
-        case .notify:
-            lines.append(
-                "names are looked up by the program itself, at the name servers, past the layers that answer names"
-            )
-            lines.append("a signal that the program handles does not interrupt a blocking connect")
-            lines.append(
-                "MSG_FASTOPEN answers EOPNOTSUPP; sendmsg and recvmsg cost a message to the supervisor each time"
-            )
+        if backEnd == .notify {
+            lines += [
+                "the program reads /etc/hosts itself; what it asks name servers, the chain answers",
+                "a signal that the program handles does not interrupt a blocking connect",
+                "MSG_FASTOPEN answers EOPNOTSUPP; sendmsg and recvmsg cost a message to the supervisor each time",
+            ]
         }
         return lines
     }
@@ -69,7 +62,7 @@ public struct ProgramCoverage: Sendable {
 
 extension ProgramCoverage {
     /// What a run would do with a program, as lines for people: the back end, why, what else could be used, and what isn't
-    /// covered. A program that can't be run is thrown with the status that a run would have ended with.
+    /// covered; and 0, or the status of a run that is refused. Blocks for a child process.
     public static func report(on program: String, wanted: BackEnd?) -> (text: String, status: ExitStatus) {
         do throws(LaunchFailure) {
             let path = try ProgramFile.find(program)
