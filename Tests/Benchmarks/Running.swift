@@ -78,7 +78,7 @@ struct Running {
         }
         ways.append(pumped)
         ways.append(Way(name: "natively, non-blocking", words: [], mode: "connect-nonblocking"))
-        let count = settings.isQuick ? 50 : 400
+        let count = settings.isQuick ? 50 : 150
         let rounds = try Samples.rounds(
             of: ways.map { way in { try figure(way.words, [way.mode ?? "connect", port, "\(count)"]) } },
             count: settings.isQuick ? 3 : 9
