@@ -20,6 +20,15 @@ enum Process {
         return String(cString: real)
     }
 
+    /// Lets this process have as many descriptors as it may.
+    static func allowDescriptors() {
+        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        guard getrlimit(files, &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(files, &limit)
+    }
+
     /// The number of the process that a thread belongs to.
     static func group(of thread: pid_t) -> pid_t {
         status("Tgid:", of: thread) ?? thread

@@ -77,7 +77,9 @@ final class Supervisor {
             let spawned = try launch.start(rendezvous, control: control?.socket.path, signals: signals)
             program = spawned.process
             control?.process = program
-            WorkerProcess.detachStreams()
+            // The program has its own limit by now; each call that the guard carries takes a few.
+        Process.allowDescriptors()
+        WorkerProcess.detachStreams()
             try supervise(spawned.listener, rendezvous)
         case (.listener(let listener), _):
             guard listener.announce() else { throw LaunchFailure.refused("standard output can't be written to") }

@@ -114,7 +114,8 @@ struct WorkerProcess {
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)
         detachStreams()
-        allowDescriptors()
+        // A pumped connection takes two, whatever the program's own limit is.
+        Process.allowDescriptors()
         let kept = (front.descriptors + keeping).sorted()
         clinux_close_except(kept, Int32(kept.count))
         if let output { Output.redirect(to: output) }
@@ -126,15 +127,6 @@ struct WorkerProcess {
             clinux_leave(125)
         }
         clinux_leave(0)
-    }
-
-    /// A pumped connection takes two, whatever the program's own limit is.
-    private static func allowDescriptors() {
-        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        var limit = rlimit()
-        guard getrlimit(files, &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(files, &limit)
     }
 
     /// Loads the chain and serves until the supervisor closes `control`. When it returns, the chain is gone, and its
