@@ -78,8 +78,8 @@ final class Supervisor {
             program = spawned.process
             control?.process = program
             // The program has its own limit by now; each call that the guard carries takes a few.
-        Process.allowDescriptors()
-        WorkerProcess.detachStreams()
+            Process.allowDescriptors()
+            WorkerProcess.detachStreams()
             try supervise(spawned.listener, rendezvous)
         case (.listener(let listener), _):
             guard listener.announce() else { throw LaunchFailure.refused("standard output can't be written to") }
