@@ -12,6 +12,8 @@ final class Caller {
     private(set) var process: pid_t
     private(set) var user: uid_t
     private(set) var group: gid_t
+    /// What the process executes, as far as is known: another after each exec.
+    private(set) var image: UInt64 = 0
     /// The supervisor is at the other end, and asks for a program whose call it stopped.
     private let isSupervisor: Bool
     /// The connect that it waits for.
@@ -30,18 +32,6 @@ final class Caller {
         isSupervisor = process == getppid()
     }
 
-    /// The process as layers see it, asking for this name.
-    func origin(name: String?) -> OriginStorage {
-        OriginStorage(
-            process: process,
-            startTime: OriginStorage.startTime(of: process),
-            user: user,
-            group: group,
-            executable: OriginStorage.executablePath(of: process),
-            name: name
-        )
-    }
-
     /// Its own connect has ended with 0 or an errno, or nobody will hear of it (nil).
     func endDirect(_ error: Int32?) {
         let ended = directEnded
@@ -55,6 +45,7 @@ final class Caller {
         let size = MemoryLayout<lamina_run_request>.size
         let count = clinux_receive(descriptor, &request, size)
         guard count == size, secret == Secret(first: request.secret.0, second: request.secret.1) else { return nil }
+        image = request.image
         if isSupervisor {
             process = request.process
             if let owner = Process.owner(of: process) { (user, group) = owner }

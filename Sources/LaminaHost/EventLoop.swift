@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Lamina
 import Synchronization
 
 /// The loop of a supervisor or a worker: descriptors, timers and what was put off, all on one thread.
@@ -42,6 +43,9 @@ final class EventLoop: @unchecked Sendable {
     private var serial: UInt32 = 0
     private var timerIdentity: UInt64 = 0
     private var stopped = false
+    /// The listeners that wait for descriptors.
+    private var resting: Set<Int32> = []
+    private var hasComplained = false
 
     init() throws(Errno) {
         epoll = clinux_epoll_create()
@@ -90,9 +94,44 @@ final class EventLoop: @unchecked Sendable {
 
     /// Stops watching. No handler of this descriptor runs any more, also not for events that have come already.
     func forget(_ descriptor: Int32) {
+        resting.remove(descriptor)
         guard watches.indices.contains(Int(descriptor)), watches[Int(descriptor)] != nil else { return }
         watches[Int(descriptor)] = nil
         clinux_epoll_remove(epoll, descriptor)
+    }
+
+    /// How long connections wait where there is no descriptor for them, in milliseconds.
+    private static let rest: Int64 = 100
+
+    /// Accepts what comes to a listener, until `forget`. While the process has no descriptor for them connections wait, and
+    /// a warning says so, once until there is one again.
+    func accept(from listener: Int32, _ admit: @escaping (Int32, sockaddr_storage) -> Void) throws(Errno) {
+        try watch(listener, EventLoop.readable) { [unowned self] _ in
+            let error = acceptWaiting(at: listener, admit)
+            guard error != 0 else { return hasComplained = false }
+            if !hasComplained {
+                Output.log(.warning, "", "no more connections can be taken for the moment (\(Errno(error).text))")
+            }
+            hasComplained = true
+            forget(listener)
+            resting.insert(listener)
+            after(milliseconds: EventLoop.rest) { [unowned self] in
+                if resting.remove(listener) != nil { try? accept(from: listener, admit) }
+            }
+        }
+    }
+
+    /// Accepts what waits at a listener. 0, or the errno of a process or system that has no room for more.
+    @discardableResult
+    func acceptWaiting(at listener: Int32, _ admit: (Int32, sockaddr_storage) -> Void) -> Int32 {
+        while true {
+            var peer = sockaddr_storage()
+            let descriptor = clinux_accept(listener, &peer)
+            if [-EINTR, -ECONNABORTED].contains(descriptor) { continue }
+            if [-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM].contains(descriptor) { return -descriptor }
+            if descriptor < 0 { return 0 }
+            admit(descriptor, peer)
+        }
     }
 
     /// Runs `action` once, after `milliseconds`.

@@ -32,7 +32,9 @@ struct Rendezvous {
     }
 
     /// The descriptors that are open.
-    var descriptors: [Int32] { [questions, listener4, listener6].filter { $0 >= 0 } }
+    var descriptors: [Int32] { [questions] + listeners }
+    /// The loopback listeners that there are.
+    var listeners: [Int32] { [listener4, listener6].filter { $0 >= 0 } }
 
     /// What the program finds in its environment.
     var environment: String { "\(LAMINA_RUN_VARIABLE)=\(name.digits),\(secret.digits),\(port4),\(port6),\(rules)" }

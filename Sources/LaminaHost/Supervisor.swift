@@ -33,7 +33,7 @@ final class Supervisor {
             throw LaunchFailure.refused("a run starts from a process with one thread, and this one has more")
         }
         if Process.isUnderRun {
-            throw LaunchFailure.refused("this process is in a run already; one run can't stand inside another")
+            throw LaunchFailure.refusedProgram("this process is in a run already; one run can't stand inside another")
         }
         WorkerProcess.reserveStreams()
         self.run = run

@@ -14,7 +14,7 @@ extension Worker {
             name,
             family: request.family,
             options: NameQuestion.Options(rawValue: UInt32(bitPattern: request.flags)),
-            origin: caller.origin(name: name)
+            origin: programs.origin(of: caller, name: name)
         )
         lookUp(question, for: caller.process) { [weak caller] status, addresses, canonical in
             caller?.answer(status, addresses, name: canonical)
@@ -59,7 +59,7 @@ extension Worker {
     func reverse(_ caller: Caller, _ request: lamina_run_request) {
         let address = Endpoint(request.destination)
         guard address.family == AF_INET || address.family == AF_INET6 else { return caller.answer(-EAFNOSUPPORT) }
-        lookUp(address, flags: request.flags, origin: caller.origin(name: nil)) { [weak caller] status, name in
+        lookUp(address, flags: request.flags, origin: programs.origin(of: caller, name: nil)) { [weak caller] status, name in
             caller?.answer(status, name: name)
         }
     }

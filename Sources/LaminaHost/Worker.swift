@@ -20,6 +20,7 @@ final class Worker {
     /// Resolves what is none of the run's; there only with rules.
     let bare: ChainRunner?
     let synthetics: SyntheticClient
+    var programs = KnownPrograms()
     var names = ResolvedNames()
     private(set) lazy var nameServers = NameServers(loop) { [unowned self] query, asker, limit, respond in
         answer(query, of: asker, limit: limit, respond)
@@ -44,12 +45,11 @@ final class Worker {
         self.coverage = coverage
         self.bare = bare
         self.synthetics = synthetics
-        let readable = EventLoop.readable
-        try loop.watch(rendezvous.questions, readable) { [unowned self] _ in admitCallers() }
-        for listener in [rendezvous.listener4, rendezvous.listener6] where listener >= 0 {
-            try loop.watch(listener, readable) { [unowned self] _ in admitSockets(listener) }
+        try loop.accept(from: rendezvous.questions) { [unowned self] descriptor, _ in admit(caller: descriptor) }
+        for listener in rendezvous.listeners {
+            try loop.accept(from: listener) { [unowned self] near, peer in admit(socket: near, from: peer) }
         }
-        try loop.watch(control, readable) { [unowned self] _ in
+        try loop.watch(control, EventLoop.readable) { [unowned self] _ in
             switch WorkerCommands.receive(control) {
             case .none: break
             case .bytes(let message): runner.answer(message, over: control)
@@ -75,24 +75,20 @@ final class Worker {
 
     // MARK: - Questions
 
-    private func admitCallers() {
-        while true {
-            let descriptor = clinux_accept(rendezvous.questions, nil)
-            if descriptor < 0 { return }
-            var process: pid_t = 0
-            var user: uid_t = 0
-            var group: gid_t = 0
-            guard clinux_peer(descriptor, &process, &user, &group) == 0, user == getuid() || getuid() == 0 else {
-                close(descriptor)
-                continue
-            }
-            let caller = Caller(descriptor: descriptor, process: process, user: user, group: group)
-            callers[descriptor] = caller
-            do {
-                try loop.watch(descriptor, EventLoop.readable) { [unowned self] _ in hear(caller) }
-            } catch {
-                dismiss(caller)
-            }
+    private func admit(caller descriptor: Int32) {
+        var process: pid_t = 0
+        var user: uid_t = 0
+        var group: gid_t = 0
+        guard clinux_peer(descriptor, &process, &user, &group) == 0, user == getuid() || getuid() == 0 else {
+            close(descriptor)
+            return
+        }
+        let caller = Caller(descriptor: descriptor, process: process, user: user, group: group)
+        callers[descriptor] = caller
+        do {
+            try loop.watch(descriptor, EventLoop.readable) { [unowned self] _ in hear(caller) }
+        } catch {
+            dismiss(caller)
         }
     }
 
@@ -141,7 +137,7 @@ final class Worker {
         let question = ConnectRequest(
             destination: destination,
             local: request.local.length == 0 ? nil : Endpoint(request.local),
-            origin: caller.origin(name: meant.asked),
+            origin: programs.origin(of: caller, name: meant.asked),
             target: meant.target
         )
         let isDirect = runner.isDirect(question)
@@ -270,28 +266,23 @@ final class Worker {
 
     // MARK: - The program's sockets
 
-    private func admitSockets(_ listener: Int32) {
-        while true {
-            var peer = sockaddr_storage()
-            let near = clinux_accept(listener, &peer)
-            if near < 0 { return }
-            // A worker that dies resets, and a refused socket is reset, because closing does so from now on.
-            clinux_reset_on_close(near, 1)
-            guard let passage = passage(of: near, peer: peer), passage.isExpected else {
-                Output.log(.debug, "", "a connection to the worker that no program of this run asked for was reset")
-                close(near)
-                continue
-            }
-            var on: Int32 = 1
-            setsockopt(near, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
-            setsockopt(near, SOL_SOCKET, SO_OOBINLINE, &on, socklen_t(MemoryLayout<Int32>.size))
-            passage.near = near
-            if case .failed(let code) = passage.far {
-                fail(passage, code)
-            } else {
-                watchWhileDialing(passage, near)
-                pumpIfMet(passage)
-            }
+    private func admit(socket near: Int32, from peer: sockaddr_storage) {
+        // A worker that dies resets, and a refused socket is reset, because closing does so from now on.
+        clinux_reset_on_close(near, 1)
+        guard let passage = passage(of: near, peer: peer), passage.isExpected else {
+            Output.log(.debug, "", "a connection to the worker that no program of this run asked for was reset")
+            close(near)
+            return
+        }
+        var on: Int32 = 1
+        setsockopt(near, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+        setsockopt(near, SOL_SOCKET, SO_OOBINLINE, &on, socklen_t(MemoryLayout<Int32>.size))
+        passage.near = near
+        if case .failed(let code) = passage.far {
+            fail(passage, code)
+        } else {
+            watchWhileDialing(passage, near)
+            pumpIfMet(passage)
         }
     }
 
@@ -341,8 +332,7 @@ final class Worker {
     /// The program and its children are gone: what they sent is delivered, and the worker ends.
     private func drain() {
         isDraining = true
-        admitSockets(rendezvous.listener4)
-        admitSockets(rendezvous.listener6)
+        for listener in rendezvous.listeners { loop.acceptWaiting(at: listener, admit(socket:from:)) }
         for passage in passages.active {
             switch passage.far {
             case .pumped(let pump): pump.drain()

@@ -7,6 +7,8 @@
 typedef struct run {
     int known;
     uint64_t secret[2];
+    // Random, by the kernel, for each exec.
+    uint64_t image;
     uint16_t port4, port6;
     socklen_t length;
     unsigned char name[40];

@@ -16,7 +16,7 @@
 #define LAMINA_RUN_VARIABLE "LAMINA_RUN"
 
 /// Both sides are built together; a preload object of another build is answered with EPROTO.
-enum { LAMINA_RUN_VERSION = 5 };
+enum { LAMINA_RUN_VERSION = 6 };
 
 /// What a rule says of what it matches.
 enum {
@@ -91,6 +91,8 @@ typedef struct lamina_run_request {
     uint16_t reserved;
     /// SO_COOKIE: names the socket.
     uint64_t cookie;
+    /// With `process`, names what it executes: another after each exec. 0: not known.
+    uint64_t image;
     lamina_run_address destination;
     /// What the socket is bound to.
     lamina_run_address local;

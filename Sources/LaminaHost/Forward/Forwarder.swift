@@ -4,9 +4,6 @@ import Lamina
 
 /// What a worker does for `lamina forward`: accepts, dials through the chain, and pumps.
 final class Forwarder {
-    /// How long no connection is accepted when the process has no descriptor left, in milliseconds.
-    private static let pause: Int64 = 100
-
     let loop: EventLoop
     let runner: ChainRunner
     let service: Forward.Service
@@ -29,7 +26,7 @@ final class Forwarder {
         self.listener = listener
         service = plan.service
         drainTime = plan.drainTime
-        try accept()
+        try loop.accept(from: listener) { [unowned self] near, _ in admit(near) }
         try loop.watch(control, EventLoop.readable) { [unowned self] _ in
             switch WorkerCommands.receive(control) {
             case .none: break
@@ -42,29 +39,10 @@ final class Forwarder {
         runner.sockets.emptied = { [unowned self] in stopIfEmpty() }
     }
 
-    private func accept() throws(Errno) {
-        try loop.watch(listener, EventLoop.readable) { [unowned self] _ in admit() }
-    }
-
-    private func admit() {
-        while true {
-            let near = clinux_accept(listener, nil)
-            if [-EINTR, -ECONNABORTED].contains(near) { continue }
-            if [-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM].contains(near) { return rest(Errno(-near)) }
-            if near < 0 { return }
-            let connection = ForwardedConnection(near, self)
-            connections[ObjectIdentifier(connection)] = connection
-            connection.start()
-        }
-    }
-
-    /// Lets connections wait while there is nothing to serve them with.
-    private func rest(_ error: Errno) {
-        complain("no more connections can be taken for the moment (\(error.text))")
-        loop.forget(listener)
-        loop.after(milliseconds: Forwarder.pause) { [unowned self] in
-            if !isEnding { try? accept() }
-        }
+    private func admit(_ near: Int32) {
+        let connection = ForwardedConnection(near, self)
+        connections[ObjectIdentifier(connection)] = connection
+        connection.start()
     }
 
     /// Says what failed, once for failures alike in a row.

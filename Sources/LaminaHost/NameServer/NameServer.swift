@@ -46,7 +46,7 @@ final class NameServer {
         }
         (self.datagrams, self.connections) = (datagrams, connections)
         try loop.watch(socket, EventLoop.readable) { [unowned self] _ in receive() }
-        try loop.watch(listener, EventLoop.readable) { [unowned self] _ in admit() }
+        try loop.accept(from: listener) { [unowned self] stream, _ in admit(stream) }
     }
 
     deinit {
@@ -89,14 +89,12 @@ final class NameServer {
 
     // MARK: - Connections
 
-    private func admit() {
-        while case let stream = clinux_accept(listener, nil), stream >= 0 {
-            streams[stream] = []
-            do throws(Errno) {
-                try loop.watch(stream, EventLoop.readable) { [unowned self] _ in hear(stream) }
-            } catch {
-                end(stream)
-            }
+    private func admit(_ stream: Int32) {
+        streams[stream] = []
+        do throws(Errno) {
+            try loop.watch(stream, EventLoop.readable) { [unowned self] _ in hear(stream) }
+        } catch {
+            end(stream)
         }
     }
 

@@ -138,7 +138,8 @@ final class Guard {
         }
         return .refuse(
             EACCES,
-            "servers are not covered yet, and it listens at \(local); --bypass direction=in lets it"
+            "servers are not covered yet, and it listens at \(local); --bypass direction=in lets it, and lamina forward "
+                + "carries what comes to it"
         )
     }
 
