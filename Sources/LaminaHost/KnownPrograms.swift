@@ -1,8 +1,7 @@
 import Glibc
 import Lamina
 
-/// What layers are told of the processes that ask. It is kept for each process and image: reading it takes more system
-/// calls than the rest of a connect that has no hop.
+/// What layers are told of the processes that ask, kept for each process and image: reading it takes several system calls.
 struct KnownPrograms {
     private static let capacity = 1024
 
