@@ -82,7 +82,7 @@ struct RunCommand: ParsableCommand {
         if check {
             let report = ProgramCoverage.report(on: options.program.command[0], wanted: backend)
             print(report.text)
-            report.status.leave()
+            throw ExitCode(report.code)
         }
         var line = try options.line(on: layer, chain: chain, name: name)
         line.synthetics = try SyntheticAddresses(networks: synthetic, count: syntheticNames, hold: syntheticHold)

@@ -52,7 +52,7 @@ struct RunCommandTests {
         let missing = try command.run(["run", "--check", "--", "no-such-program"])
         #expect(missing.code == 127 && missing.output.hasPrefix("no-such-program: No such file or directory\n"))
         let unknown = try command.run(["run", "--backend", "netns", "--", "/bin/sh"])
-        #expect(unknown.code == 64)
+        #expect(unknown.code == 125)
         #expect(unknown.errors.contains("there is no back end 'netns'; there are preload and notify"))
     }
 

@@ -62,8 +62,8 @@ public struct ProgramCoverage: Sendable {
 
 extension ProgramCoverage {
     /// What a run would do with a program, as lines for people: the back end, why, what else could be used, and what isn't
-    /// covered; and 0, or the status of a run that is refused. Blocks for a child process.
-    public static func report(on program: String, wanted: BackEnd?) -> (text: String, status: ExitStatus) {
+    /// covered; and 0, or the code that a run would end with. Blocks for a child process.
+    public static func report(on program: String, wanted: BackEnd?) -> (text: String, code: Int32) {
         do throws(LaunchFailure) {
             let path = try ProgramFile.find(program)
             let coverage = try ProgramCoverage(of: path, wanted: wanted)
@@ -73,9 +73,9 @@ extension ProgramCoverage {
             lines += coverage.refused.map { "  \($0)" }
             lines.append("Not as without a run:")
             lines += coverage.inexact.map { "  \($0)" }
-            return (lines.joined(separator: "\n"), .exited(0))
+            return (lines.joined(separator: "\n"), 0)
         } catch {
-            return ((["\(error.message)"] + Self.backEnds).joined(separator: "\n"), .exited(error.code))
+            return ((["\(error.message)"] + Self.backEnds).joined(separator: "\n"), error.code)
         }
     }
 
