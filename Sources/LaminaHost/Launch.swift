@@ -58,7 +58,9 @@ struct Launch {
         case CLINUX_SPAWN_EXECUTE:
             return LaunchFailure(code: error.code == ENOENT ? 127 : 126, message: "\(name): \(error.text)")
         case CLINUX_SPAWN_FILTER where error.code == EBUSY:
-            return .refusedProgram("this process is under a seccomp listener already; one run can't stand inside another")
+            return .refusedProgram(
+                "this process is under a seccomp listener already; one run can't stand inside another"
+            )
         case CLINUX_SPAWN_FILTER:
             return .refused("the kernel doesn't take the seccomp filter that guards the program (\(error.text))")
         default:

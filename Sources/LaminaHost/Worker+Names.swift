@@ -59,7 +59,8 @@ extension Worker {
     func reverse(_ caller: Caller, _ request: lamina_run_request) {
         let address = Endpoint(request.destination)
         guard address.family == AF_INET || address.family == AF_INET6 else { return caller.answer(-EAFNOSUPPORT) }
-        lookUp(address, flags: request.flags, origin: programs.origin(of: caller, name: nil)) { [weak caller] status, name in
+        let origin = programs.origin(of: caller, name: nil)
+        lookUp(address, flags: request.flags, origin: origin) { [weak caller] status, name in
             caller?.answer(status, name: name)
         }
     }

@@ -104,11 +104,13 @@ struct FieldProgramTests {
 
     @Test("F16: a program that goes around its C library doesn't go around its layers unseen")
     func enforcement() throws {
-        let ending = try waits("raw", under: ["--layer", "alpha"])
-        #expect(ending.code == 1)
-        #expect(ending.output.hasPrefix("connect: "), "\(ending.output)")
-        #expect(ending.errors.contains(field.destination), "\(ending.errors)")
-        #expect(field.server.count == 0)
+        let carried = try waits("raw", under: ["--layer", "alpha"])
+        #expect(carried.code == 0, "\(carried.errors)")
+        #expect(carried.output.hasSuffix(field.answer), "\(carried.output)")
+        let refused = try waits("raw", under: ["--layer", "alpha", "--layer", "wall=gate"])
+        #expect(refused.code == 1)
+        #expect(refused.output.hasPrefix("connect: "), "\(refused.output)")
+        #expect(field.server.count == 1)
     }
 
     @Test("F17: a process ends at once with sockets open, receives waiting, and a layer that never lets go")

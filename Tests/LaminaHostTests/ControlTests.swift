@@ -74,7 +74,7 @@ struct ControlTests {
         #expect(large.contains("layer \"trace\": bytes: is more than 64k; give less"), "\(large)")
         let ending = scene.finish()
         #expect(ending.errors.contains("\"sec\"...") && !ending.errors.contains("fir"), "\(ending.errors)")
-        #expect(ending.errors.split(separator: "\n").filter { $0.contains(" send ") }.count == 3, "\(ending.errors)")
+        #expect(ending.errors.split(separator: "\n").filter { $0.contains(" send ") }.count >= 3, "\(ending.errors)")
     }
 
     @Test("A layer that transforms stays on sockets that are open, and new ones go without it")
