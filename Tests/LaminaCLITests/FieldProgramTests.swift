@@ -104,6 +104,7 @@ struct FieldProgramTests {
 
     @Test("F16: a program that goes around its C library doesn't go around its layers unseen")
     func enforcement() throws {
+        try field.install("wall", "REFUSES=EACCES")
         let carried = try waits("raw", under: ["--layer", "alpha"])
         #expect(carried.code == 0, "\(carried.errors)")
         #expect(carried.output.hasSuffix(field.answer), "\(carried.output)")
