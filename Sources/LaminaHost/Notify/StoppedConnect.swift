@@ -85,6 +85,8 @@ final class StoppedConnect {
         guard let reply else { return finish(failed ?? ENETDOWN) }
         if reply.error != 0 { return finish(reply.error) }
         connect(to: Endpoint(reply.address)) { [self] error in
+            // The caller is gone.
+            guard ended != nil else { return }
             let isMade = [0, EINPROGRESS, EINTR].contains(error)
             let isPumped = reply.pumped != 0
             if isMade && isPumped { return finish(error) }
