@@ -52,11 +52,8 @@ final class Passage {
 /// The passages of a worker, by the cookies of the program's sockets. Those that have ended are kept for a while, so
 /// that a program that asks for the error gets it.
 struct Passages {
-    /// How many ended passages are remembered.
-    static let remembered = 4096
-
     private var byCookie: [UInt64: Passage] = [:]
-    private var ended: [UInt64] = []
+    private var ended = RecentKeys<UInt64>(capacity: 4096)
 
     /// The passage of a socket.
     subscript(cookie: UInt64) -> Passage? { byCookie[cookie] }
@@ -82,11 +79,8 @@ struct Passages {
         passage.far = .ended
         passage.error = error
         guard byCookie[passage.cookie] === passage else { return }
-        ended.append(passage.cookie)
-        if ended.count < 2 * Passages.remembered { return }
-        for cookie in ended.prefix(Passages.remembered) {
+        for cookie in ended.note(passage.cookie) {
             if let old = byCookie[cookie], case .ended = old.far { byCookie[cookie] = nil }
         }
-        ended.removeFirst(Passages.remembered)
     }
 }

@@ -4,26 +4,20 @@ import Glibc
 
 /// The names that a program has asked for, by the addresses that it got, so that a connect knows its name.
 struct ResolvedNames {
-    /// How many answers are remembered; the oldest go first.
-    static let capacity = 4096
-
     private struct Key: Hashable {
         let process: pid_t
         let address: [UInt8]
     }
 
     private var names: [Key: String] = [:]
-    private var order: [Key] = []
+    private var order = RecentKeys<Key>(capacity: 4096)
 
     /// Remembers that `address` was an answer to `name`.
     mutating func note(_ name: String, for address: Endpoint, process: pid_t) {
         // A child connects to what its parent has looked up.
         for key in [key(address, process), key(address, 0)] where names.updateValue(name, forKey: key) == nil {
-            order.append(key)
+            for old in order.note(key) { names[old] = nil }
         }
-        if order.count < 2 * ResolvedNames.capacity { return }
-        for old in order.prefix(ResolvedNames.capacity) { names[old] = nil }
-        order.removeFirst(ResolvedNames.capacity)
     }
 
     /// The name that this process got `address` for, else the last that any process of the run did.
