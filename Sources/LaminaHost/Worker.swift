@@ -49,15 +49,7 @@ final class Worker {
         for listener in rendezvous.listeners {
             try loop.accept(from: listener) { [unowned self] near, peer in admit(socket: near, from: peer) }
         }
-        try loop.watch(control, EventLoop.readable) { [unowned self] _ in
-            switch WorkerCommands.receive(control) {
-            case .none: break
-            case .bytes(let message): runner.answer(message, over: control)
-            case .ended:
-                loop.forget(control)
-                drain()
-            }
-        }
+        try runner.serve(control, on: loop) { [unowned self] in drain() }
         sweep()
         runner.sockets.emptied = { [unowned self] in stopIfDrained() }
     }

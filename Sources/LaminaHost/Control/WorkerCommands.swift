@@ -58,8 +58,20 @@ enum WorkerCommands {
 }
 
 extension ChainRunner {
-    /// Carries out the commands of a message from the supervisor, and answers it over `control`.
-    func answer(_ message: ArraySlice<UInt8>, over control: Int32) {
+    /// Carries out what comes over `control` from the supervisor; `ended` runs when it has closed its end.
+    func serve(_ control: Int32, on loop: EventLoop, ended: @escaping () -> Void) throws(Errno) {
+        try loop.watch(control, EventLoop.readable) { [unowned self] _ in
+            switch WorkerCommands.receive(control) {
+            case .none: break
+            case .bytes(let message): answer(message, over: control)
+            case .ended:
+                loop.forget(control)
+                ended()
+            }
+        }
+    }
+
+    private func answer(_ message: ArraySlice<UInt8>, over control: Int32) {
         guard let json = try? JSON(parsing: Array(message)), let number = json["number"],
             let object = json["request"]?.objectValue
         else { return }

@@ -27,15 +27,7 @@ final class Forwarder {
         service = plan.service
         drainTime = plan.drainTime
         try loop.accept(from: listener) { [unowned self] near, _ in admit(near) }
-        try loop.watch(control, EventLoop.readable) { [unowned self] _ in
-            switch WorkerCommands.receive(control) {
-            case .none: break
-            case .bytes(let message): runner.answer(message, over: control)
-            case .ended:
-                loop.forget(control)
-                end()
-            }
-        }
+        try runner.serve(control, on: loop) { [unowned self] in end() }
         runner.sockets.emptied = { [unowned self] in stopIfEmpty() }
     }
 
