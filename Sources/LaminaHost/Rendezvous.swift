@@ -23,7 +23,7 @@ struct Rendezvous {
         self.rules = rules
         secret = Secret()
         name = Secret()
-        questions = try Rendezvous.listen(abstractName: name.digits)
+        questions = try UnixSocket.listen(abstract: name.digits).get()
         let (four, fourPort) = Rendezvous.listen(AF_INET)
         let (six, sixPort) = Rendezvous.listen(AF_INET6)
         (listener4, port4) = (four, fourPort)
@@ -55,42 +55,14 @@ struct Rendezvous {
     /// A connection to the worker, over which one question is asked: a descriptor that doesn't block, or a negative
     /// errno, `-EAGAIN` while the worker's queue is full.
     func ask() -> Int32 {
-        let descriptor = clinux_socket(AF_UNIX, Int32(CLINUX_PACKETS))
-        if descriptor < 0 { return descriptor }
-        let status = Rendezvous.withAddress(name.digits) { connect(descriptor, $0, $1) }
-        if status == 0 { return descriptor }
-        let error = errno
-        Glibc.close(descriptor)
-        return -error
+        switch UnixSocket.connect(abstract: name.digits) {
+        case .success(let descriptor): descriptor
+        case .failure(let error): -error.code
+        }
     }
 
     func close() {
         for descriptor in descriptors { Glibc.close(descriptor) }
-    }
-
-    private static func listen(abstractName: String) throws(Errno) -> Int32 {
-        let descriptor = clinux_socket(AF_UNIX, Int32(CLINUX_PACKETS))
-        if descriptor < 0 { throw Errno(-descriptor) }
-        let bound = withAddress(abstractName) { bind(descriptor, $0, $1) }
-        if bound < 0 || Glibc.listen(descriptor, SOMAXCONN) < 0 {
-            let error = Errno.last
-            Glibc.close(descriptor)
-            throw error
-        }
-        return descriptor
-    }
-
-    private static func withAddress(
-        _ abstractName: String,
-        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
-    ) -> Int32 {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.dropFirst().copyBytes(from: Array(abstractName.utf8)) }
-        let length = socklen_t(MemoryLayout<sa_family_t>.size + 1 + abstractName.utf8.count)
-        return withUnsafePointer(to: address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
-        }
     }
 
     private static func listen(_ family: Int32) -> (descriptor: Int32, port: UInt16) {

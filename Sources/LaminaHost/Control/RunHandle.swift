@@ -48,7 +48,7 @@ public final class RunHandle {
         self.name = name
         let directory = try RunDirectory.standard(or: path)
         let socket = name.utf8.contains(UInt8(ascii: "/")) ? nil : directory.socket(of: name)
-        switch socket.map(UnixSocket.connect) {
+        switch socket.map(UnixSocket.connect(_:)) {
         case .success(let descriptor)?: self.descriptor = descriptor
         case .failure?, nil:
             let names = try RunHandle.all(in: path).map(\.name)
