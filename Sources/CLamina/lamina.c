@@ -6,6 +6,7 @@
 #include "lamina_names.h"
 #include "lamina_provider.h"
 #include "lamina_resolve.h"
+#include "lamina_signature.h"
 #include "lamina_socket.h"
 
 __thread __attribute__((tls_model("initial-exec"))) lamina_thread lamina_self = {
@@ -28,5 +29,17 @@ const lamina_entry_description lamina_entry_descriptions[] = {
 const lamina_entry_description lamina_indication_descriptions[] = {
 #define LAMINA_INDICATION(name, NAME, classes, categories)                                                             \
     [LAMINA_INDICATION_##NAME] = {#name, classes, (classes) & LAMINA_CLASS_DATA_IN, categories, 0, 0, offsetof(lamina_indications, name)},
+#include "lamina_indications.def"
+};
+
+const char *const lamina_entry_declarations[] = {
+#define LAMINA_ENTRY(name, NAME, classes, triggers, categories, parameters, arguments)                                           \
+    [LAMINA_ENTRY_##NAME] = "lamina_status " #name #parameters,
+#include "lamina_entries.def"
+};
+
+const char *const lamina_indication_declarations[] = {
+#define LAMINA_INDICATION(name, NAME, classes, categories)                                                             \
+    [LAMINA_INDICATION_##NAME] = "lamina_status " #name "(lamina_slot *slot, lamina_" #name "_event *event)",
 #include "lamina_indications.def"
 };

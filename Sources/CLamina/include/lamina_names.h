@@ -1,4 +1,4 @@
-/// Names, classes and categories of the entries and indications, as data.
+/// Names, classes, categories and declarations of the entries and indications, as data.
 #ifndef LAMINA_NAMES_H
 #define LAMINA_NAMES_H
 
@@ -35,6 +35,20 @@ LAMINA_INLINE const lamina_entry_description *lamina_describe_entry(uint32_t ent
 /// What is known of an indication, by its number (`LAMINA_INDICATION_…`).
 LAMINA_INLINE const lamina_entry_description *lamina_describe_indication(uint32_t indication) {
     return &lamina_indication_descriptions[indication];
+}
+
+/// The declarations of the entries and of the indications in C, from the lists of them, by number.
+extern const char *LAMINA_NONNULL const lamina_entry_declarations[];
+extern const char *LAMINA_NONNULL const lamina_indication_declarations[];
+
+/// The declaration of an entry, by its number (`LAMINA_ENTRY_…`).
+LAMINA_INLINE const char *lamina_declare_entry(uint32_t entry) {
+    return lamina_entry_declarations[entry];
+}
+
+/// The declaration of an indication, by its number (`LAMINA_INDICATION_…`).
+LAMINA_INLINE const char *lamina_declare_indication(uint32_t indication) {
+    return lamina_indication_declarations[indication];
 }
 
 LAMINA_NONNULL_END

@@ -4,6 +4,7 @@
 
 #include "lamina_control.h"
 #include "lamina_resolve.h"
+#include "lamina_signature.h"
 #include "lamina_table.h"
 
 /// Marks the start-up function, the only symbol that a plug-in exports.
@@ -70,6 +71,9 @@ enum {
     LAMINA_PROVIDER_GENERIC = 1,
     /// A datagram layer that reorders on purpose.
     LAMINA_PROVIDER_REORDERS = 2,
+    /// A layer that sends and receives on its own account while a stream connects, and no byte too many; once that has
+    /// succeeded, every byte passes it as it is.
+    LAMINA_PROVIDER_HANDSHAKES = 4,
 };
 
 enum {
@@ -154,6 +158,12 @@ typedef struct lamina_instance_arguments {
     /// Where a failing instantiate writes one line that says why.
     char *reason;
     size_t reason_capacity;
+    /// What can be called in this chain, for a provider with `LAMINA_PROVIDER_GENERIC`: every entry and indication of
+    /// the framework, and the extensions that the chain's manifests describe. Lives as long as the instance.
+    const lamina_signature *LAMINA_NULLABLE signatures;
+    uint32_t signature_count;
+    /// sizeof(lamina_signature) of the framework: how far the next one is.
+    uint32_t signature_size;
 } lamina_instance_arguments;
 
 /// One level of one chain: what `instantiate` fills in. `size` is set by the framework.

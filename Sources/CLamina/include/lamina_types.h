@@ -232,7 +232,9 @@ enum {
 enum {
     LAMINA_LEVEL = 0x4c4d,
     /// get: int32_t, a descriptor of the base's own that can be polled and used in the socket's place, -ENOTSUP if
-    /// the base has none. It stays the socket's.
+    /// the base has none. It stays the socket's. set: int32_t, a connected descriptor that the socket goes on with
+    /// as if `connect` had made it; the base's from then on, and non-blocking. -EISCONN: the socket has one already,
+    /// which one that was opened for a family has from the beginning.
     LAMINA_OPTION_DESCRIPTOR = 1,
     /// get: lamina_address, what `connect` with `LAMINA_CONNECT_SEND_ONLY` set; of form none where nothing is set.
     LAMINA_OPTION_SEND_TO_ADDRESS = 2,

@@ -16,7 +16,7 @@
 #define LAMINA_RUN_VARIABLE "LAMINA_RUN"
 
 /// Both sides are built together; a preload object of another build is answered with EPROTO.
-enum { LAMINA_RUN_VERSION = 6 };
+enum { LAMINA_RUN_VERSION = 7 };
 
 /// What a rule says of what it matches.
 enum {
@@ -40,12 +40,14 @@ enum { LAMINA_RUN_RULES = 64, LAMINA_RUN_RULE_SIZE = 22 };
 enum {
     /// Where to connect the socket: answered when the outcome is known, or soon if it is non-blocking.
     LAMINA_RUN_CONNECT = 1,
-    /// The caller of a blocking connect was interrupted: answer now, the dial goes on.
+    /// The caller of a blocking connect was interrupted: answer now, the dial goes on; a socket that was lent will be
+    /// taken back.
     LAMINA_RUN_DETACH = 2,
     /// The connection that was offered will not be made.
     LAMINA_RUN_ABANDON = 3,
     /// How the connect of the program's own socket went. One that failed is answered like a connect: with another
-    /// address to try, or the errno that the call answers. Others are not answered.
+    /// address to try, or the errno that the call answers. One of a lent socket brings its descriptor, and is answered
+    /// like a connect too. Others are not answered.
     LAMINA_RUN_DONE = 8,
     /// The errno with which the socket's connection ended.
     LAMINA_RUN_ERROR = 4,
@@ -88,7 +90,9 @@ typedef struct lamina_run_request {
     uint8_t nonblocking;
     /// IPV6_V6ONLY.
     uint8_t ipv6_only;
-    uint16_t reserved;
+    /// The socket may be lent.
+    uint8_t lends;
+    uint8_t reserved;
     /// SO_COOKIE: names the socket.
     uint64_t cookie;
     /// With `process`, names what it executes: another after each exec. 0: not known.
@@ -104,11 +108,25 @@ typedef struct lamina_run_request {
 
 enum { LAMINA_RUN_ADDRESSES = 64 };
 
+/// What becomes of a socket that is connected to the address of a reply.
+enum {
+    /// It is the program's, and nobody hears what came of it.
+    LAMINA_RUN_OWN = 0,
+    /// The worker is at the other end, which has to be told if the connection isn't made.
+    LAMINA_RUN_PUMPED = 1,
+    /// The chain has something to say on it first: its descriptor goes to the worker with `LAMINA_RUN_DONE`.
+    LAMINA_RUN_LENT = 2,
+    /// It was lent, and is the program's now. There is no address.
+    LAMINA_RUN_READY = 3,
+    /// It is the program's, and the chain hears with `LAMINA_RUN_DONE` what came of it.
+    LAMINA_RUN_REPORTED = 4,
+};
+
 typedef struct lamina_run_reply {
     /// 0 or the errno that the call answers.
     int32_t error;
-    /// Of a connect: the address is the worker's, which has to be told if the connection isn't made.
-    uint32_t pumped;
+    /// Of a connect: `LAMINA_RUN_OWN` and the rest.
+    uint32_t way;
     lamina_run_address address;
 } lamina_run_reply;
 

@@ -19,6 +19,7 @@ enum {
     clinux_epoll_error = EPOLLERR,
     clinux_epoll_hung_up = EPOLLHUP,
     clinux_epoll_peer_finished = EPOLLRDHUP,
+    clinux_epoll_urgent = EPOLLPRI,
     clinux_epoll_one_shot = EPOLLONESHOT,
 };
 
