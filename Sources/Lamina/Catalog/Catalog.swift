@@ -6,7 +6,7 @@ import Glibc
 /// A catalog is a snapshot of the changes that had been made when it was made: later ones make another one. It reads what is
 /// asked for, when it is first asked for: one small file of each directory for a name, all of them for `entries`. Reading
 /// never loads a plug-in's code, and a bad file never affects another entry. A manifest in a later directory overrides
-/// the one of the same name, key by key; `"masked": true` masks it. <doc:Catalog> says how it is stored.
+/// the one of the same name, key by key; `"masked": true` masks it. <doc:The-catalog> says how it is stored.
 public struct Catalog: Sendable {
     /// The directories that are read.
     public let directories: [CatalogDirectory]

@@ -4,7 +4,7 @@ import Glibc
 /// WSCWriteProviderOrder).
 ///
 /// Each change happens under the directory's lock, is whole for every reader, on disk when the call returns, recorded in
-/// `.history`, and can be undone; see <doc:Catalog>. Where a call throws, nothing has changed, unless the error says so.
+/// `.history`, and can be undone; see <doc:The-catalog>. Where a call throws, nothing has changed, unless the error says so.
 /// Calls block for files and for other writers. Catalogs that were read before don't change.
 public struct CatalogWriter: Sendable {
     /// The directory that is changed.

@@ -28,7 +28,7 @@ package enum Environment {
     }
 
     /// The running program's executable.
-    static let executable: String? = {
+    package static let executable: String? = {
         var path = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
         let count = readlink("/proc/self/exe", &path, path.count - 1)
         return count > 0 ? String(decoding: path[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : nil

@@ -33,12 +33,12 @@ extension FileIdentity {
 }
 
 /// Whole files, by blocking system calls; errors carry the path as their subject.
-enum File {
+package enum File {
     /// An open descriptor, closed at the end of its life.
-    struct Descriptor: ~Copyable {
+    package struct Descriptor: ~Copyable {
         let number: Int32
 
-        init(opening path: String, _ flags: Int32, mode: mode_t = 0) throws(LaminaError) {
+        package init(opening path: String, _ flags: Int32, mode: UInt32 = 0) throws(LaminaError) {
             let opened = retrying { open(path, flags | O_CLOEXEC, mode) }
             guard opened >= 0 else { throw File.error(path, "can't be opened") }
             number = opened
@@ -69,7 +69,7 @@ enum File {
         }
 
         /// Writes all of `bytes`.
-        func write(_ bytes: [UInt8], to path: String) throws(LaminaError) {
+        package func write(_ bytes: [UInt8], to path: String) throws(LaminaError) {
             var written = 0
             while written < bytes.count {
                 let count = bytes.withUnsafeBytes { buffer in
@@ -101,6 +101,11 @@ enum File {
             )
         }
         return (try file.read(Int(status.st_size), at: 0, of: path), status)
+    }
+
+    /// A regular file's content.
+    package static func content(of path: String, limit: Int) throws(LaminaError) -> [UInt8] {
+        try read(path, limit: limit).bytes
     }
 
     /// Which file `path` leads to.
@@ -138,7 +143,7 @@ enum File {
     }
 
     /// The folder that holds `path`.
-    static func folder(of path: String) -> String {
+    package static func folder(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
@@ -157,7 +162,7 @@ enum File {
     }
 
     /// An error about `path` from `errno`.
-    static func error(_ path: String, _ what: String) -> LaminaError {
+    package static func error(_ path: String, _ what: String) -> LaminaError {
         let number = errno
         let remedy =
             switch number {

@@ -17,7 +17,10 @@ extension Manifest {
         object["effect"] = .string(effect.rawValue)
         object["handoff"] = .string(handoff.rawValue)
         if let required { object["required"] = .bool(required) }
-        for (key, flag) in [("hidden", isHidden), ("generic", isGeneric), ("reorders", reorders)] where flag {
+        let flags = [
+            ("hidden", isHidden), ("generic", isGeneric), ("reorders", reorders), ("handshakes", handshakes),
+        ]
+        for (key, flag) in flags where flag {
             object[key] = true
         }
         if categories != .all {
@@ -28,6 +31,7 @@ extension Manifest {
         if !protocols.isEmpty { object["protocols"] = .array(protocols.map(\.json)) }
         object["abi"] = ["min": .integer(Int64(abi.lowerBound)), "max": .integer(Int64(abi.upperBound))]
         if !settings.isEmpty { object["settings"] = .array(settings.map(\.json)) }
+        if !extensions.isEmpty { object["extensions"] = .array(extensions.map(\.json)) }
         for (key, names) in [("entries", entries), ("indications", indications)] where !names.isEmpty {
             object[key] = Self.array(names)
         }

@@ -50,6 +50,8 @@ public struct Manifest: Sendable, Equatable {
     public var isGeneric = false
     /// Whether it reorders datagrams on purpose (`LAMINA_PROVIDER_REORDERS`).
     public var reorders = false
+    /// Whether it touches data only while a stream connects (`LAMINA_PROVIDER_HANDSHAKES`).
+    public var handshakes = false
     /// The socket categories that it stands in.
     public var categories = SocketCategories.all
     /// What a base offers.
@@ -58,6 +60,8 @@ public struct Manifest: Sendable, Equatable {
     public var abi: ClosedRange<UInt32> = 1...1
     /// Its settings.
     public var settings: [SettingDeclaration] = []
+    /// Extensions whose functions it describes, its own or others'.
+    public var extensions: [ExtensionDescription] = []
     /// The entries that its table fills with default settings, by name, as the install probe saw them.
     public var entries: [String] = []
     /// The indications that it fills.
@@ -102,9 +106,9 @@ extension Manifest {
 
     private static let keys = [
         "format", "name", "uuid", "version", "summary", "library", "kind", "phase", "before", "after", "conflicts",
-        "requires", "effect", "handoff", "required", "hidden", "generic", "reorders", "categories", "protocols", "abi",
-        "settings", "entries", "indications", "sha256", "identity", "installation", "masked",
-        "reason",
+        "requires", "effect", "handoff", "required", "hidden", "generic", "reorders", "handshakes",
+        "categories", "protocols", "abi", "settings", "extensions", "entries", "indications", "sha256", "identity",
+        "installation", "masked", "reason",
     ]
 
     /// Reads the members of one manifest, or of several that were merged.
@@ -145,6 +149,7 @@ extension Manifest {
         isHidden = try reader.bool("hidden") ?? false
         isGeneric = try reader.bool("generic") ?? false
         reorders = try reader.bool("reorders") ?? false
+        handshakes = try reader.bool("handshakes") ?? false
         if let bits = try reader.flags("categories", SocketCategories.names.map { ($0.name, $0.value.rawValue) }) {
             categories = SocketCategories(rawValue: bits)
         }
@@ -162,6 +167,13 @@ extension Manifest {
                 throw item.error("name", "\"\(setting.name)\" is declared twice", remedy: "remove one")
             }
             settings.append(setting)
+        }
+        for item in try reader.objects("extensions") {
+            let described = try ExtensionDescription(item)
+            if extensions.contains(where: { $0.uuid == described.uuid }) {
+                throw item.error("uuid", "\"\(described.uuid)\" is described twice", remedy: "remove one")
+            }
+            extensions.append(described)
         }
         entries = try reader.texts("entries")
         indications = try reader.texts("indications")

@@ -95,30 +95,46 @@ public final class Chain: @unchecked Sendable {
     ) throws(LaminaError) {
         try Self.check(parts)
         self.isSwitchable = isSwitchable
-        names = parts.map(\.layer.name)
-        isShareable = parts.allSatisfy { $0.provider.manifest.handoff == .share }
-        self.absences = absences
         self.generation = generation
         let ordered = members ?? parts.map { ChainMember($0.provider.manifest, label: Self.label(of: $0)) }
-        warnings = try ChainOrder(keeping: ordered).warnings + absences.map(\.description)
+        var order = try ChainOrder(keeping: ordered)
+        let extensions = Self.extensions(ordered, of: parts)
         let size = MemoryLayout<lamina_column>.size + (parts.count + 1) * MemoryLayout<lamina_slot>.size
         memory = .allocate(byteCount: size, alignment: 64)
         memset(memory, 0, size)
         self.engine = engine
         var instances: [Instance] = []
+        var names: [String] = []
+        var absences = absences
         do throws(LaminaError) {
             let slots = Self.slots(in: memory)
             Self.prepare(memory, levelCount: parts.count, engine: engine)
             for (index, part) in parts.enumerated() {
                 let label = Self.label(of: part)
-                slots[index + 1].reserved.0 = UInt64(UInt(bitPattern: Labels.text(label)))
+                let slot = slots + instances.count + 1
+                slot.pointee.reserved.0 = UInt64(UInt(bitPattern: Labels.text(label)))
                 var layer = part.layer
                 layer.label = label
-                let instance = try part.provider.instantiate(layer, slot: slots + index + 1)
-                slots[index + 1].context = instance.context
-                instances.append(instance)
+                do throws(LaminaError) {
+                    let instance = try part.provider.instantiate(layer, extensions: extensions, slot: slot)
+                    slot.pointee.context = instance.context
+                    instances.append(instance)
+                    names.append(layer.name)
+                } catch {
+                    guard layer.required == false, index < parts.count - 1 else { throw error }
+                    absences.append(Absence(label: label, reason: error))
+                }
+            }
+            if instances.count < parts.count {
+                Self.prepare(memory, levelCount: instances.count, engine: engine)
+                let labels = instances.map(\.label)
+                order = try ChainOrder(keeping: ordered.filter { labels.contains($0.label) })
             }
             self.instances = instances
+            self.names = names
+            self.absences = absences
+            warnings = order.warnings + absences.map(\.description)
+            isShareable = instances.allSatisfy { $0.provider.manifest.handoff == .share }
             levels = instances.map(Level.init)
             conditionalNames = instances.dropLast().contains { !$0.conditions.isEmpty }
         } catch {
@@ -172,6 +188,32 @@ public final class Chain: @unchecked Sendable {
             cache[shape] = made
             return made
         }
+    }
+
+    /// The extensions that the levels' manifests describe, for the levels that handle calls generically. Where two
+    /// manifests describe one, the one nearer to the program is taken.
+    private static func extensions(
+        _ members: [ChainMember],
+        of parts: [(layer: LayerSpecification, provider: Provider)]
+    ) -> [ExtensionDescription] {
+        guard parts.contains(where: { $0.provider.manifest.isGeneric }) else { return [] }
+        var extensions: [ExtensionDescription] = []
+        for member in members {
+            for described in member.manifest.extensions {
+                guard let other = extensions.first(where: { $0.uuid == described.uuid }) else {
+                    extensions.append(described)
+                    continue
+                }
+                if other.dispatch != described.dispatch || other.client != described.client {
+                    Output.log(
+                        .warning,
+                        "extension \(described.uuid)",
+                        "the manifest of \"\(member.label)\" describes it differently than one above; that one counts"
+                    )
+                }
+            }
+        }
+        return extensions
     }
 
     private static func label(of part: (layer: LayerSpecification, provider: Provider)) -> String {

@@ -75,7 +75,7 @@ final class ColumnClosing: @unchecked Sendable {
         state.gate?.end(-ECANCELED)
         if state.opened != state.active { state.relink(state.opened, waits: false) }
         lamina_request_prepare(request, Self.closed, Unmanaged.passRetained(self).toOpaque())
-        if lamina_close(state.slots, request) == LAMINA_PENDING { later { $0.watch() } }
+        if lamina_close(state.slots, request) == LAMINA_PENDING { watchLater() }
     }
 
     private static let closed: lamina_completion = { _, request, context in
@@ -92,7 +92,12 @@ final class ColumnClosing: @unchecked Sendable {
         guard clinux_monotonic() < deadline else {
             return giveUp("layer \"\(holder)\", which has not closed", as: -ETIMEDOUT)
         }
-        later { $0.watch() }
+        watchLater()
+    }
+
+    /// What has ended meanwhile isn't kept for it: the chain may be about to go, and its engine not run any more.
+    private func watchLater() {
+        state.loop.run(at: clinux_monotonic() + Self.interval) { [weak self] in self?.watch() }
     }
 
     /// Ends the close when no request pends and no completion waits.

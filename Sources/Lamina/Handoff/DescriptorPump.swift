@@ -248,7 +248,9 @@ extension Socket {
         guard lamina_enter(handle) != 0 else { throw Outcome.error(-EBADF, "descriptor") }
         defer { lamina_leave() }
         let state = ColumnState.of(handle.slot)
-        let seesData = try levels.dropLast().contains { $0.effect != .none }
+        let seesData = try levels.dropLast().contains {
+            $0.effect(on: SocketCategories(rawValue: state.category)) != .none
+        }
         if let base, !seesData { return base }
         guard state.category != UInt32(LAMINA_LISTEN), state.category != UInt32(LAMINA_BASIC) else {
             throw LaminaError(

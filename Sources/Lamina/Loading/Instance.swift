@@ -21,6 +21,7 @@ public final class Instance: @unchecked Sendable {
     public let effect: Effect
 
     private let storage: SettingStorage
+    private let signatures: SignatureStorage?
     private let tables: TableStorage
     private let current: Locked<Settings>
     private let isAlive = Locked(true)
@@ -33,6 +34,7 @@ public final class Instance: @unchecked Sendable {
         label: String,
         settings: Settings,
         storage: SettingStorage,
+        signatures: SignatureStorage?,
         conditions: Conditions,
         effect: Effect,
         tables: TableStorage
@@ -40,6 +42,7 @@ public final class Instance: @unchecked Sendable {
         self.provider = provider
         self.label = label
         self.storage = storage
+        self.signatures = signatures
         self.conditions = conditions
         self.effect = effect
         current = Locked(settings)

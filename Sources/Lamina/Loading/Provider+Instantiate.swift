@@ -4,14 +4,22 @@ import Glibc
 extension Provider {
     /// Makes one level of a chain: checks the settings, lets the provider make its table for them, and checks that.
     ///
-    /// `slot` is the instance's slot in the chain's own column. Runs the provider's code, on this thread, which may
+    /// `slot` is the instance's slot in the chain's own column. A provider that handles calls generically gets the
+    /// signatures of what can be called, those of `extensions` among them. Runs the provider's code, on this thread, which may
     /// block. Errors name the label, and the entry where one is wrong; nothing is left behind.
     public func instantiate(
         _ layer: LayerSpecification,
+        extensions: [ExtensionDescription] = [],
         slot: UnsafeMutablePointer<lamina_slot>
     ) throws(LaminaError) -> Instance {
         let settings = try Settings(of: layer, declared: manifest.settings)
-        return try instantiate(label: layer.label, settings: settings, conditions: layer.conditions, slot: slot)
+        return try instantiate(
+            label: layer.label,
+            settings: settings,
+            conditions: layer.conditions,
+            extensions: extensions,
+            slot: slot
+        )
     }
 
     /// Makes one level from settings that are already checked.
@@ -19,9 +27,11 @@ extension Provider {
         label: String,
         settings: Settings,
         conditions: Conditions = Conditions(),
+        extensions: [ExtensionDescription] = [],
         slot: UnsafeMutablePointer<lamina_slot>
     ) throws(LaminaError) -> Instance {
         let storage = SettingStorage(settings)
+        let signatures = manifest.isGeneric ? SignatureStorage(extensions) : nil
         var made = lamina_instance()
         made.size = UInt32(MemoryLayout<lamina_instance>.size)
         made.effect = descriptor.pointee.effect
@@ -34,7 +44,10 @@ extension Provider {
                 upcalls: Library.upcalls,
                 slot: slot,
                 reason: reason,
-                reason_capacity: capacity
+                reason_capacity: capacity,
+                signatures: signatures?.signatures.baseAddress,
+                signature_count: UInt32(signatures?.signatures.count ?? 0),
+                signature_size: UInt32(MemoryLayout<lamina_signature>.stride)
             )
             return descriptor.pointee.instantiate(&arguments, &made)
         }
@@ -52,6 +65,7 @@ extension Provider {
                 label: label,
                 settings: settings,
                 storage: storage,
+                signatures: signatures,
                 conditions: conditions,
                 effect: effect,
                 tables: tables

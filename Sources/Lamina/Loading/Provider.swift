@@ -62,7 +62,9 @@ public final class Provider: @unchecked Sendable {
         let flags = Int(provider.flags)
         manifest.isGeneric = flags & LAMINA_PROVIDER_GENERIC != 0
         manifest.reorders = flags & LAMINA_PROVIDER_REORDERS != 0
-        guard flags & ~(LAMINA_PROVIDER_GENERIC | LAMINA_PROVIDER_REORDERS) == 0 else {
+        manifest.handshakes = flags & LAMINA_PROVIDER_HANDSHAKES != 0
+        let known = LAMINA_PROVIDER_GENERIC | LAMINA_PROVIDER_REORDERS | LAMINA_PROVIDER_HANDSHAKES
+        guard flags & ~known == 0 else {
             throw reader.error("flags", "0x\(String(flags, radix: 16)) has a bit that nobody knows")
         }
         manifest.settings = try reader.settings()

@@ -53,6 +53,8 @@ public struct ChainExplanation: Sendable {
         public let absent: [(label: String, reason: String)]
         /// The most that those levels do to data.
         public let effect: Effect
+        /// Whether those of them that see data do so only until a stream is connected (`Manifest.handshakes`).
+        public let handshakes: Bool
         /// The base's protocol that serves it; nil where it serves none.
         public let `protocol`: ProtocolEntry?
         /// Why that base: that it was named or is the usual one, and what it serves.
@@ -61,7 +63,8 @@ public struct ChainExplanation: Sendable {
         /// Whether two kinds of socket get the same.
         public static func == (left: Socket, right: Socket) -> Bool {
             left.kind == right.kind && left.labels == right.labels && left.effect == right.effect
-                && left.protocol == right.protocol && left.baseReason == right.baseReason
+                && left.handshakes == right.handshakes && left.protocol == right.protocol
+                && left.baseReason == right.baseReason
                 && left.absent.elementsEqual(right.absent) { $0 == $1 }
         }
     }
@@ -222,6 +225,7 @@ private struct ExplanationMaker {
         var labels: [String] = []
         var left: [(label: String, reason: String)] = []
         var effect = Effect.none
+        var handshakes = true
         for level in levels.dropLast() {
             guard let manifest = level.manifest, level.problem == nil else {
                 left.append((level.label, level.isOptional ? "it is left out (required=no)" : "it can't be used"))
@@ -233,7 +237,9 @@ private struct ExplanationMaker {
                 continue
             }
             labels.append(level.label)
-            effect = max(effect, manifest.effect)
+            let own = manifest.effect(on: kind.categories)
+            effect = max(effect, own)
+            handshakes = handshakes && (own == .none || manifest.handshakes)
         }
         let wanted = kind.wanted
         let entry = base.manifest?.protocols.first { entry in
@@ -253,6 +259,7 @@ private struct ExplanationMaker {
             labels: labels,
             absent: left,
             effect: effect,
+            handshakes: handshakes && effect != .none,
             protocol: entry,
             baseReason: reason
         )

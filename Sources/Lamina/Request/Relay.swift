@@ -22,6 +22,8 @@ final class Relay: @unchecked Sendable {
     /// Counts the call's return and its completion: the later one goes on.
     private var arrivals: UInt32 = 0
     private var isHeld = false
+    /// Whether a level above had returned "pending" before.
+    private var wasPended = false
     /// Counts a cancel that took the request and the last operation's end: the later one completes.
     private var farewells: UInt32 = 0
     private var result: (lamina_status, UInt64) = (0, 0)
@@ -42,6 +44,7 @@ final class Relay: @unchecked Sendable {
         self.next = next
         if request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) == 0 {
             request.pointee.owner.0 = Unmanaged.passRetained(self).toOpaque()
+            wasPended = request.pointee.flags & UInt32(LAMINA_REQUEST_PENDED) != 0
             let status = Completion.hold(slot, request, Self.cancel)
             guard status == 0 else {
                 Unmanaged.passUnretained(self).release()
@@ -99,7 +102,7 @@ final class Relay: @unchecked Sendable {
         next = nil
         guard isHeld else { return lamina_complete(slot, request, status, bytes) }
         if lamina_request_claim(request) != 0 {
-            if isInline { request.pointee.flags &= ~UInt32(LAMINA_REQUEST_PENDED) }
+            if isInline, !wasPended { request.pointee.flags &= ~UInt32(LAMINA_REQUEST_PENDED) }
             Unmanaged.passUnretained(self).release()
             return lamina_complete(slot, request, status, bytes)
         }

@@ -1,0 +1,2 @@
+// The system's libffi.
+#include <ffi.h>
