@@ -1,5 +1,5 @@
 public import CLamina
-import Glibc
+public import Glibc
 
 // A union's members are computed in Swift, so that `&address.storage.socket` would be a copy of 16 bytes: what C reads
 // or writes must point into the struct.

@@ -29,6 +29,14 @@ public enum Immortal {
         return memory.baseAddress.map { UnsafePointer($0) }
     }
 
+    /// A copy of a text as C sees it, NUL-terminated.
+    public static func text(_ text: String) -> UnsafePointer<CChar> {
+        let memory = UnsafeMutablePointer<CChar>.allocate(capacity: text.utf8.count + 1)
+        for (index, byte) in text.utf8.enumerated() { memory[index] = CChar(bitPattern: byte) }
+        memory[text.utf8.count] = 0
+        return UnsafePointer(memory)
+    }
+
     /// A literal as C sees it: NUL-terminated and constant.
     public static func text(_ literal: StaticString) -> UnsafePointer<CChar> {
         UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)

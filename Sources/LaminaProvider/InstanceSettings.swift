@@ -48,17 +48,30 @@ public struct InstanceSettings {
 
     /// Says in one line why no instance can be made, and gives the status that `instantiate` returns.
     public func refuse(_ status: lamina_status, _ write: (inout LineBuffer) -> Void) -> lamina_status {
-        let capacity = arguments.pointee.reason_capacity
-        let reason = UnsafeMutableRawPointer(arguments.pointee.reason)
-        var line = LineBuffer(UnsafeMutableRawBufferPointer(start: reason, count: capacity))
-        write(&line)
-        reason.storeBytes(of: 0, toByteOffset: min(line.count, max(capacity - 1, 0)), as: UInt8.self)
+        Self.write(arguments.pointee.reason, arguments.pointee.reason_capacity, write)
         return status
     }
 
     /// Says this line, and gives the status.
     public func refuse(_ status: lamina_status, _ text: String) -> lamina_status {
-        refuse(status) { line in text.withCString { line.append(cString: $0) } }
+        Self.write(text, arguments.pointee.reason, arguments.pointee.reason_capacity)
+        return status
+    }
+
+    /// Writes a line into the room that the framework gave for a reason, NUL-terminated.
+    static func write(_ text: String, _ reason: UnsafeMutablePointer<CChar>, _ capacity: Int) {
+        write(reason, capacity) { line in text.withCString { line.append(cString: $0) } }
+    }
+
+    private static func write(
+        _ reason: UnsafeMutablePointer<CChar>,
+        _ capacity: Int,
+        _ write: (inout LineBuffer) -> Void
+    ) {
+        let reason = UnsafeMutableRawPointer(reason)
+        var line = LineBuffer(UnsafeMutableRawBufferPointer(start: reason, count: capacity))
+        write(&line)
+        reason.storeBytes(of: 0, toByteOffset: min(line.count, max(capacity - 1, 0)), as: UInt8.self)
     }
 
     /// Whether NUL-terminated text equals a literal.

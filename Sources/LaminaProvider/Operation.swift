@@ -53,11 +53,12 @@ extension UnsafeMutablePointer<Operation> {
         _ lane: UnsafeMutablePointer<Lane>,
         _ slot: UnsafeMutablePointer<lamina_slot>,
         _ request: UnsafeMutablePointer<lamina_request>,
-        address: UnsafePointer<lamina_address>? = nil
+        address: UnsafePointer<lamina_address>? = nil,
+        flags: UInt32 = 0
     ) -> Self? {
         let stride = address == nil ? 0 : MemoryLayout<lamina_address>.stride
         guard let memory = allocate(extra: stride) else { return nil }
-        memory.initialize(to: Operation(kind: UInt32(kind), flags: 0, lane: lane, slot: slot, request: request))
+        memory.initialize(to: Operation(kind: UInt32(kind), flags: flags, lane: lane, slot: slot, request: request))
         if let address {
             let copy = memory.extra.assumingMemoryBound(to: lamina_address.self)
             copy.initialize(to: address.pointee)

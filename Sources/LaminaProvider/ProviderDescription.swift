@@ -25,7 +25,7 @@ public struct ProviderDescription: @unchecked Sendable {
     ///   - kind: `LAMINA_BASE_PROVIDER`, `LAMINA_LAYERED_PROVIDER` or `LAMINA_TERMINATING_PROVIDER`.
     ///   - version: Its version, for lists.
     ///   - summary: One line for lists.
-    ///   - uuid: Its identity for good (ProviderId), as UUID text.
+    ///   - uuid: Its identity for good (ProviderId), as UUID text; nil for one that nobody installs.
     ///   - effect: `LAMINA_EFFECT_…`: the most that a level does to data; a level may say less.
     ///   - handoff: `LAMINA_HANDOFF_…`: how its sockets go to another process.
     ///   - phase: `LAMINA_PHASE_…`: a layer's place in a derived order.
@@ -45,7 +45,7 @@ public struct ProviderDescription: @unchecked Sendable {
         _ kind: Int,
         version: StaticString,
         summary: StaticString,
-        uuid: StaticString,
+        uuid: StaticString?,
         effect: Int,
         handoff: Int = LAMINA_HANDOFF_SHARE,
         phase: Int = LAMINA_PHASE_NONE,
@@ -66,7 +66,7 @@ public struct ProviderDescription: @unchecked Sendable {
             provider.pointee.name = Immortal.text(name)
             provider.pointee.version = Immortal.text(version)
             provider.pointee.summary = Immortal.text(summary)
-            provider.pointee.uuid = Immortal.text(uuid)
+            if let uuid { provider.pointee.uuid = Immortal.text(uuid) }
             provider.pointee.effect = UInt32(effect)
             provider.pointee.handoff = UInt32(handoff)
             provider.pointee.phase = UInt32(phase)
@@ -77,10 +77,10 @@ public struct ProviderDescription: @unchecked Sendable {
             provider.pointee.protocol_count = UInt32(protocols.count)
             provider.pointee.protocol_size = protocols.isEmpty ? 0 : UInt32(MemoryLayout<lamina_protocol>.stride)
             provider.pointee.protocols = Immortal.list(protocols)
-            provider.pointee.before = before.map(Immortal.text)
-            provider.pointee.after = after.map(Immortal.text)
-            provider.pointee.conflicts = conflicts.map(Immortal.text)
-            provider.pointee.requires_names = requires.map(Immortal.text)
+            provider.pointee.before = before.map { Immortal.text($0) }
+            provider.pointee.after = after.map { Immortal.text($0) }
+            provider.pointee.conflicts = conflicts.map { Immortal.text($0) }
+            provider.pointee.requires_names = requires.map { Immortal.text($0) }
             provider.pointee.instantiate = instantiate
             provider.pointee.destroy = destroy
         }

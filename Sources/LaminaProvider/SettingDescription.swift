@@ -16,13 +16,32 @@ public struct SettingDescription: @unchecked Sendable {
         flags: Int = 0,
         help: StaticString
     ) {
+        self.init(
+            name,
+            type,
+            choices: choices.map { Immortal.text($0) },
+            default: `default`,
+            flags: flags,
+            help: Immortal.text(help)
+        )
+    }
+
+    /// The same with texts that live for good.
+    init(
+        _ name: StaticString,
+        _ type: Int,
+        choices: UnsafePointer<CChar>?,
+        default: StaticString?,
+        flags: Int,
+        help: UnsafePointer<CChar>
+    ) {
         declaration = lamina_setting_declaration(
             name: Immortal.text(name),
             type: UInt32(type),
             flags: UInt32(flags),
-            choices: choices.map(Immortal.text),
-            default_value: `default`.map(Immortal.text),
-            help: Immortal.text(help)
+            choices: choices,
+            default_value: `default`.map { Immortal.text($0) },
+            help: help
         )
     }
 }

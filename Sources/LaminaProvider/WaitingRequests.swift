@@ -1,4 +1,5 @@
 public import CLamina
+import CLinux
 import Glibc
 
 /// Requests of one socket that wait, in no lane, for something that seldom happens: all end with it, or each by itself
@@ -19,6 +20,9 @@ private struct WaitingRequest {
     let list: UnsafeMutablePointer<WaitingRequests>
     let slot: UnsafeMutablePointer<lamina_slot>
     let request: UnsafeMutablePointer<lamina_request>
+    /// When it ends by itself, in nanoseconds of CLOCK_MONOTONIC, and as what.
+    let due: Int64
+    let dueStatus: Int32
 }
 
 extension UnsafeMutablePointer<WaitingRequests> {
@@ -44,10 +48,13 @@ extension UnsafeMutablePointer<WaitingRequests> {
     /// Whether nothing waits.
     public var isEmpty: Bool { locked { pointee.first == nil } }
 
-    /// Lets a request wait. Answers what the entry returns.
+    /// Lets a request wait, at the longest until the first `endDue` after `due`, which ends it with `status`. Answers what
+    /// the entry returns.
     public func add(
         _ slot: UnsafeMutablePointer<lamina_slot>,
-        _ request: UnsafeMutablePointer<lamina_request>
+        _ request: UnsafeMutablePointer<lamina_request>,
+        until due: Int64 = .max,
+        as status: Int32 = -ETIMEDOUT
     ) -> lamina_status {
         guard let memory = malloc(MemoryLayout<WaitingRequest>.size) else {
             return lamina_complete(slot, request, -ENOMEM, 0)
@@ -55,7 +62,16 @@ extension UnsafeMutablePointer<WaitingRequests> {
         let node = memory.bindMemory(to: WaitingRequest.self, capacity: 1)
         let held = locked { () -> Int32 in
             guard !pointee.isClosed else { return -ECANCELED }
-            node.initialize(to: WaitingRequest(next: pointee.first, list: self, slot: slot, request: request))
+            node.initialize(
+                to: WaitingRequest(
+                    next: pointee.first,
+                    list: self,
+                    slot: slot,
+                    request: request,
+                    due: due,
+                    dueStatus: status
+                )
+            )
             request.pointee.owner.0 = memory
             let held = slot.pointee.column.pointee.upcalls.pointee.hold(slot, request) { _, request in
                 request.pointee.owner.0?.assumingMemoryBound(to: WaitingRequest.self).cancel()
@@ -73,11 +89,25 @@ extension UnsafeMutablePointer<WaitingRequests> {
     }
 
     /// Ends what waits now, on this thread. What begins to wait meanwhile, in a completion or on another thread, waits on.
-    public func end(_ status: Int32) {
+    public func end(_ status: Int32) { end { _ in status } }
+
+    /// Ends what has waited long enough, likewise.
+    public func endDue() {
+        let now = clinux_monotonic()
+        end { $0.due <= now ? $0.dueStatus : nil }
+    }
+
+    /// Ends what `status` has a status for.
+    private func end(_ status: (WaitingRequest) -> Int32?) {
         var ended = locked { () -> UnsafeMutablePointer<WaitingRequest>? in
             var ours: UnsafeMutablePointer<WaitingRequest>?
-            while let node = pointee.first {
-                pointee.first = node.pointee.next
+            var place = field(\.first)
+            while let node = place.pointee {
+                guard status(node.pointee) != nil else {
+                    place = node.field(\.next)
+                    continue
+                }
+                place.pointee = node.pointee.next
                 // A cancel that came first ends the request itself.
                 guard lamina_request_claim(node.pointee.request) != 0 else { continue }
                 node.pointee.next = ours
@@ -87,7 +117,7 @@ extension UnsafeMutablePointer<WaitingRequests> {
         }
         while let node = ended {
             ended = node.pointee.next
-            node.finish(status)
+            node.finish(status(node.pointee) ?? -ECANCELED)
         }
     }
 

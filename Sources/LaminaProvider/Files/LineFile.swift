@@ -52,13 +52,15 @@ public struct LineFile<Content: LineContent> {
     }
 
     /// Reads it again where it has changed, which costs a stat(2) and blocks for it. A problem leaves what it said
-    /// before, and is thrown once.
-    public mutating func refresh() throws(LineProblem) {
+    /// before, and is thrown once. Answers whether it was read.
+    @discardableResult
+    public mutating func refresh() throws(LineProblem) -> Bool {
         var status = stat()
         let current = stat(path, &status) == 0 ? Version(status) : nil
-        guard current != version, current != seen else { return }
+        guard current != version, current != seen else { return false }
         seen = current
         try read()
+        return true
     }
 
     private mutating func read() throws(LineProblem) {

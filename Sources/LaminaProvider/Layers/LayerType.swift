@@ -1,0 +1,37 @@
+import CLamina
+import Glibc
+
+/// A layer's type as the plug-in offers it: what it conforms to, and its tables. It lives for good.
+struct LayerType: @unchecked Sendable {
+    // What it points to is constant and never freed.
+    let conformances: Conformances
+    let type: any Layer.Type
+    let table: UnsafePointer<lamina_table>
+    let indications: UnsafePointer<lamina_indications>
+    let isStateless: Bool
+    let stateSize: Int
+    let stateAlignment: Int
+
+    init(_ type: any Layer.Type) {
+        let own = Conformances(of: type)
+        self.type = type
+        conformances = own
+        (isStateless, stateSize, stateAlignment) = Self.layout(of: type)
+        let stateless = isStateless
+        table = Immortal.copy(
+            lamina_table { table in
+                LifetimeThunks.fill(&table, own, isStateless: stateless)
+                ControlThunks.fill(&table, own)
+                ConnectionThunks.fill(&table, own)
+                DatagramThunks.fill(&table, own)
+                NameThunks.fill(&table, own)
+                table.configure = LayerInstance.configure
+            }
+        )
+        indications = Immortal.copy(lamina_indications { EventThunks.fill(&$0, own) })
+    }
+
+    private static func layout<L: Layer>(of type: L.Type) -> (isStateless: Bool, size: Int, alignment: Int) {
+        (L.State.self == NoState.self, MemoryLayout<L.State>.size, MemoryLayout<L.State>.alignment)
+    }
+}

@@ -1,0 +1,148 @@
+import CLamina
+import Glibc
+
+/// The table's functions that begin and end a socket: they make its state and destroy it.
+enum LifetimeThunks {
+    /// Fills in those that a type needs.
+    static func fill(_ table: inout lamina_table, _ own: Conformances, isStateless: Bool) {
+        table.open = open
+        if !isStateless || own.fills(LAMINA_ENTRY_CLOSE) { table.close = close }
+        if own.handsOver != nil {
+            table.export_state = exportState
+            table.adopt_state = adoptState
+        }
+    }
+
+    private static let open: lamina_open_function = { slot, arguments, request in
+        guard let level = Part(levelOf: slot) else { return lamina_complete(slot, request, -EINVAL, 0) }
+        let status = begin(slot, level, nil)
+        guard status == 0 else { return lamina_complete(slot, request, status, 0) }
+        if !level.type.pointee.isStateless || level.own.openEnds != nil, !Frame.push(slot, request, opened, nil) {
+            end(slot)
+            return lamina_complete(slot, request, -ENOMEM, 0)
+        }
+        guard let calls = level.own.openCalls, let part = Part(slot) else {
+            return lamina_open(slot, arguments, request)
+        }
+        return calls.enter(part, Opening(arguments), slot, request)
+    }
+
+    private static let opened: lamina_completion = { slot, request, _ in
+        guard let slot, let part = Part(slot) else { return 0 }
+        part.own.openEnds?.end(part, slot, request, 0)
+        if request.pointee.status < 0 { end(slot) }
+        return 0
+    }
+
+    private static let close: lamina_close_function = { slot, request in
+        guard let part = Part(slot) else { return lamina_close(slot, request) }
+        if !Frame.push(slot, request, closed, nil) {
+            Socket(slot).log(.error, "no memory to close the socket with; its state stays behind")
+        }
+        if let delays = part.own.delaysCalls { return delays.lanes(part).close(slot, request) }
+        return passClose(slot, request)
+    }
+
+    /// Lets the type, or the levels below, close.
+    static func passClose(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        guard let part = Part(slot), let calls = part.own.closeCalls else { return lamina_close(slot, request) }
+        return calls.enter(part, slot, request)
+    }
+
+    private static let closed: lamina_completion = { slot, request, _ in
+        guard let slot, let part = Part(slot) else { return 0 }
+        part.own.closeEnds?.end(part, slot, request, 0)
+        end(slot)
+        return 0
+    }
+
+    private static let exportState: lamina_export_state_function = { slot, state, request in
+        guard let part = Part(slot), let type = part.own.handsOver, state.pointee.phase == UInt32(LAMINA_EXPORT_WRITE)
+        else { return lamina_complete(slot, request, 0, 0) }
+        state.pointee.version = type.stateVersion
+        let room = UnsafeMutableRawBufferPointer(start: state.pointee.bytes, count: state.pointee.capacity)
+        let (count, fits) = type.write(part, room)
+        state.pointee.length = count
+        return lamina_complete(slot, request, fits ? 0 : -ENOBUFS, 0)
+    }
+
+    private static let adoptState: lamina_adopt_state_function = { slot, state, request in
+        guard let level = Part(levelOf: slot) else { return lamina_complete(slot, request, -EINVAL, 0) }
+        end(slot)
+        return lamina_complete(slot, request, begin(slot, level, state), 0)
+    }
+
+    /// Makes a socket's state, from what another process wrote of it where there is that.
+    private static func begin(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ level: Part,
+        _ adopted: UnsafePointer<lamina_state>?
+    ) -> lamina_status {
+        guard !level.type.pointee.isStateless else {
+            slot.pointee.context = level.memory
+            return 0
+        }
+        let type = level.type
+        guard let memory = Part.allocate(size: type.pointee.stateSize, alignment: type.pointee.stateAlignment) else {
+            return -ENOMEM
+        }
+        let part = Part(memory, type, layer: level.layerMemory)
+        do throws(Failure) {
+            if let adopted, adopted.pointee.length > 0 || adopted.pointee.mode != UInt32(LAMINA_HANDOFF_FRESH) {
+                guard let own = level.own.handsOver else { throw Failure(EOPNOTSUPP) }
+                try own.adopt(part, adopted, slot)
+            } else {
+                try type.pointee.type.begin(part, slot)
+            }
+            slot.pointee.context = memory
+            return 0
+        } catch {
+            Part.free(memory, alignment: type.pointee.stateAlignment)
+            if !error.message.isEmpty { Socket(slot).log(.warning, error.message) }
+            return -error.errno
+        }
+    }
+
+    /// Destroys a socket's state, where it has one.
+    private static func end(_ slot: UnsafeMutablePointer<lamina_slot>) {
+        guard let part = Part(slot) else { return }
+        slot.pointee.context = nil
+        guard !part.type.pointee.isStateless else { return }
+        part.type.pointee.type.end(part, slot)
+        Part.free(part.memory, alignment: part.type.pointee.stateAlignment)
+    }
+}
+
+extension Layer where Self: ~Copyable {
+    fileprivate static func begin(_ part: Part, _ slot: UnsafeMutablePointer<lamina_slot>) throws(Failure) {
+        part.state(of: Self.self).initialize(to: try part.layer(Self.self).pointee.makeState(Socket(slot)))
+    }
+
+    fileprivate static func end(_ part: Part, _ slot: UnsafeMutablePointer<lamina_slot>) {
+        part.layer(Self.self).pointee.ended(part.state(of: Self.self).move(), Socket(slot))
+    }
+}
+
+extension HandsOver where Self: ~Copyable {
+    fileprivate static func write(_ part: Part, _ room: UnsafeMutableRawBufferPointer) -> (count: Int, fits: Bool) {
+        var bytes = StateBytes(room)
+        part.layer(Self.self).pointee.export(part.state(of: Self.self).pointee, to: &bytes)
+        return (bytes.count, bytes.fits)
+    }
+
+    fileprivate static func adopt(
+        _ part: Part,
+        _ adopted: UnsafePointer<lamina_state>,
+        _ slot: UnsafeMutablePointer<lamina_slot>
+    ) throws(Failure) {
+        guard adopted.pointee.version == stateVersion else {
+            throw Failure(EINVAL, "the state has version \(adopted.pointee.version), and this is \(stateVersion)")
+        }
+        let bytes = UnsafeRawBufferPointer(start: adopted.pointee.bytes, count: adopted.pointee.length)
+        let state = try part.layer(Self.self).pointee.adopt(bytes.bytes, Socket(slot))
+        part.state(of: Self.self).initialize(to: state)
+    }
+}

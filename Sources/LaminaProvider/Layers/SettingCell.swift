@@ -1,0 +1,74 @@
+import CLamina
+import Glibc
+import Synchronization
+
+/// The value of one setting of one level, which changes while it is read where the setting is live.
+final class SettingCell: Sendable {
+    let name: StaticString
+    let shape: SettingShape
+    private let value = Atomic<Int64>(0)
+    private let given = Atomic<Bool>(false)
+    // Behind the lock.
+    nonisolated(unsafe) private var values: [String] = []
+    private static let lock = PluginLock {}
+
+    init(_ setting: any DeclaredSetting) {
+        name = setting.name
+        shape = setting.declaration
+    }
+
+    var number: Int64 { value.load(ordering: .relaxed) }
+    var isGiven: Bool { given.load(ordering: .relaxed) }
+    var texts: [String] { Self.lock.locked { values } }
+    var text: String { texts.last ?? "" }
+
+    /// Everything of it, for putting an old value back.
+    var contents: (number: Int64, texts: [String], isGiven: Bool) {
+        get { (number, texts, isGiven) }
+        set {
+            value.store(newValue.number, ordering: .relaxed)
+            Self.lock.locked { values = newValue.texts }
+            given.store(newValue.isGiven, ordering: .relaxed)
+        }
+    }
+
+    /// Why a value can't be taken; nil where it can.
+    func problem(_ setting: lamina_setting) -> String? {
+        guard let range = shape.range else { return nil }
+        if setting.number < Int64(range.lowerBound) {
+            return "\(name) is \(shape.written(setting.number)), less than \(shape.written(range.lowerBound)), "
+                + "the least that it can be"
+        }
+        if setting.number > Int64(range.upperBound) {
+            return "\(name) is \(shape.written(setting.number)), more than \(shape.written(range.upperBound)), "
+                + "the most that it can be"
+        }
+        return nil
+    }
+
+    /// Takes a value that was checked; a list gets it after those that it has.
+    func take(_ setting: lamina_setting) {
+        value.store(setting.number, ordering: .relaxed)
+        if let text = setting.text {
+            let text = String(decoding: UnsafeRawBufferPointer(start: text, count: setting.text_length), as: UTF8.self)
+            let isList = shape.flags & LAMINA_SETTING_LIST != 0
+            Self.lock.locked { values = isList ? values + [text] : [text] }
+        }
+        given.store(true, ordering: .relaxed)
+    }
+}
+
+/// A setting's value as it is at each moment, found once: for what is read at every call. Reading a number costs a plain
+/// load.
+public struct Live<Value: Sendable>: Sendable {
+    private let cell: SettingCell
+    private let setting: Setting<Value>
+
+    init(_ cell: SettingCell, _ setting: Setting<Value>) {
+        self.cell = cell
+        self.setting = setting
+    }
+
+    /// The value now. Text is copied.
+    public var value: Value { setting.read(cell) }
+}
