@@ -21,8 +21,11 @@ final class Caller {
     /// After this one the caller, if non-blocking, is sent on before the chain has connected.
     var patience: UInt64?
 
-    /// Who wants to know how its own connect went.
-    var directEnded: ((Int32?) -> Void)?
+    /// Who wants to know how its own connect went, and gets a descriptor of a socket that was lent, or -1.
+    var directEnded: ((Int32?, Int32) -> Void)?
+
+    /// A descriptor that came with the last question, -1 for none.
+    private var lent: Int32 = -1
 
     init(descriptor: Int32, process: pid_t, user: uid_t, group: gid_t) {
         self.descriptor = descriptor
@@ -35,15 +38,24 @@ final class Caller {
     /// Its own connect has ended with 0 or an errno, or nobody will hear of it (nil).
     func endDirect(_ error: Int32?) {
         let ended = directEnded
-        directEnded = nil
-        ended?(error)
+        let descriptor = lent
+        (directEnded, lent) = (nil, -1)
+        if let ended { return ended(error, descriptor) }
+        if descriptor >= 0 { close(descriptor) }
     }
 
     /// Reads the next question: nil when the caller has gone, or says what no preload object says.
     func read(secret: Secret) -> lamina_run_request? {
         var request = lamina_run_request()
         let size = MemoryLayout<lamina_run_request>.size
-        let count = clinux_receive(descriptor, &request, size)
+        var descriptors = [Int32](repeating: -1, count: Int(clinux_most_descriptors))
+        var brought: Int32 = 0
+        let count = clinux_packet_receive(descriptor, &request, size, &descriptors, &brought)
+        if brought > 0 {
+            if lent >= 0 { close(lent) }
+            lent = descriptors[0]
+            descriptors[1..<Int(brought)].forEach { close($0) }
+        }
         guard count == size, secret == Secret(first: request.secret.0, second: request.secret.1) else { return nil }
         image = request.image
         if isSupervisor {
@@ -66,17 +78,24 @@ final class Caller {
         answer(reply)
     }
 
-    /// Answers with an address.
-    func answer(_ address: Endpoint, pumped: Bool) {
+    /// Answers with an address, and what becomes of a socket that is connected to it (`LAMINA_RUN_OWN` and the rest).
+    func answer(_ address: Endpoint, _ way: Int = LAMINA_RUN_OWN) {
         var reply = lamina_run_reply()
-        reply.pumped = pumped ? 1 : 0
+        reply.way = UInt32(way)
         reply.address = address.raw
+        answer(reply)
+    }
+
+    /// The socket that was lent is the program's.
+    func answerReady() {
+        var reply = lamina_run_reply()
+        reply.way = UInt32(LAMINA_RUN_READY)
         answer(reply)
     }
 
     /// Answers with one of a passage's names, or that there is none.
     func answer(_ name: Endpoint?) {
-        if let name { answer(name, pumped: false) } else { answer(error: ENOTCONN) }
+        if let name { answer(name) } else { answer(error: ENOTCONN) }
     }
 
     /// Answers a question for addresses or for a name.

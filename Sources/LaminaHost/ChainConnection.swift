@@ -42,6 +42,7 @@ final class ChainConnection: @unchecked Sendable {
     /// Where a pending receive puts its bytes.
     private var room: UnsafeMutableRawBufferPointer?
     private var isRenewing = false
+    private var isInterrupted = false
 
     /// Takes over a connected socket.
     init(_ handle: lamina_socket, _ chain: Chain, _ loop: EventLoop, _ sockets: OpenSockets, localAddress: Endpoint?) {
@@ -81,8 +82,10 @@ final class ChainConnection: @unchecked Sendable {
     private func receiveEnded(_ status: lamina_status, _ bytes: Int) {
         let room = room
         let isAgain = isRenewing && status == -ECANCELED
-        (self.room, isRenewing) = (nil, false)
+        let isEarly = isInterrupted && status == -ECANCELED
+        (self.room, isRenewing, isInterrupted) = (nil, false, false)
         guard let owner else { return }
+        if isEarly { return owner.received(.failed(EINTR)) }
         guard isAgain, let room else { return owner.received(received((status, bytes))) }
         let transfer = receive(into: room)
         if case .pending = transfer { return }
@@ -94,6 +97,13 @@ final class ChainConnection: @unchecked Sendable {
     func renew() {
         guard room != nil, !isRenewing else { return }
         isRenewing = true
+        receiving.cancel(on: handle)
+    }
+
+    /// Ends a receive that is pending, of which the owner hears: `failed` with EINTR, or what has come meanwhile.
+    func interrupt() {
+        guard room != nil else { return }
+        isInterrupted = true
         receiving.cancel(on: handle)
     }
 

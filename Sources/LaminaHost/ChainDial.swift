@@ -20,7 +20,7 @@ final class ChainDial {
         _ loop: EventLoop,
         _ sockets: OpenSockets,
         _ request: ConnectRequest,
-        isDirect: Bool,
+        way: Passage.Way,
         completion: @escaping (ConnectOutcome) -> Void
     ) {
         self.chain = chain
@@ -29,10 +29,12 @@ final class ChainDial {
         self.request = request
         self.completion = completion
         operation = ChainOperation(loop)
-        if isDirect {
-            direct = DirectConnect(family: request.destination.family) { [weak self] address in
-                loop.enter { self?.offer(address) }
-            }
+        if way != .pumped {
+            direct = DirectConnect(
+                family: request.destination.family,
+                isLent: way == .lent,
+                loop
+            ) { [weak self] address in self?.offer(address) }
         }
     }
 
@@ -102,8 +104,13 @@ final class ChainDial {
     /// The connect has come to the end of the chain, which leaves it to the program.
     private func offer(_ address: Endpoint) {
         guard !isCancelled, !isDecided, let direct else { return }
+        if direct.isLent { return lend(direct, address) }
         isDecided = true
         sockets.direct += 1
+        guard direct.isHeard(besides: operation) else {
+            completion(.direct(address, ended: nil))
+            return direct.end(0)
+        }
         let ended = { [self] (error: Int32?) in
             if isCancelled { return }
             isDecided = !DirectConnect.isFailure(error)
@@ -112,11 +119,25 @@ final class ChainDial {
         completion(.direct(address, ended: ended))
     }
 
+    /// The same, but the chain has something to say on the program's socket before it has connected.
+    private func lend(_ direct: DirectConnect, _ address: Endpoint) {
+        let ended = { [self] (error: Int32, descriptor: Int32) in
+            if error == 0, !isCancelled { return direct.lend(descriptor) }
+            if descriptor >= 0 { Glibc.close(descriptor) }
+            if !isCancelled { direct.end(error) }
+        }
+        completion(.lent(address, ended: ended))
+    }
+
     private func connected(_ handle: lamina_socket, _ status: lamina_status) {
         if isCancelled { return }
         // What is left of a direct one is to tell the layers; the data are not theirs.
         if isDecided { return close() }
         if status < 0 { return end(refused(status)) }
+        if direct?.hasLent == true {
+            sockets.direct += 1
+            return end(.ready)
+        }
         let address = UnsafeMutablePointer<lamina_address>.allocate(capacity: 1)
         address.initialize(to: lamina_address())
         operation.run({ lamina_socket_local_address(handle, address, $0) }) { [self] status, _ in

@@ -29,6 +29,11 @@ final class ChainOperation: @unchecked Sendable {
     /// The label of the level that failed; nil where none did.
     var failedLevel: String? { request.pointee.failed_level.map { String(cString: $0) } }
 
+    /// Whether a request is the operation's, and no level hears of its end.
+    func isAlone(_ request: UnsafeMutablePointer<lamina_request>) -> Bool {
+        request == self.request && request.pointee.frame_count <= 1
+    }
+
     /// Makes a call with the request. Answers its end, or nil: then `ended` is told it later.
     func start(
         _ call: (UnsafeMutablePointer<lamina_request>) -> lamina_status,

@@ -51,10 +51,15 @@ struct ConnectRequest {
 enum ConnectOutcome {
     /// With an errno, by the level of this label.
     case refused(Int32, by: String?)
-    /// The program's own socket is to be connected to this address. `ended` runs once, with what came of it: 0, an
-    /// errno, `EINPROGRESS` or `EINTR` where it is still under way, nil where nobody knows. After one that
-    /// failed (`DirectConnect.isFailure`) the chain answers again, before or after the return.
-    case direct(Endpoint, ended: (Int32?) -> Void)
+    /// The program's own socket is to be connected to this address. `ended`, where a level wants to hear it, runs once,
+    /// with what came of it: 0, an errno, `EINPROGRESS` or `EINTR` where it is still under way, nil where nobody
+    /// knows. After one that failed (`DirectConnect.isFailure`) the chain answers again, before or after the return.
+    case direct(Endpoint, ended: ((Int32?) -> Void)?)
+    /// The program's own socket is to be connected to this address, and lent to the chain. `ended` runs once, with what
+    /// came of that, 0 or an errno, and a descriptor of it if it is connected. Then the chain answers again.
+    case lent(Endpoint, ended: (Int32, Int32) -> Void)
+    /// The socket that was lent is the program's.
+    case ready
     /// The chain has connected; the program's socket is to be pumped.
     case connected(ChainConnection)
 }
@@ -65,6 +70,8 @@ extension ConnectOutcome: CustomStringConvertible {
         switch self {
         case .refused(let code, let level): "refused\(level.map { " by \($0)" } ?? "") (\(Errno(code).text))"
         case .direct(let address, _): "the program's socket connects to \(address)"
+        case .lent(let address, _): "the program's socket connects to \(address), and the layers speak on it first"
+        case .ready: "the program's socket is connected"
         case .connected(let connection):
             "connected\(connection.localAddress.map { " from \($0)" } ?? "") and pumped"
         }
@@ -103,25 +110,32 @@ final class ChainRunner {
     /// What is unusual about the order of the layers, and which are absent, one line each.
     var warnings: [String] { chain.warnings }
 
-    /// Whether no layer that sees data is bound to this connection, so that the program's own socket can be connected.
-    func isDirect(_ request: ConnectRequest) -> Bool {
+    /// What becomes of the program's socket: its own where no layer that sees data is bound to this connection, lent where
+    /// they see them only until it is connected, and `lends` says that it can be.
+    func way(of request: ConnectRequest, lends: Bool) -> Passage.Way {
         let subject = ConditionSubject(
             address: Address(request.address).network,
             port: request.destination.port,
             name: request.target ?? request.origin.name,
             program: request.origin.executable
         )
-        return !chain.instances.dropLast().contains { $0.effect != .none && $0.conditions.apply(to: subject) }
+        // What another base reaches, a socket of the program's can't.
+        guard chain.instances.last?.provider.manifest.name == "kernel" else { return .pumped }
+        let layers = chain.instances.dropLast().filter {
+            $0.effect(on: [.stream, .connection]) != .none && $0.conditions.apply(to: subject)
+        }
+        if layers.isEmpty { return .own }
+        return lends && layers.allSatisfy { $0.provider.manifest.handshakes } ? .lent : .pumped
     }
 
     /// Connects through the chain, or decides; `completion` runs once, before or after the return, and once more after
     /// each direct connect that failed.
     func connect(
         _ request: ConnectRequest,
-        isDirect: Bool,
+        way: Passage.Way,
         completion: @escaping (ConnectOutcome) -> Void
     ) -> ChainDial {
-        let dial = ChainDial(chain, loop, sockets, request, isDirect: isDirect, completion: completion)
+        let dial = ChainDial(chain, loop, sockets, request, way: way, completion: completion)
         dial.start()
         return dial
     }

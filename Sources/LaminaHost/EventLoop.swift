@@ -15,6 +15,7 @@ final class EventLoop: @unchecked Sendable {
     static let failed = UInt32(clinux_epoll_error)
     static let hungUp = UInt32(clinux_epoll_hung_up)
     static let peerFinished = UInt32(clinux_epoll_peer_finished)
+    static let urgent = UInt32(clinux_epoll_urgent)
     static let edgeTriggered: UInt32 = 1 << 31
 
     private struct Watch {
@@ -160,21 +161,25 @@ final class EventLoop: @unchecked Sendable {
         stopped = true
     }
 
-    /// Serves until `stop`.
+    /// Serves until `stop`; urgent bytes come before what else has happened.
     func run() {
         var events = [clinux_epoll_event](repeating: clinux_epoll_event(), count: 64)
         while !stopped {
             let count = clinux_epoll_wait(epoll, &events, Int32(events.count), timeout())
-            for event in events.prefix(Int(max(count, 0))) {
-                let descriptor = Int(Int32(truncatingIfNeeded: event.identity))
-                guard let watch = watches[descriptor], watch.serial == UInt32(event.identity >> 32) else { continue }
-                watch.handler(event.events)
-            }
+            let arrived = events.prefix(Int(max(count, 0)))
+            for event in arrived where event.events & EventLoop.urgent != 0 { handle(event) }
+            for event in arrived where event.events & EventLoop.urgent == 0 { handle(event) }
             runTimers()
             let actions = deferred
             deferred.removeAll(keepingCapacity: true)
             for action in actions { action() }
         }
+    }
+
+    private func handle(_ event: clinux_epoll_event) {
+        let descriptor = Int(Int32(truncatingIfNeeded: event.identity))
+        guard let watch = watches[descriptor], watch.serial == UInt32(event.identity >> 32) else { return }
+        watch.handler(event.events)
     }
 
     private func timeout() -> Int32 {

@@ -52,6 +52,9 @@ public struct Explanation: Sendable {
     func consequence(for socket: ChainExplanation.Socket) -> String {
         switch (socket.kind, socket.effect) {
         case (.tcp, .none): "no hop: the program's own socket is connected, and its data calls run at native speed"
+        case (.tcp, _) where socket.handshakes:
+            "no hop for a blocking connect: the layers speak on the program's own socket until it is connected; others "
+                + "are pumped"
         case (.tcp, _): "pumped: the program's socket is connected to a worker over loopback, which runs the chain"
         case (.udp, _):
             "not carried by a run: datagrams go to name servers on this machine alone; in the API, "

@@ -12,6 +12,16 @@ final class Passage {
         case ended
     }
 
+    /// What becomes of the program's socket.
+    enum Way {
+        /// The chain decides, and the program's own socket is connected.
+        case own
+        /// The same, and the chain speaks on it before the program does.
+        case lent
+        /// It is connected to the worker.
+        case pumped
+    }
+
     /// SO_COOKIE of the program's socket.
     let cookie: UInt64
     /// What the program asked for.
@@ -25,10 +35,11 @@ final class Passage {
     var meeting: Endpoint?
     /// It was expected at the last sweep already.
     var isOverdue = false
-    /// The chain decides, and the program's own socket is connected.
-    var isDirect = false
+    var way = Way.pumped
     /// The supervisor counts its socket as one that is about to use a synthetic address.
     var isHeld = false
+    /// What the chain was asked, for a program that waits.
+    var question: ConnectRequest?
     /// The caller that waits for the verdict.
     var caller: Caller?
     /// The errno that its connection ended with.

@@ -26,7 +26,7 @@ final class Pump {
         var pending = false
         /// What waits is an urgent byte.
         var isUrgent = false
-        /// An urgent byte stands before what is received next.
+        /// An urgent byte may stand before what is received next; of the chain's direction, it does.
         var expectsUrgent = false
         /// Another turn is already arranged.
         var scheduled = false
@@ -45,8 +45,14 @@ final class Pump {
     private let closed: (Int32) -> Void
     private var up = Lane()
     private var down = Lane()
+    /// The kernel has told of an urgent byte of the chain's.
+    private var hasFarUrgent = false
     private var readable = true
     private var writable = true
+    /// The program's side has told of an urgent byte.
+    private var hasUrgent = false
+    /// The program's side has told of its end.
+    private var isEnding = false
     private var isClosed = false
     private var isDraining = false
 
@@ -61,14 +67,25 @@ final class Pump {
     /// Begins to carry.
     func start() {
         far.owner = self
-        let events = EventLoop.readable | EventLoop.writable | EventLoop.peerFinished
+        let events = EventLoop.readable | EventLoop.writable | EventLoop.peerFinished | EventLoop.urgent
         do {
             try loop.watch(near, events | EventLoop.edgeTriggered) { [self] in nearEvents($0) }
         } catch let error {
             return finish(error: error.code)
         }
+        // The loop tells of urgent bytes first: a receive that waits would pass them by, or wait for what is behind them.
+        if far.descriptor >= 0 {
+            try? loop.watch(far.descriptor, EventLoop.urgent | EventLoop.edgeTriggered) { [self] in farEvents($0) }
+        }
+        up.expectsUrgent = true
         sendUp()
         sendDown()
+    }
+
+    private func farEvents(_ events: UInt32) {
+        guard events & EventLoop.urgent != 0 else { return }
+        hasFarUrgent = true
+        if down.pending, !down.isUrgent { far.interrupt() }
     }
 
     /// The program is gone: what it sent is delivered, what it would have received is not.
@@ -89,7 +106,13 @@ final class Pump {
             getsockopt(near, SOL_SOCKET, SO_ERROR, &error, &length)
             return finish(error: error == 0 ? ECONNRESET : error)
         }
-        readable = readable || events & ~EventLoop.writable != 0
+        hasUrgent = hasUrgent || events & EventLoop.urgent != 0
+        isEnding = isEnding || events & (EventLoop.peerFinished | EventLoop.hungUp) != 0
+        if events & ~EventLoop.writable != 0 {
+            // What was there when the kernel told of it begins before a mark that it didn't tell of.
+            up.expectsUrgent = readable || hasUrgent
+            readable = true
+        }
         writable = writable || events & EventLoop.writable != 0
         sendUp()
         sendDown()
@@ -127,11 +150,14 @@ final class Pump {
 
     private func fillUp() {
         // A read stops before it and, if it begins there, goes on past it.
-        let isUrgent = Pump.isAtMark(near)
+        let isUrgent = up.expectsUrgent && Pump.isAtMark(near)
         let count = clinux_receive(near, up.buffer.baseAddress, isUrgent ? 1 : up.buffer.count)
+        up.expectsUrgent = true
         if count > 0 {
             up.end = count
             up.isUrgent = isUrgent
+            // There was no more, and what comes from now on is told of.
+            if count < up.buffer.count, !hasUrgent, !isUrgent, !isEnding { readable = false }
         } else if count == 0 {
             up.ended = true
         } else if count == -Int(EAGAIN) {
@@ -153,7 +179,7 @@ final class Pump {
                 down.finished = true
                 shutdown(near, Int32(SHUT_WR))
                 return finishIfDone()
-            } else if down.expectsUrgent {
+            } else if down.expectsUrgent || hasFarUrgent && isFarAtMark {
                 takeUrgent()
             } else {
                 switch far.receive(into: down.buffer) {
@@ -175,12 +201,14 @@ final class Pump {
     private func fill(_ count: Int) {
         down.end = count
         down.ended = count == 0
-        down.expectsUrgent = far.descriptor >= 0 && Pump.isAtMark(far.descriptor)
+        down.expectsUrgent = isFarAtMark
     }
+
+    private var isFarAtMark: Bool { far.descriptor >= 0 && Pump.isAtMark(far.descriptor) }
 
     /// The stream stands before an urgent byte, which a receive would pass by.
     private func takeUrgent() {
-        down.expectsUrgent = false
+        (down.expectsUrgent, hasFarUrgent) = (false, false)
         switch far.receiveUrgent(into: down.buffer) {
         case .done(let count): (down.end, down.isUrgent) = (count, count > 0)
         case .pending: (down.pending, down.isUrgent) = (true, true)
@@ -223,6 +251,7 @@ final class Pump {
         guard !isClosed else { return }
         isClosed = true
         loop.forget(near)
+        if far.descriptor >= 0 { loop.forget(far.descriptor) }
         clinux_reset_on_close(near, error == 0 ? 0 : 1)
         Glibc.close(near)
         // The far end may hold the buffers until it has closed.
@@ -253,6 +282,7 @@ extension Pump: ChainConnectionOwner {
         case .done(let count): fill(count)
         case .pending: break
         case .failed where down.isUrgent: down.isUrgent = false
+        case .failed(EINTR): break
         case .failed(let code): return finish(error: code)
         }
         sendDown()

@@ -3,7 +3,8 @@ import Glibc
 import Lamina
 
 /// The layer that stands over the base in a run's chain. It takes the connect of a socket whose data isn't the
-/// chain's: the program's own socket is connected instead, and the connect ends with what came of that.
+/// chain's, or only until it is connected: the program's own socket is connected instead, and the connect ends with what
+/// came of that.
 enum RunLayer {
     /// Its label, which no user's is.
     static let label = "lamina.run"
@@ -52,6 +53,11 @@ enum RunLayer {
         return UnsafePointer(list)
     }()
 
+    /// Who takes a socket's connect; nil for one that is the chain's.
+    private static func connect(of slot: UnsafeMutablePointer<lamina_slot>) -> DirectConnect? {
+        slot.pointee.context.map { Unmanaged<DirectConnect>.fromOpaque($0).takeUnretainedValue() }
+    }
+
     nonisolated(unsafe) private static let table: UnsafeMutablePointer<lamina_table> = {
         let table = UnsafeMutablePointer<lamina_table>.allocate(capacity: 1)
         memset(table, 0, MemoryLayout<lamina_table>.size)
@@ -59,72 +65,16 @@ enum RunLayer {
         table.pointee.version = LAMINA_ABI_VERSION
         table.pointee.open = { slot, arguments, request in
             slot.pointee.context = UnsafeMutableRawPointer(bitPattern: UInt(arguments.pointee.reserved.0))
-            return lamina_open(slot, arguments, request)
+            guard let connect = connect(of: slot) else { return lamina_open(slot, arguments, request) }
+            connect.takesAnyFamily = arguments.pointee.family == AF_UNSPEC
+            // The base needs no descriptor, unless it gets the program's.
+            var bare = arguments.pointee
+            bare.family = AF_UNSPEC
+            return lamina_open(slot, &bare, request)
         }
         table.pointee.connect = { slot, address, flags, request in
-            guard let context = slot.pointee.context,
-                Unmanaged<DirectConnect>.fromOpaque(context).takeUnretainedValue().take(slot, address, request)
-            else { return lamina_connect(slot, address, flags, request) }
-            return LAMINA_PENDING
+            connect(of: slot)?.take(slot, address, request) ?? lamina_connect(slot, address, flags, request)
         }
         return table
     }()
-}
-
-/// A connect that is made by the program itself, to the address that came down the chain.
-final class DirectConnect: @unchecked Sendable {
-    // Lives until the socket of its column is closed. The worker's loop uses it; a connect may come on any thread, but
-    // one at a time, and before its verdict.
-    private let family: Int32
-    private let verdict: (Endpoint) -> Void
-    private var slot: UnsafeMutablePointer<lamina_slot>?
-    private var request: UnsafeMutablePointer<lamina_request>?
-
-    /// For a program's socket of this family. `verdict` runs with the address of each connect that comes, on whatever
-    /// thread: once, and again where a layer tries another after one that failed.
-    init(family: Int32, verdict: @escaping (Endpoint) -> Void) {
-        self.family = family
-        self.verdict = verdict
-    }
-
-    /// Keeps the connect, unless the program's socket can't be connected to such an address: then it goes down, and
-    /// the program is pumped.
-    fileprivate func take(
-        _ slot: UnsafeMutablePointer<lamina_slot>,
-        _ address: UnsafePointer<lamina_address>,
-        _ request: UnsafeMutablePointer<lamina_request>
-    ) -> Bool {
-        guard let endpoint = Endpoint(address.pointee) else { return false }
-        let own = family == AF_INET6 ? endpoint.mapped : endpoint.unmapped
-        guard own.family == family else { return false }
-        self.slot = slot
-        self.request = request
-        let held = slot.pointee.column.pointee.upcalls.pointee.hold(slot, request) { slot, request in
-            _ = lamina_complete(slot, request, lamina_cancel_status(request), 0)
-        }
-        if held < 0 {
-            self.request = nil
-            _ = lamina_complete(slot, request, held, 0)
-            return true
-        }
-        verdict(own)
-        return true
-    }
-
-    /// Whether a connect that ended so has failed. One that is under way hasn't; of one that nobody knows about (nil)
-    /// nothing can be said.
-    static func isFailure(_ error: Int32?) -> Bool {
-        guard let error else { return false }
-        return ![0, EINPROGRESS, EINTR].contains(error)
-    }
-
-    /// Ends the connect with what came of the program's own: 0, an errno, or nil where nobody knows. After a failure the
-    /// layers may try another address before this returns.
-    func end(_ error: Int32?) {
-        guard let slot, let request else { return }
-        self.request = nil
-        guard lamina_request_claim(request) != 0 else { return }
-        let status = error.map { Self.isFailure($0) ? -$0 : 0 } ?? -ECANCELED
-        _ = lamina_complete(slot, request, status, 0)
-    }
 }

@@ -113,12 +113,9 @@ extension Worker {
         )
     }
 
-    /// Sends the program's own socket to a destination that is none of the run's, and answers what comes of it.
+    /// Sends the program's own socket to a destination that is none of the run's.
     func letPass(_ caller: Caller, to destination: Endpoint) {
         Output.log(.debug, "", "\(destination): bypassed")
-        caller.directEnded = { [weak caller] error in
-            if let error, DirectConnect.isFailure(error) { caller?.answer(error: error) }
-        }
-        caller.answer(destination, pumped: false)
+        caller.answer(destination)
     }
 }

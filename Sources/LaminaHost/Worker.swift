@@ -92,7 +92,7 @@ final class Worker {
         }
         switch Int(request.kind) {
         case LAMINA_RUN_CONNECT: connect(caller, request)
-        case LAMINA_RUN_DETACH: if let passage = caller.passage { sendOn(passage) }
+        case LAMINA_RUN_DETACH: if let passage = caller.passage { detach(passage) }
         case LAMINA_RUN_ABANDON: if let passage = caller.passage { abandon(passage) }
         case LAMINA_RUN_DONE: caller.endDirect(request.error)
         case LAMINA_RUN_ERROR: caller.answer(error: passages[request.cookie]?.error ?? 0)
@@ -132,28 +132,45 @@ final class Worker {
             origin: programs.origin(of: caller, name: meant.asked),
             target: meant.target
         )
-        let isDirect = runner.isDirect(question)
+        let way = runner.way(of: question, lends: request.lends != 0)
         let meeting = rendezvous.address(for: destination, ipv6Only: request.ipv6_only != 0)
-        guard isDirect || meeting != nil else {
+        guard way != .pumped || meeting != nil else {
             release(passage, isUsed: false)
             return caller.answer(error: EADDRNOTAVAIL)
         }
         passage.meeting = meeting
-        passage.isDirect = isDirect
+        passage.way = way
+        passage.question = question
         passage.caller = caller
         caller.passage = passage
         passages.insert(passage)
-        let dial = runner.connect(question, isDirect: isDirect) { [weak self, weak passage] outcome in
-            guard let self, let passage else { return }
-            settle(passage, outcome)
-        }
-        guard case .dialing = passage.far else { return }
-        passage.far = .dialing(dial)
-        guard request.nonblocking != 0, !isDirect else { return }
+        dial(passage, question)
+        guard case .dialing = passage.far, request.nonblocking != 0, way == .pumped else { return }
         caller.patience = loop.after(milliseconds: Worker.patience) { [weak self, weak passage] in
             guard let self, let passage else { return }
             sendOn(passage)
         }
+    }
+
+    private func dial(_ passage: Passage, _ question: ConnectRequest) {
+        let dial = runner.connect(question, way: passage.way) { [weak self, weak passage] outcome in
+            guard let self, let passage else { return }
+            settle(passage, outcome)
+        }
+        if case .dialing = passage.far { passage.far = .dialing(dial) }
+    }
+
+    /// The caller of a blocking connect waits no more: it is sent on, and takes back a socket that was lent.
+    private func detach(_ passage: Passage) {
+        if passage.way == .lent, passage.meeting != nil, case .dialing(let first) = passage.far,
+            let question = passage.question
+        {
+            first?.cancel()
+            passage.way = .pumped
+            passage.far = .dialing(nil)
+            dial(passage, question)
+        }
+        sendOn(passage)
     }
 
     /// Keeps where a program's own socket was to go, for getpeername.
@@ -164,10 +181,10 @@ final class Worker {
 
     /// Sends the caller to the rendezvous before the chain has connected.
     private func sendOn(_ passage: Passage) {
-        guard let caller = passage.caller, let meeting = passage.meeting, !passage.isDirect else { return }
+        guard let caller = passage.caller, let meeting = passage.meeting, passage.way == .pumped else { return }
         passage.caller = nil
         release(passage, isUsed: true)
-        caller.answer(meeting, pumped: true)
+        caller.answer(meeting, LAMINA_RUN_PUMPED)
     }
 
     private func settle(_ passage: Passage, _ outcome: ConnectOutcome) {
@@ -176,9 +193,10 @@ final class Worker {
             return
         }
         Output.log(.debug, "", "\(passage.destination): \(outcome)")
+        if case .lent(let address, let ended) = outcome { return lend(passage, address, ended) }
         if case .refused = outcome { release(passage, isUsed: false) } else { release(passage, isUsed: true) }
         let caller = passage.caller
-        passage.caller = nil
+        (passage.caller, passage.question) = (nil, nil)
         if let timer = caller?.patience { loop.cancel(timer: timer) }
         switch outcome {
         case .refused(let code, _):
@@ -193,13 +211,26 @@ final class Worker {
             if address == passage.destination { passages.remove(passage) }
             // Else getpeername answers what was asked for.
             passages.end(passage, error: 0)
-            guard let caller else { return ended(nil) }
+            guard let caller else {
+                ended?(nil)
+                return
+            }
             caller.passage = nil
-            caller.directEnded = { [weak self, weak caller] error in
+            guard let ended else {
+                caller.answer(address)
+                return dismiss(caller)
+            }
+            caller.directEnded = { [weak self, weak caller] error, _ in
                 if let self, let caller, DirectConnect.isFailure(error) { reopen(passage, dial, for: caller) }
                 ended(error)
             }
-            caller.answer(address, pumped: false)
+            caller.answer(address, LAMINA_RUN_REPORTED)
+        case .ready:
+            // getpeername answers what was asked for.
+            passages.end(passage, error: 0)
+            caller?.passage = nil
+            caller?.answerReady()
+        case .lent: break
         case .connected(let connection):
             if let caller, passage.meeting == nil {
                 connection.close(abort: true) {}
@@ -211,9 +242,16 @@ final class Worker {
             passage.local = connection.localAddress.map { local in
                 passage.destination.family == AF_INET6 ? local.mapped : local.unmapped
             }
-            if let caller, let meeting = passage.meeting { caller.answer(meeting, pumped: true) }
+            if let caller, let meeting = passage.meeting { caller.answer(meeting, LAMINA_RUN_PUMPED) }
             pumpIfMet(passage)
         }
+    }
+
+    /// The program's own socket is to be connected to `address` and to come here, before it is the program's.
+    private func lend(_ passage: Passage, _ address: Endpoint, _ ended: @escaping (Int32, Int32) -> Void) {
+        guard let caller = passage.caller else { return ended(ECANCELED, -1) }
+        caller.directEnded = { error, descriptor in ended(error ?? ECANCELED, descriptor) }
+        caller.answer(address, LAMINA_RUN_LENT)
     }
 
     /// The program's own connect has failed: it waits for what the chain says to that.

@@ -71,29 +71,87 @@ static void local_address(const run *run, int fd, lamina_run_address *local) {
     if (named && is_bound(run, fd, domain)) local->length = length;
 }
 
-// Waits for the verdict on a connect. A blocking one ends early by a signal or the socket's send time-out, as the
-// kernel's does: then the connection is made in the background, and `*early` is what the caller answers.
-static long verdict(int worker, const run *run, int fd, lamina_run_request *request, lamina_run_reply *reply, long *early) {
-    if (!request->nonblocking) {
-        struct timeval patience = {0};
-        socklen_t length = sizeof patience;
-        call6(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, (long)&patience, (long)&length, 0);
-        if (patience.tv_sec || patience.tv_usec) {
-            call6(SYS_setsockopt, worker, SOL_SOCKET, SO_RCVTIMEO, (long)&patience, sizeof patience, 0);
-        }
-    }
-    long result = worker_send(worker, request);
-    if (result < 0) return result;
-    result = worker_receive(worker, reply, sizeof *reply);
-    if (result != -EINTR && result != -EAGAIN) return result;
-    if (!request->nonblocking) {
-        *early = result == -EAGAIN ? -EINPROGRESS : -EINTR;
-        prepare(request, run, LAMINA_RUN_DETACH);
-        worker_send(worker, request);
-    }
+// A connect that the worker decides about.
+typedef struct connecting {
+    const run *run;
+    int fd, worker;
+    // F_GETFL.
+    long flags;
+    lamina_run_request request;
+    lamina_run_reply reply;
+    // The socket is connected for the chain to speak on it, and isn't the program's yet.
+    int is_lent;
+    // What the caller answers, in whose place the connection is made in the background.
+    long early;
+} connecting;
+
+static int is_nonblocking(const connecting *c) { return (c->flags & O_NONBLOCK) != 0; }
+
+// The socket is as before the connect; what the server has heard of it is a reset.
+static void take_back(connecting *c) {
+    if (!c->is_lent) return;
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    known_call(c->run, SYS_connect, c->fd, &nobody, sizeof nobody, 0);
+    int error;
+    socklen_t length = sizeof error;
+    call6(SYS_getsockopt, c->fd, SOL_SOCKET, SO_ERROR, (long)&error, (long)&length, (long)c->run->secret[1]);
+    call3(SYS_fcntl, c->fd, F_SETFL, c->flags);
+    c->is_lent = 0;
+}
+
+// Tells the worker that a blocking connect has ended early for its caller, and waits for what is to become of the socket.
+// A lent one is taken back only then: the chain would hear of that too, and may have finished meanwhile.
+static long detach(connecting *c, long early) {
+    c->early = early;
+    prepare(&c->request, c->run, LAMINA_RUN_DETACH);
+    worker_send(c->worker, &c->request);
+    long result;
     do {
-        result = worker_receive(worker, reply, sizeof *reply);
+        result = worker_receive(c->worker, &c->reply, sizeof c->reply);
     } while (result == -EINTR || result == -EAGAIN);
+    return result;
+}
+
+// Waits for the verdict on a connect. A blocking one ends early by a signal or the socket's send time-out, as the
+// kernel's does: then the connection is made in the background.
+static long verdict(connecting *c) {
+    long result = worker_receive(c->worker, &c->reply, sizeof c->reply);
+    if (result != -EINTR && result != -EAGAIN) return result;
+    if (is_nonblocking(c) || c->early) {
+        do {
+            result = worker_receive(c->worker, &c->reply, sizeof c->reply);
+        } while (result == -EINTR || result == -EAGAIN);
+        return result;
+    }
+    return detach(c, result == -EAGAIN ? -EINPROGRESS : -EINTR);
+}
+
+// Connects to where the worker says. What came of it, once the worker has nothing more to say.
+static long carry_out(connecting *c) {
+    long result = 0;
+    while ((result = -c->reply.error) == 0 && c->reply.way != LAMINA_RUN_READY) {
+        take_back(c);
+        result = connect_raw(c->run, c->fd, &c->reply.address.storage, c->reply.address.length);
+        int made = result == 0 || result == -EINPROGRESS || result == -EINTR;
+        c->is_lent = made && c->reply.way == LAMINA_RUN_LENT;
+        if (c->is_lent && result != 0) {
+            if (detach(c, result) < 0) return -ENETDOWN;
+            continue;
+        }
+        int pumped = c->reply.way == LAMINA_RUN_PUMPED;
+        if (c->reply.way == LAMINA_RUN_OWN || (made && pumped)) return result;
+        prepare(&c->request, c->run, pumped ? LAMINA_RUN_ABANDON : LAMINA_RUN_DONE);
+        c->request.nonblocking = is_nonblocking(c);
+        c->request.error = (int)-result;
+        if (!c->is_lent && (made || pumped)) {
+            worker_send(c->worker, &c->request);
+            return result;
+        }
+        // The chain has the last word: it speaks on a lent socket, or it may know another address than one that failed.
+        long failed = result ? result : -ENETDOWN;
+        result = c->is_lent ? worker_lend(c->worker, &c->request, c->fd) : worker_send(c->worker, &c->request);
+        if (result < 0 || verdict(c) < 0) return failed;
+    }
     return result;
 }
 
@@ -101,47 +159,56 @@ static void allow_reuse(int fd, int allowed) {
     call6(SYS_setsockopt, fd, SOL_SOCKET, SO_REUSEADDR, (long)&allowed, sizeof allowed, 0);
 }
 
+// How long the socket's sends wait at most, and connects with them.
+static struct timeval send_patience(int fd) {
+    struct timeval patience = {0};
+    socklen_t length = sizeof patience;
+    call6(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, (long)&patience, (long)&length, 0);
+    return patience;
+}
+
 static long connect_stream(const run *run, int fd, const lamina_run_address *destination) {
-    lamina_run_request request;
-    lamina_run_reply reply;
-    prepare(&request, run, LAMINA_RUN_CONNECT);
-    request.destination = *destination;
-    request.cookie = socket_cookie(fd);
-    long flags = call3(SYS_fcntl, fd, F_GETFL, 0);
-    if (flags < 0) return flags;
-    request.nonblocking = (flags & O_NONBLOCK) != 0;
-    if (destination->storage.any.sa_family == AF_INET6) {
-        request.ipv6_only = socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
-        if (request.ipv6_only && IN6_IS_ADDR_V4MAPPED(&destination->storage.ipv6.sin6_addr)) return -ENETUNREACH;
+    connecting c = {.run = run, .fd = fd, .flags = call3(SYS_fcntl, fd, F_GETFL, 0)};
+    if (c.flags < 0) return c.flags;
+    lamina_run_request *request = &c.request;
+    prepare(request, run, LAMINA_RUN_CONNECT);
+    request->destination = *destination;
+    request->cookie = socket_cookie(fd);
+    request->nonblocking = is_nonblocking(&c);
+    struct timeval patience = {0};
+    if (!request->nonblocking) {
+        patience = send_patience(fd);
+        // With fast open the connection begins with what the program sends.
+        request->lends = !patience.tv_sec && !patience.tv_usec
+            && socket_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT) <= 0;
     }
-    local_address(run, fd, &request.local);
+    if (destination->storage.any.sa_family == AF_INET6) {
+        request->ipv6_only = socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
+        // A proxy may be of either family.
+        if (request->ipv6_only) request->lends = 0;
+        if (request->ipv6_only && IN6_IS_ADDR_V4MAPPED(&destination->storage.ipv6.sin6_addr)) return -ENETUNREACH;
+    }
+    local_address(run, fd, &request->local);
     // The chain connects from the same port, which two sockets share if both allow it.
-    int held = request.local.length && request.local.storage.ipv4.sin_port
+    int held = request->local.length && request->local.storage.ipv4.sin_port
         && socket_option(fd, SOL_SOCKET, SO_REUSEADDR) == 0;
 
-    int worker = worker_open(run);
-    if (worker < 0) return worker;
-    if (held) allow_reuse(fd, 1);
-    long early = 0;
-    long result = verdict(worker, run, fd, &request, &reply, &early);
-    while (result == 0 && (result = -reply.error) == 0) {
-        result = connect_raw(run, fd, &reply.address.storage, reply.address.length);
-        int made = result == 0 || result == -EINPROGRESS || result == -EINTR;
-        if (made && reply.pumped) break;
-        prepare(&request, run, reply.pumped ? LAMINA_RUN_ABANDON : LAMINA_RUN_DONE);
-        request.nonblocking = (flags & O_NONBLOCK) != 0;
-        request.error = (int)-result;
-        if (made || reply.pumped) {
-            worker_send(worker, &request);
-            break;
-        }
-        // The chain has the last word on what failed: it may know another address.
-        long failed = result;
-        result = verdict(worker, run, fd, &request, &reply, &early);
-        if (result < 0) result = failed;
+    c.worker = worker_open(run);
+    if (c.worker < 0) return c.worker;
+    if (patience.tv_sec || patience.tv_usec) {
+        call6(SYS_setsockopt, c.worker, SOL_SOCKET, SO_RCVTIMEO, (long)&patience, sizeof patience, 0);
     }
-    if (early && (result == 0 || result == -EINPROGRESS)) result = early;
-    worker_close(worker);
+    if (held) allow_reuse(fd, 1);
+    long result = worker_send(c.worker, request);
+    if (result == 0) result = verdict(&c);
+    if (result == 0) result = carry_out(&c);
+    if (c.is_lent && result == 0) {
+        call3(SYS_fcntl, fd, F_SETFL, c.flags);
+    } else {
+        take_back(&c);
+    }
+    if (c.early && (result == 0 || result == -EINPROGRESS)) result = c.early;
+    worker_close(c.worker);
     if (held) allow_reuse(fd, 0);
     return result;
 }

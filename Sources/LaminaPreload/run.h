@@ -23,6 +23,8 @@ HIDDEN const run *current_run(void);
 HIDDEN int worker_open(const run *run);
 HIDDEN void worker_close(int worker);
 HIDDEN long worker_send(int worker, const lamina_run_request *request);
+// The same, with a descriptor.
+HIDDEN long worker_lend(int worker, const lamina_run_request *request, int fd);
 // Waits for an answer of exactly `length` bytes; -EINTR and -EAGAIN as the socket's time-out and signals have it.
 HIDDEN long worker_receive(int worker, void *reply, size_t length);
 

@@ -140,7 +140,7 @@ final class ForwardedConnection {
         if !isLocal { watch(0) { $0.abort() } }
         if case .ended = state { return }
         let request = ConnectRequest(to: address, origin: origin(address.name))
-        let dial = owner.runner.connect(request, isDirect: false) { [self] outcome in settle(outcome, address) }
+        let dial = owner.runner.connect(request, way: .pumped) { [self] outcome in settle(outcome, address) }
         if case .dialing = state { state = .dialing(dial) }
     }
 
@@ -156,7 +156,7 @@ final class ForwardedConnection {
             owner.complain("\(address): refused\(level.map { " by \($0)" } ?? "") (\(Errno(code).text))")
             loop.forget(near)
             if isSocks { refuse(SocksReader.reply(SocksReader.Code(code))) } else { end() }
-        case .direct: abort()
+        case .direct, .lent, .ready: abort()
         }
     }
 

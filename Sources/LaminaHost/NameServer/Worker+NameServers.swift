@@ -8,12 +8,12 @@ extension Worker {
     func standIn(_ caller: Caller, for original: Endpoint) {
         guard let server = nameServers.server(for: original) else { return caller.answer(error: ENETUNREACH) }
         server.asker = caller.process
-        caller.answer(server.datagrams.inFamily(of: original), pumped: false)
+        caller.answer(server.datagrams.inFamily(of: original))
     }
 
     func original(_ caller: Caller, of address: Endpoint) {
         guard let original = nameServers.original(of: address) else { return caller.answer(error: ENOENT) }
-        caller.answer(original.inFamily(of: address), pumped: false)
+        caller.answer(original.inFamily(of: address))
     }
 
     /// Connects a program's own socket to what stands for a name server; false where `destination` is none.

@@ -88,8 +88,8 @@ final class StoppedConnect {
             // The caller is gone.
             guard ended != nil else { return }
             let isMade = [0, EINPROGRESS, EINTR].contains(error)
-            let isPumped = reply.pumped != 0
-            if isMade && isPumped { return finish(error) }
+            let isPumped = reply.way == UInt32(LAMINA_RUN_PUMPED)
+            if reply.way == UInt32(LAMINA_RUN_OWN) || isMade && isPumped { return finish(error) }
             var report = question.request(isPumped ? LAMINA_RUN_ABANDON : LAMINA_RUN_DONE, socket: socket)
             report.nonblocking = isBlocking ? 0 : 1
             report.error = error

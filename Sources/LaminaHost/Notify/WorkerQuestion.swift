@@ -87,7 +87,10 @@ final class WorkerQuestion {
     private func hear() {
         var reply = lamina_run_reply()
         let size = MemoryLayout<lamina_run_reply>.size
-        end(clinux_receive(connection, &reply, size) == size ? reply : nil)
+        var count = clinux_receive(connection, &reply, size)
+        // An answer that comes with the end, between the kernel's looks for one and for the other, is there the next time.
+        if count == 0 { count = clinux_receive(connection, &reply, size) }
+        end(count == size ? reply : nil)
     }
 
     private func end(_ reply: lamina_run_reply?) {
