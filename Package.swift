@@ -5,6 +5,10 @@ import PackageDescription
 /// that exports the start-up symbol alone.
 struct Plugin {
     let name: String
+    /// Whether it is written over the typed SDK, and so without unsafe code.
+    var isTyped = false
+    /// Modules in folders of its own, which others may read as well.
+    var parts: [String] = []
     var module: String { "Lamina\(name)" }
 
     var product: Product { .library(name: module, type: .dynamic, targets: [module]) }
@@ -12,15 +16,28 @@ struct Plugin {
     var target: Target {
         .target(
             name: module,
-            dependencies: ["LaminaProvider", "CLamina", "CLinux"],
+            dependencies: isTyped
+                ? ["LaminaProvider", "CLaminaPlugin"] + parts.map { .target(name: module + $0) }
+                : ["LaminaProvider", "CLamina", "CLinux"],
             path: "Plugins/\(name)",
-            exclude: ["manifest.json"],
-            swiftSettings: house + [.unsafeFlags(lean)],
+            exclude: ["manifest.json"] + parts,
+            swiftSettings: house + [.unsafeFlags(lean)] + (isTyped ? safe : []),
             linkerSettings: [
                 exports("Plugins/plugin.map"), shipped,
                 .unsafeFlags(["-static-stdlib"], .when(configuration: .release)),
             ]
         )
+    }
+
+    var partTargets: [Target] {
+        parts.map {
+            .target(
+                name: module + $0,
+                dependencies: ["LaminaProvider"],
+                path: "Plugins/\(name)/\($0)",
+                swiftSettings: house + [.unsafeFlags(lean)] + (isTyped ? safe : [])
+            )
+        }
     }
 }
 
@@ -31,6 +48,9 @@ let house: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
+
+/// Makes unsafe code an error.
+let safe: [SwiftSetting] = [.strictMemorySafety(), .treatWarning("StrictMemorySafety", as: .error)]
 
 /// Keeps the concurrency and string-processing run times out of what does not use them.
 let lean = [
@@ -56,7 +76,11 @@ let shipped = LinkerSetting.unsafeFlags(
     .when(configuration: .release)
 )
 
-let plugins = ["Kernel", "Memory", "Trace", "Count", "Hosts", "Redirect", "Resolver", "Socks5"].map(Plugin.init)
+let plugins =
+    ["Kernel", "Memory", "Trace", "Count", "Hosts", "Redirect", "Resolver", "Socks5"].map { Plugin(name: $0) } + [
+        Plugin(name: "Throttle", isTyped: true), Plugin(name: "Fault", isTyped: true, parts: ["Rules"]),
+        Plugin(name: "Firewall", isTyped: true, parts: ["Rules"]), Plugin(name: "Meter", isTyped: true),
+    ]
 
 let package = Package(
     name: "lamina",
@@ -65,6 +89,11 @@ let package = Package(
         .executable(name: "lamina-fetch", targets: ["LaminaFetch"]),
         .library(name: "Lamina", targets: ["Lamina"]),
         .library(name: "LaminaProvider", targets: ["LaminaProvider"]),
+        .library(name: "LaminaFaultRules", targets: ["LaminaFaultRules"]),
+        .library(name: "LaminaFirewallRules", targets: ["LaminaFirewallRules"]),
+        .library(name: "LaminaFFI", targets: ["LaminaFFI"]),
+        .library(name: "CLaminaFFI", type: .static, targets: ["CLaminaFFI"]),
+        .library(name: "LaminaGenericExample", type: .dynamic, targets: ["LaminaGenericExample"]),
         .library(name: "LaminaConformance", targets: ["LaminaConformance"]),
         .library(name: "LaminaC", type: .dynamic, targets: ["LaminaC"]),
         .library(name: "WinsockKernel", type: .dynamic, targets: ["WinsockKernel"]),
@@ -76,12 +105,29 @@ let package = Package(
     targets: [
         .target(name: "CLamina"),
         .target(name: "CLinux"),
+        .target(name: "CLaminaPlugin", dependencies: ["CLamina"]),
         .target(name: "CLaminaRun"),
         .target(name: "Lamina", dependencies: ["CLamina", "CLinux"], swiftSettings: house),
         .target(
             name: "LaminaProvider",
-            dependencies: ["CLamina", "CLinux"],
+            dependencies: ["CLamina", "CLinux", "CLaminaPlugin"],
             exclude: ["Package.swift.in"],
+            swiftSettings: house + [
+                .enableExperimentalFeature("Lifetimes"), .enableExperimentalFeature("SuppressedAssociatedTypes"),
+                .unsafeFlags(lean),
+                // What a typed layer's every call runs through is short enough to notice a frame pointer.
+                .unsafeFlags(["-Xcc", "-Xclang", "-Xcc", "-mframe-pointer=none"], .when(configuration: .release)),
+            ]
+        ),
+        .systemLibrary(name: "CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
+        .target(
+            name: "CLaminaFFI",
+            dependencies: ["CFFI", "CLamina"],
+            exclude: ["lamina-ffi.pc.in"]
+        ),
+        .target(
+            name: "LaminaFFI",
+            dependencies: ["CLaminaFFI", "CLamina", "LaminaProvider"],
             swiftSettings: house + [.unsafeFlags(lean)]
         ),
         .target(
@@ -182,6 +228,13 @@ let package = Package(
             path: "Tests/Examples/HandoffExample",
             swiftSettings: house
         ),
+        .target(
+            name: "LaminaGenericExample",
+            dependencies: ["LaminaFFI", "LaminaProvider", "CLamina"],
+            path: "Tests/Examples/GenericExample",
+            swiftSettings: house + [.unsafeFlags(lean)],
+            linkerSettings: [exports("Plugins/plugin.map")]
+        ),
         .executableTarget(
             name: "HandoffDriver",
             dependencies: ["Lamina", "CLamina", "CLinux"],
@@ -197,10 +250,10 @@ let package = Package(
         ),
         .target(
             name: "FuzzedReaders",
-            dependencies: ["Lamina"],
+            dependencies: ["Lamina", "LaminaFaultRules", "LaminaFirewallRules"],
             path: "Tests/Fuzzing/Sources/FuzzedReaders"
         ),
-    ] + plugins.map(\.target) + [
+    ] + plugins.map(\.target) + plugins.flatMap(\.partTargets) + [
         .testTarget(
             name: "LaminaTests",
             dependencies: ["Lamina", "CLamina", "CLinux", "FuzzedReaders", "TestSupport"],
@@ -209,7 +262,7 @@ let package = Package(
         ),
         .testTarget(
             name: "PluginTests",
-            dependencies: ["Lamina", "CLamina", "CLinux", "TestSupport"],
+            dependencies: ["Lamina", "CLamina", "CLinux", "TestSupport", "LaminaFirewallRules"],
             swiftSettings: house
         ),
         .testTarget(

@@ -14,6 +14,8 @@ enum Control {
         let asked = operation.pointee
         guard ControlAnswer.hasBuffers(asked) else { return lamina_complete(slot, request, -EINVAL, 0) }
         switch Int(asked.kind) {
+        case LAMINA_CONTROL_SET_OPTION where TakenOver.isMeant(asked):
+            return TakenOver.takeOver(asked, state, slot, request)
         case LAMINA_CONTROL_SET_OPTION: return ControlAnswer(set(asked, state)).complete(slot, request)
         case LAMINA_CONTROL_GET_OPTION: return get(asked, state).complete(slot, request)
         case LAMINA_CONTROL_IOCTL where asked.level == LAMINA_LEVEL:

@@ -25,35 +25,3 @@ struct Destination {
         port = address.port
     }
 }
-
-/// The destinations that a rule is about.
-struct Pattern {
-    /// Their hosts.
-    enum Host {
-        case any
-        case name(String)
-        /// Every name that ends so, beginning with the point.
-        case below(String)
-        /// Addresses whose leading bits are these.
-        case network([UInt8], bits: Int)
-    }
-
-    let host: Host
-    let ports: ClosedRange<UInt16>
-
-    func matches(_ destination: Destination) -> Bool {
-        guard ports.contains(destination.port) else { return false }
-        switch host {
-        case .any: return true
-        case .name(let name): return destination.name == name
-        case .below(let suffix):
-            guard let name = destination.name else { return false }
-            return name.utf8.count > suffix.utf8.count && name.hasSuffix(suffix)
-        case .network(let network, let bits):
-            guard let bytes = destination.bytes, bytes.count == network.count else { return false }
-            guard bytes[..<(bits / 8)] == network[..<(bits / 8)] else { return false }
-            guard bits % 8 > 0 else { return true }
-            return (bytes[bits / 8] ^ network[bits / 8]) >> (8 - bits % 8) == 0
-        }
-    }
-}

@@ -10,7 +10,7 @@ struct Rule {
         case connect([Target])
     }
 
-    let pattern: Pattern
+    let pattern: PlacePattern
     let action: Action
 }
 
@@ -49,7 +49,9 @@ struct RuleList: LineContent {
 
     /// The first rule about this destination.
     func first(for destination: Destination) -> Rule? {
-        rules.first { $0.pattern.matches(destination) }
+        rules.first {
+            $0.pattern.matches(bytes: destination.bytes, name: destination.name, port: destination.port)
+        }
     }
 
     /// Reads one element of the setting `rule`. Answers what is wrong with it.
@@ -70,7 +72,7 @@ struct RuleList: LineContent {
     }
 
     private mutating func add(_ from: Substring, _ targets: [Substring]) -> String? {
-        do throws(RuleReader.Problem) {
+        do throws(PlaceProblem) {
             rules.append(try RuleReader.rule(from, targets))
             return nil
         } catch {

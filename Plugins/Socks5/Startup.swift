@@ -22,6 +22,7 @@ private let offer = Offer(
         handoff: LAMINA_HANDOFF_SHARE,
         phase: LAMINA_PHASE_PROXY,
         categories: LAMINA_CONNECTION | LAMINA_STREAM | LAMINA_DATAGRAM,
+        flags: LAMINA_PROVIDER_HANDSHAKES,
         settings: [
             SettingDescription(
                 "server",

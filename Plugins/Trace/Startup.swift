@@ -77,4 +77,9 @@ private let settings = [
         LAMINA_SETTING_PATH,
         help: "append the lines to this file, without the lamina: and label that they have elsewhere"
     ),
+    SettingDescription(
+        "pcap",
+        LAMINA_SETTING_PATH,
+        help: "write what crosses the level as packets into this file, as pcapng, and no lines"
+    ),
 ]

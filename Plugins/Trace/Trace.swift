@@ -22,6 +22,8 @@ struct Trace {
     var indications: lamina_indications
     /// Whether a line could not be written, which is said once.
     var lost = false
+    /// What writes packets in the place of lines.
+    var capture: Capture?
 
     /// What lines look like now.
     var look: Look { Look(bits: looks.pointee.load(ordering: .relaxed)) }
@@ -30,6 +32,9 @@ struct Trace {
     static func of(_ slot: Slot) -> UnsafeMutablePointer<Trace>? {
         lamina_instance_context(slot)?.assumingMemoryBound(to: Trace.self)
     }
+
+    /// What writes packets, for the level that a slot of a socket belongs to.
+    static func capture(of slot: Slot) -> Capture? { of(slot)?.pointee.capture }
 
     static func instantiate(
         _ arguments: UnsafePointer<lamina_instance_arguments>,
@@ -45,6 +50,17 @@ struct Trace {
             if let name = setting.text { filter.add(name) }
         }
         filter.settle(withData: look.data != .none)
+        var capture: Capture?
+        if let path = settings.text("pcap") {
+            do throws(Failure) {
+                capture = try Capture(path, label: arguments.pointee.label, arguments.pointee.slot)
+            } catch {
+                return settings.refuse(
+                    -error.errno,
+                    "pcap: \(String(cString: path)) can't be written: \(error); give a file where you may write"
+                )
+            }
+        }
         var file: Int32 = -1
         if let path = settings.text("file") {
             file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
@@ -70,11 +86,12 @@ struct Trace {
                 file: file,
                 label: arguments.pointee.label,
                 upcalls: arguments.pointee.upcalls,
-                table: filter.linked(Calls.table),
-                indications: filter.linked(Events.indications)
+                table: capture == nil ? filter.linked(Calls.table) : CaptureCalls.table,
+                indications: capture == nil ? filter.linked(Events.indications) : CaptureCalls.indications,
+                capture: capture
             )
         )
-        made.pointee.effect = UInt32(filter.showsData ? LAMINA_EFFECT_OBSERVE : LAMINA_EFFECT_NONE)
+        made.pointee.effect = UInt32(filter.showsData || capture != nil ? LAMINA_EFFECT_OBSERVE : LAMINA_EFFECT_NONE)
         made.pointee.context = UnsafeMutableRawPointer(instance)
         made.pointee.table = UnsafePointer(instance.field(\.table))
         made.pointee.indications = UnsafePointer(instance.field(\.indications))
@@ -84,6 +101,7 @@ struct Trace {
     static func destroy(_ context: UnsafeMutableRawPointer?) {
         guard let instance = context?.assumingMemoryBound(to: Trace.self) else { return }
         if instance.pointee.file >= 0 { close(instance.pointee.file) }
+        instance.pointee.capture?.flush()
         instance.pointee.looks.deinitialize(count: 1)
         instance.pointee.looks.deallocate()
         instance.deinitialize(count: 1)

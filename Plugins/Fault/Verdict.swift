@@ -1,0 +1,122 @@
+import Glibc
+import LaminaFaultRules
+import LaminaProvider
+import Synchronization
+
+/// What a rule says about a call.
+enum Verdict {
+    case none
+    /// It goes on with at most so many bytes.
+    case atMost(Int)
+    case now(Turn)
+
+    /// What one rule says.
+    static func of(_ entry: Tally.Entry, _ index: Int, _ call: borrowing CallInTurn<FaultState>) -> Verdict {
+        switch call.kind {
+        case .connect: of(entry, index, .connect, call, call.state.up)
+        case .send, .sendTo, .disconnect: of(entry, index, .up, call, call.state.up)
+        case .receive, .receiveFrom: of(entry, index, .down, call, call.state.down)
+        }
+    }
+
+    private static func of(
+        _ entry: Tally.Entry,
+        _ index: Int,
+        _ place: Rule.Place,
+        _ call: borrowing CallInTurn<FaultState>,
+        _ direction: borrowing FaultState.Direction
+    ) -> Verdict {
+        let (rule, bit) = (entry.rule, UInt32(1) << UInt32(index))
+        guard rule.places.contains(place), hits(rule.kind, call.kind) else { return .none }
+        guard call.state.isChosen(entry, index), isDrawn(rule, bit, call, direction) else { return .none }
+        switch rule.start {
+        case .atOnce: break
+        case .time(let time):
+            guard call.now >= call.state.opened.load(ordering: .relaxed) + time else { return .none }
+        case .bytes(let count):
+            let moved = direction.moved.value
+            guard moved >= count else { return rule.kind == .short ? .none : .atMost(Int(count - moved)) }
+        }
+        return strike(entry, bit, call, direction)
+    }
+
+    /// Whether such a call can go wrong so.
+    private static func hits(_ kind: Rule.Kind, _ call: DelayedKind) -> Bool {
+        switch kind {
+        case .slowClose: call == .disconnect
+        case .loss, .duplicate, .reorder: call == .sendTo
+        case .short: call == .send || call == .receive
+        case .stall: true
+        case .refuse, .timeout, .error, .reset, .close: call != .disconnect
+        }
+    }
+
+    /// Whether chance has chosen the call, which is decided when it comes.
+    private static func isDrawn(
+        _ rule: Rule,
+        _ bit: UInt32,
+        _ call: borrowing CallInTurn<FaultState>,
+        _ direction: borrowing FaultState.Direction
+    ) -> Bool {
+        if call.isNew { direction.struck.bitwiseAnd(~bit, ordering: .relaxed) }
+        guard case .call(let chance) = rule.chance else { return true }
+        if call.isNew {
+            let isChosen = call.state.random.next() < chance
+            if isChosen {
+                direction.chosen.bitwiseOr(bit, ordering: .relaxed)
+            } else {
+                direction.chosen.bitwiseAnd(~bit, ordering: .relaxed)
+            }
+        }
+        return direction.chosen.load(ordering: .relaxed) & bit != 0
+    }
+
+    /// Lets the call go wrong, as often as the rule may.
+    private static func strike(
+        _ entry: Tally.Entry,
+        _ bit: UInt32,
+        _ call: borrowing CallInTurn<FaultState>,
+        _ direction: borrowing FaultState.Direction
+    ) -> Verdict {
+        let rule = entry.rule
+        guard direction.over.load(ordering: .relaxed) & bit == 0 else { return .none }
+        if direction.struck.load(ordering: .relaxed) & bit == 0 {
+            guard entry.take() else { return .none }
+            direction.struck.bitwiseOr(bit, ordering: .relaxed)
+        }
+        let end = rule.duration.map { call.since + $0 }
+        switch rule.kind {
+        case .refuse: return .now(.fail(ECONNREFUSED))
+        case .error: return .now(.fail(rule.errno))
+        case .loss: return .now(.end(bytes: UInt64(call.bytes)))
+        case .duplicate: return .now(.sendCopies(2, at: call.now))
+        case .reorder: return .now(.sendCopies(1, at: call.now + (rule.duration ?? 0)))
+        case .reset: return fail(ECONNRESET, call)
+        case .timeout:
+            if let end, call.now < end { return .now(.wait(until: end)) }
+            return fail(ETIMEDOUT, call)
+        case .close: return call.kind == .receive ? .now(.end(bytes: 0)) : .now(.fail(EPIPE))
+        case .slowClose:
+            if let end, call.now < end { return .now(.wait(until: end)) }
+            return .none
+        case .stall:
+            guard let end else { return .now(.waitForever) }
+            if call.now < end { return .now(.wait(until: end)) }
+            // What begins at one moment is over with it; a chance comes again.
+            if case .call = rule.chance { return .none }
+            direction.over.bitwiseOr(bit, ordering: .relaxed)
+            return .none
+        case .short:
+            let next = direction.piece.load(ordering: .relaxed) + (rule.duration ?? 0)
+            guard call.now >= next else { return .now(.wait(until: next)) }
+            direction.piece.store(call.now, ordering: .relaxed)
+            return .atMost(rule.size)
+        }
+    }
+
+    /// The socket is of no use any more.
+    private static func fail(_ errno: Int32, _ call: borrowing CallInTurn<FaultState>) -> Verdict {
+        if call.kind != .connect { call.state.broken.store(errno, ordering: .relaxed) }
+        return .now(.fail(errno))
+    }
+}
