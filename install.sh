@@ -25,7 +25,7 @@ fail() {
 }
 
 # What is installed, relative to the prefix.
-readonly plugins=(Kernel Memory Trace Count Hosts Redirect Resolver Socks5)
+readonly plugins=(Kernel Memory Trace Count Hosts Redirect Resolver Socks5 Throttle Fault Firewall Meter)
 readonly list=share/lamina/installed
 
 install_dependencies() {
@@ -34,6 +34,7 @@ install_dependencies() {
         microsocks:microsocks; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
     done
+    pkg-config --exists libffi 2>/dev/null || missing+=(libffi-dev)
     ((${#missing[@]})) || return 0
     local root=()
     [[ $(id -u) == 0 ]] || root=(sudo)
@@ -46,6 +47,8 @@ install_dependencies() {
 build() {
     command -v swift >/dev/null || fail "swift is not in PATH; install Swift 6.3 from https://swift.org/install"
     swift build -c release --static-swift-stdlib
+    # Of the library that reads the command line.
+    swift build -c release --static-swift-stdlib --product generate-manual
 }
 
 # put MODE FILE TARGET: copies a file under the prefix.
@@ -86,6 +89,19 @@ install_wsk() {
     generate lib/pkgconfig/lamina-wsk.pc sed "s/@VERSION@/$version/" Sources/WinsockKernel/Tools/lamina-wsk.pc.in
 }
 
+# A page for each command, as `man lamina run` looks for them.
+install_manuals() {
+    local file name date
+    date=$(date -u -d "@${SOURCE_DATE_EPOCH:-$(date +%s)}" +%F)
+    mkdir "$stage/manuals"
+    .build/release/generate-manual --multi-page --date "$date" --output-directory "$stage/manuals" .build/release/lamina ||
+        fail "the manual could not be written"
+    for file in "$stage"/manuals/*.1; do
+        name=$(basename "$file" .1)
+        generate "share/man/man1/${name//./-}.1" sed -E '/^\.Dt/s/([A-Z])\.([A-Z])/\1-\2/g' "$file"
+    done
+}
+
 # Installs everything under $root.
 install_tree() {
     local built=.build/release name file
@@ -106,6 +122,9 @@ install_tree() {
         [[ -e $file && $file != */lamina_stubs.h ]] && put 644 "$file" "include/lamina/${file##*/}"
     done
     install_wsk
+    put 644 $built/libCLaminaFFI.a lib/liblamina-ffi.a
+    put 644 Sources/CLaminaFFI/include/lamina_generic.h include/lamina/lamina_generic.h
+    generate lib/pkgconfig/lamina-ffi.pc sed "s/@VERSION@/$version/" Sources/CLaminaFFI/lamina-ffi.pc.in
     generate lib/pkgconfig/lamina.pc sed "s/@VERSION@/$version/" Sources/LaminaC/lamina.pc.in
 
     local sdk=share/lamina/LaminaProvider
@@ -113,8 +132,13 @@ install_tree() {
     put 644 Plugins/plugin.map $sdk/plugin.map
     while IFS= read -r file; do
         put 644 "$file" "$sdk/$file"
-    done < <(find Sources/{CLamina,CLinux,Lamina,LaminaProvider,LaminaConformance} -type f ! -name '*.in' | sort)
+    done < <(find Sources/{CLamina,CLinux,CFFI,CLaminaFFI,CLaminaPlugin,Lamina,LaminaProvider,LaminaFFI,LaminaConformance} -type f ! -name '*.in' | sort)
 
+    while IFS= read -r file; do
+        put 644 "$file" "share/lamina/templates/${file#Templates/}"
+    done < <(find Templates -type f | sort)
+
+    install_manuals
     generate share/bash-completion/completions/lamina "$lamina" --generate-completion-script bash
     generate share/zsh/site-functions/_lamina "$lamina" --generate-completion-script zsh
     generate share/fish/vendor_completions.d/lamina.fish "$lamina" --generate-completion-script fish

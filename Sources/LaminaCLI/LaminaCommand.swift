@@ -24,6 +24,7 @@ struct LaminaCommand: ParsableCommand {
               lamina explain curl                 which layers it gets, and why
               lamina undo                         take the last change back
               lamina doctor                       what is wrong, and what mends it
+              lamina new mine                     a package for a plug-in of your own
               lamina check ./libMine.so           whether it keeps the contract
             """,
         version: Version.text,
@@ -33,7 +34,7 @@ struct LaminaCommand: ParsableCommand {
             PsCommand.self, SetCommand.self, OffCommand.self, OnCommand.self, DemoCommand.self,
             ChainCommand.self, PolicyCommand.self, InstallCommand.self, RemoveCommand.self, EnableCommand.self,
             DisableCommand.self, LogCommand.self, UndoCommand.self, ClearCommand.self, DoctorCommand.self,
-            ManifestCommand.self, CheckCommand.self, WskCommand.self,
+            ManifestCommand.self, NewCommand.self, CheckCommand.self, WskCommand.self,
         ]
     )
 

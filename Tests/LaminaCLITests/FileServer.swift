@@ -27,7 +27,7 @@ final class FileServer: Sendable {
     }
 
     private func serve() {
-        while case let connection = accept(listener, nil, nil), connection >= 0 {
+        while let connection = Loopback.accept(listener) {
             answer(connection)
             close(connection)
         }

@@ -10,14 +10,14 @@ struct InstalledLibraryTests {
         directory = try TemporaryDirectory()
     }
 
-    /// Builds a program with what pkg-config says, and gives its path.
-    private func build(_ source: String) throws -> String {
+    /// Builds a program with what pkg-config says of a package, and gives its path.
+    private func build(_ source: String, package: String = "lamina", options: [String] = []) throws -> String {
         let program = "\(directory.path)/program"
         let variables = ["PKG_CONFIG_PATH=\(PackageTree.prefix)/lib/pkgconfig"]
-        let flags = try Child.run(["pkg-config", "--cflags", "--libs", "lamina"], environment: variables)
+        let flags = try Child.run(["pkg-config", "--cflags", "--libs", package], environment: variables)
         try #require(flags.code == 0, "\(flags.errors)")
         let words = flags.output.split { $0 == " " || $0 == "\n" }.map(String.init)
-        let built = try Child.run(["cc", "-Wall", "-Wextra", "-Werror", source, "-o", program] + words)
+        let built = try Child.run(["cc", "-Wall", "-Wextra", "-Werror", source, "-o", program] + options + words)
         try #require(built.code == 0, "\(built.errors)")
         return program
     }
@@ -39,6 +39,17 @@ struct InstalledLibraryTests {
         let ending = try run(try build(try directory.write(source, to: "program.c")))
         #expect(ending.code == 0, "\(ending.errors)")
         #expect(ending.output == (try Child.run([PackageTree.installed("bin/lamina"), "--version"]).output))
+    }
+
+    @Test("A generic layer in C is built with pkg-config alone, and passes the check")
+    func generic() throws {
+        let layer = try build(
+            "\(PackageTree.root)/Tests/Fixtures/generic/spy.c",
+            package: "lamina-ffi",
+            options: ["-shared", "-fPIC", "-I", "\(PackageTree.root)/Tests/Fixtures/layers"]
+        )
+        let check = try Child.run([PackageTree.installed("bin/lamina"), "check", layer, "--rule", "carries-data"])
+        #expect(check.code == 0 && check.output.contains("passed  spy: carries-data"), "\(check.output)\(check.errors)")
     }
 
     @Test("A C program's handlers of SIGSEGV, SIGILL, SIGBUS, SIGPIPE, SIGUSR1 and its signal stack stay its own")

@@ -104,7 +104,7 @@ struct PolicyCommandTests {
         }
         #expect(try names("--kind", "base") == ["kernel"])
         #expect(try names("--kind", "base", "--all") == ["kernel", "memory"])
-        #expect(try names("--phase", "inspector", "--effect", "observe") == ["count", "trace"])
+        #expect(try names("--phase", "inspector", "--effect", "observe") == ["count", "meter", "trace"])
         let json = try JSON(parsing: try command.run("list", "--family", "unix", "--json").output)
         #expect(json["entries"]?.arrayValue?.map { $0["name"]?.stringValue } == ["kernel", "memory"])
         #expect(json["protocols"]?.arrayValue?.allSatisfy { $0["name"]?.stringValue == "kernel" } == true)

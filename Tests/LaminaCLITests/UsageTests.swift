@@ -16,7 +16,7 @@ struct UsageTests {
         #expect(ending.code == 0)
         for word in [
             "Examples:", "lamina demo", "list", "show", "run", "trace", "forward", "ps", "set", "install", "remove",
-            "manifest", "check",
+            "manifest", "new", "check",
         ] {
             #expect(ending.output.contains(word), "\(word)")
         }
@@ -26,7 +26,7 @@ struct UsageTests {
         "Every command has a help of its own",
         arguments: [
             "list", "show", "run", "trace", "demo", "install", "remove", "manifest", "check", "log", "undo", "enable",
-            "disable", "clear", "doctor", "ps", "set", "off", "on", "forward",
+            "disable", "clear", "doctor", "ps", "set", "off", "on", "forward", "new",
         ]
     )
     func helps(name: String) throws {

@@ -1,0 +1,101 @@
+import Glibc
+import Lamina
+import TestSupport
+import Testing
+
+@Suite("Packages that lamina new writes")
+struct NewCommandTests {
+    let command: Command
+    let place: TemporaryDirectory
+
+    init() throws {
+        command = try Command()
+        place = try TemporaryDirectory()
+    }
+
+    /// What the command printed between two lines, without the indentation.
+    private func commands(_ ending: Child.Ending, after title: String) -> [String] {
+        ending.output.split(separator: "\n", omittingEmptySubsequences: false)
+            .drop { $0 != title }.dropFirst().prefix { $0.hasPrefix("  ") }.map { String($0.dropFirst(2)) }
+    }
+
+    /// Runs a printed command where `lamina new` was run, in a new user's environment.
+    private func shell(_ text: String) throws -> Child.Ending {
+        try Child.run(
+            ["/bin/sh", "-c", "cd '\(place.path)' && \(text)"],
+            environment: [
+                "HOME=\(command.directory.path)", "XDG_CACHE_HOME=\(command.directory.path)/cache",
+                "PATH=\(getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin")",
+            ],
+            alone: true
+        )
+    }
+
+    @Test(
+        "What is written builds, passes its tests, runs before it is installed, and installs, by the commands that are printed",
+        arguments: [
+            ([], "Mine", "layered"), (["--c"], "Mine", "layered"), (["--c", "--terminating"], "Mine", "terminating"),
+            (["--c", "--base"], "Mine", "base"),
+        ]
+    )
+    func works(options: [String], module: String, kind: String) throws {
+        let made = try command.run(["new", "mine", "--directory", "\(place.path)/mine"] + options)
+        #expect(made.code == 0, "\(made.errors)")
+        let next = commands(made, after: "build, test and install it:")
+        try #require(next.count == 3, "\(made.output)")
+        for text in next.dropLast() {
+            let ending = try shell(text)
+            try #require(ending.code == 0, "\(text)\n\(ending.output)\(ending.errors)")
+        }
+        if kind == "layered" {
+            let server = try FileServer(Array("<p>hello</p>\n".utf8))
+            defer { server.stop() }
+            let trial = try #require(commands(made, after: "or try it before that:").first)
+            let here = trial.split(separator: " ").dropLast().joined(separator: " ") + " \(server.url)"
+            let ending = try shell(here)
+            #expect(ending.output == "<p>hello</p>\n", "\(here)\n\(ending.errors)")
+            #expect(
+                ending.errors.contains("lamina: mine: ") && ending.errors.contains(" bytes sent"),
+                "\(ending.errors)"
+            )
+        }
+        let installed = try shell(next[2])
+        #expect(installed.output.contains("installed mine (\(kind))"), "\(installed.output)\(installed.errors)")
+        #expect(try shell("\(try PackageTree.installed("bin/lamina")) show mine").output.contains(kind))
+    }
+
+    @Test("A name of several words is one module, and its package is filled with it")
+    func names() throws {
+        let made = try command.run("new", "rate-limit.2", "--c", "--directory", "\(place.path)/x/y")
+        #expect(made.code == 0, "\(made.errors)")
+        let source = try String(decoding: readAll("\(place.path)/x/y/RateLimit2.c"), as: UTF8.self)
+        #expect(source.contains(".name = \"rate-limit.2\"") && !source.contains("__"))
+    }
+
+    @Test("Two packages have identities of their own")
+    func identities() throws {
+        var seen: Set<[UInt8]> = []
+        for name in ["one", "two"] {
+            #expect(try command.run("new", "mine", "--c", "--directory", "\(place.path)/\(name)").code == 0)
+            seen.insert(try readAll("\(place.path)/\(name)/manifest.json"))
+        }
+        #expect(seen.count == 2)
+    }
+
+    @Test(
+        "What can't be made is one line that says why, and nothing is written",
+        arguments: [
+            (["new"], "lamina new --help"), (["new", "a b"], "' ' can't stand in a name"),
+            (["new", "1st"], "begins with no letter"), (["new", "trace"], "is the name of an installed provider"),
+            (["new", "mine", "--base"], "add --c"), (["new", "mine", "--base", "--layer"], "--layer"),
+            (["new", "testing"], "is a module"), (["new", "mine", "--directory", "/proc/none/mine"], "/proc/none"),
+            (["new", "mine", "--directory", "/etc"], "exists and isn't empty"),
+        ]
+    )
+    func mistakes(arguments: [String], part: String) throws {
+        let ending = try command.run(arguments)
+        #expect(ending.code == 64 || ending.code == 1)
+        #expect(ending.complained(of: part), "\(ending.errors)")
+        #expect(ending.output.isEmpty)
+    }
+}
