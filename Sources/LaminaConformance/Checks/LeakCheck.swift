@@ -32,9 +32,10 @@ enum LeakCheck {
         }
     }
 
-    /// Sockets in one round, and how many rounds show what grows.
+    /// Sockets in one round, and how many rounds show what grows: more than it takes to fill the allocator's caches of the
+    /// threads that free, which count as used.
     private static let cycles = 60
-    private static let rounds = 4
+    private static let rounds = 12
     /// Milliseconds that what a socket's end leaves to the engine takes, as a rule and at the most.
     private static let settling: Int64 = 10
     private static let patience: Int64 = 500
