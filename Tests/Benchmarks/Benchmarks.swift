@@ -47,6 +47,7 @@ struct Benchmarks: ParsableCommand {
 /// What can be measured alone.
 enum Benchmark: String, CaseIterable, ExpressibleByArgument {
     case callPath = "call-path"
+    case generic
     case loopback
     case connections
     case transfers
@@ -62,6 +63,7 @@ enum Benchmark: String, CaseIterable, ExpressibleByArgument {
     func run(_ settings: MeasurementSettings) throws -> [Table] {
         switch self {
         case .callPath: try CallPath(settings).run()
+        case .generic: try GenericPath(settings).run()
         case .loopback: try Loopback(settings).run()
         case .connections: try Servers(settings).connections()
         case .transfers: try Servers(settings).transfers()

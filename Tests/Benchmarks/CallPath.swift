@@ -5,6 +5,7 @@ import Lamina
 /// What one `send` costs on its way down a chain of 0 to 8 levels that do nothing, over a base that does nothing.
 struct CallPath {
     static let levels = [0, 1, 2, 4, 8]
+    private static let languages = ["C", "Swift", "SDK"]
 
     private let settings: MeasurementSettings
     private let fixtures: Fixtures
@@ -20,33 +21,40 @@ struct CallPath {
         Processors.pin(to: Processors.allowed.count - 1)
         defer { Processors.unpin() }
         let lines = try lines()
-        let runs = lines.flatMap(\.subjects)
-        // Runs that are short against a time slice: what else runs on the machine spoils few of them.
-        let calls: UInt64 = 4_000
-        let copies = callers.indices
-        let all = try Samples.medians(
-            of: runs.flatMap { subject in copies.map { copy in { try subject.measure(calls, copy) } } },
-            rounds: settings.isQuick ? 21 : 151
-        )
-        let medians = runs.indices.map { run in
-            Samples(copies.map { all[run * copies.count + $0] }).median
-        }
+        let medians = try Self.medians(of: lines, calls: 4_000, rounds: settings.isQuick ? 21 : 151)
+        let pointer = medians[0].values[0]
         var table = Table(
             "ns a call, by the number of layers",
             columns: Self.levels.map(String.init) + ["a layer", "of a pointer"],
             digits: Self.levels.map { _ in 2 } + [2, 2]
         )
         var figures: [String: Figures] = [:]
-        var rest = medians[...]
-        for line in lines {
-            let own = Figures(Array(rest.prefix(line.subjects.count)))
-            rest = rest.dropFirst(line.subjects.count)
+        for (line, own) in zip(lines, medians) {
             figures[line.name] = own
-            table.add(line.name, own.row(pointer: medians[0]))
+            table.add(line.name, own.row(pointer: pointer))
         }
-        table.goals = Self.goals(figures, pointer: medians[0])
+        if let problem = fixtures.sdkProblem { table.notes.append(problem) }
+        table.goals = Self.goals(figures, pointer: pointer)
         for line in lines { line.end() }
         return [table]
+    }
+
+    /// The medians of each line's subjects. Runs that are short against a time slice: what else runs on the machine spoils
+    /// few of them.
+    static func medians(of lines: [Line], calls: UInt64, rounds: Int) throws -> [Figures] {
+        let runs = lines.flatMap(\.subjects)
+        let copies = (runs.first?.copies ?? 0..<0)
+        let all = try Samples.medians(
+            of: runs.flatMap { subject in copies.map { copy in { try subject.measure(calls, copy) } } },
+            rounds: rounds
+        )
+        var rest = runs.indices.map { run in
+            Samples(copies.map { all[run * copies.count + $0] }).median
+        }[...]
+        return lines.map { line in
+            defer { rest = rest.dropFirst(line.subjects.count) }
+            return Figures(Array(rest.prefix(line.subjects.count)))
+        }
     }
 
     private func lines() throws -> [Line] {
@@ -55,9 +63,11 @@ struct CallPath {
             lines.append(try plain(shape, name, kind: 1))
             lines.append(try plain(shape, name + ", work after", kind: 2))
         }
-        for (language, files) in [("C", fixtures.cLayers), ("Swift", fixtures.swiftLayers)] {
+        for language in Self.languages where language != "SDK" || fixtures.sdkProblem == nil {
             for mode in LayerMode.allCases {
-                let chains = try Self.levels.map { try OpenChain(Array(files.prefix($0)), mode, base: fixtures.base) }
+                let files = fixtures.layers(language, mode)
+                let given = language == "SDK" ? nil : mode
+                let chains = try Self.levels.map { try OpenChain(Array(files.prefix($0)), given, base: fixtures.base) }
                 for (symbol, from) in [("measure_slot", "no mark"), ("measure_socket", "")] {
                     let loops = try loops(symbol)
                     let name = "Lamina: \(language) layers that \(mode.text)\(from.isEmpty ? "" : ", \(from)")"
@@ -106,14 +116,13 @@ struct CallPath {
         func figure(_ language: String, _ mode: LayerMode) -> Figures {
             figures["Lamina: \(language) layers that \(mode.text)"] ?? Figures([])
         }
-        let languages = ["C", "Swift"]
         let bare = Samples(
-            languages.flatMap { language in
+            Self.languages.flatMap { language in
                 LayerMode.allCases.compactMap { figure(language, $0).values.first }
             }
         )
         var goals = [Goal(name: "no layer, of a pointer", value: bare.median / pointer, bound: .atMost(1.25), unit: "")]
-        for language in languages {
+        for language in ["C", "Swift"] {
             for (mode, limit) in [(LayerMode.forward, 1.2), (.watch, 5), (.apart, 0.05)] {
                 goals.append(
                     Goal(
@@ -125,18 +134,35 @@ struct CallPath {
                 )
             }
         }
+        for mode in LayerMode.allCases {
+            let (own, plain) = (figure("SDK", mode).values, figure("C", mode).values)
+            for (index, count) in levels.enumerated() where count == 1 || count == 4 {
+                guard own.indices.contains(index), plain.indices.contains(index) else { continue }
+                goals.append(
+                    Goal(
+                        name: "\(count) over the SDK that \(count == 1 ? mode.singular : mode.text), a layer over C",
+                        value: (own[index] - plain[index]) / Double(count),
+                        bound: .atMost(3),
+                        unit: " ns"
+                    )
+                )
+            }
+        }
         return goals
     }
 }
 
 /// A loop of caller.c.
-private typealias Measure = @convention(c) (UnsafeRawPointer, UInt64, UInt64) -> Int64
+typealias Measure = @convention(c) (UnsafeRawPointer, UInt64, UInt64) -> Int64
 
 /// One loop over one chain.
-private struct Subject {
+struct Subject {
     private let loops: [Measure]
     private let object: UnsafeRawPointer
     private let number: UInt64
+
+    /// The loop's copies.
+    var copies: Range<Int> { loops.indices }
 
     init(_ loops: [Measure], _ object: UnsafeRawPointer, _ number: UInt64) {
         self.loops = loops
@@ -153,7 +179,7 @@ private struct Subject {
 }
 
 /// One line of the table.
-private struct Line {
+struct Line {
     let name: String
     let subjects: [Subject]
     let chains: [OpenChain]
@@ -163,7 +189,8 @@ private struct Line {
     }
 }
 
-private struct Figures {
+/// The medians of a line, by the number of layers.
+struct Figures {
     let values: [Double]
 
     init(_ values: [Double]) {
@@ -186,7 +213,7 @@ private struct Figures {
 }
 
 /// What the layers of a chain do with a send.
-private enum LayerMode: String, CaseIterable {
+enum LayerMode: String, CaseIterable {
     case forward
     case watch
     case apart
@@ -209,15 +236,19 @@ private enum LayerMode: String, CaseIterable {
 }
 
 /// A socket on a chain of these files.
-private struct OpenChain {
+struct OpenChain {
     let socket: Socket
     private let chain: Chain
 
-    init(_ layers: [String], _ mode: LayerMode, base: String) throws {
-        let setting = LayerSpecification.Setting(key: "mode", values: [.bare(mode.rawValue)])
+    fileprivate init(_ layers: [String], _ mode: LayerMode?, base: String) throws {
+        try self.init(layers, setting: mode.map { "mode=\($0.rawValue)" }, base: base)
+    }
+
+    init(_ layers: [String], setting: String?, base: String) throws {
         chain = try Chain(
             layers: layers.enumerated().map { index, path in
-                LayerSpecification(name: path, label: "layer\(index + 1)", settings: [setting])
+                let word = "\(path)=layer\(index + 1)" + (setting.map { ":\($0)" } ?? "")
+                return try LayerSpecification(parsing: word)
             },
             base: LayerSpecification(name: base),
             catalog: Catalog(directories: [])

@@ -9,10 +9,23 @@ final class Fixtures {
     let base: String
     let cLayers: [String]
     let swiftLayers: [String]
+    /// The same over the SDK, eight for each thing that they do with a send.
+    let sdkLayers: [LayerMode: [String]]
+    /// Why there are none of these.
+    let sdkProblem: String?
     /// Nine files of the plain C chains' functions, the first for the base.
     let plain: [String]
     /// The loops, each copy at another offset.
     let callers: [String]
+
+    /// The layers of a language that do this with a send.
+    func layers(_ language: String, _ mode: LayerMode) -> [String] {
+        switch language {
+        case "C": cLayers
+        case "Swift": swiftLayers
+        default: sdkLayers[mode] ?? []
+        }
+    }
 
     /// Builds them. Throws what the compiler couldn't do.
     init() throws {
@@ -23,7 +36,45 @@ final class Fixtures {
         cLayers = try (1...8).map { try builder.library("layer", offset: $0) }
         plain = try (0...8).map { try builder.library("plain", offset: $0) }
         let object = try builder.swiftObject("layer")
-        swiftLayers = try (1...8).map { try builder.swiftLibrary("layer", object, offset: $0) }
+        swiftLayers = try (1...8).map { try builder.swiftLibrary("layer", [object], offset: $0) }
+        var sdkLayers: [LayerMode: [String]] = [:]
+        var sdkProblem: String?
+        do {
+            for mode in LayerMode.allCases {
+                let objects = try builder.sdkObjects(mode.rawValue)
+                sdkLayers[mode] = try (1...8).map {
+                    try builder.swiftLibrary("sdk-\(mode.rawValue)", objects, offset: $0)
+                }
+            }
+        } catch {
+            sdkLayers = [:]
+            sdkProblem = "layers over the SDK are left out (swift build -c release --target LaminaProvider): \(error)"
+        }
+        self.sdkProblem = sdkProblem
+        self.sdkLayers = sdkLayers
+    }
+}
+
+/// The same for levels that handle calls generically.
+final class GenericFixtures {
+    private let directory: TemporaryDirectory
+
+    let base: String
+    /// Eight layers in C, each in a file of its own.
+    let layers: [String]
+    /// Nine files of bare closures, the first for the base.
+    let closures: [String]
+    let callers: [String]
+
+    /// Builds them. Throws what the compiler couldn't do.
+    init() throws {
+        directory = try TemporaryDirectory()
+        let builder = Builder(directory: directory.path)
+        base = try builder.library("base", offset: 0)
+        callers = try (9..<14).map { try builder.library("caller", offset: $0) }
+        layers = try (1...8).map { try builder.library("generic", offset: $0, with: GenericPlugin.options) }
+        let libffi = ["-Wl,--no-as-needed", "-lffi"]
+        closures = try (0...8).map { try builder.library("closure", offset: $0, with: libffi) }
     }
 }
 
@@ -37,11 +88,12 @@ private struct Builder {
     }
 
     /// Builds a C file, its code `offset` steps into the library's.
-    func library(_ name: String, offset: Int) throws -> String {
+    func library(_ name: String, offset: Int, with options: [String] = []) throws -> String {
         let library = "\(directory)/\(name)\(offset).so"
         try build(
             ["cc", "-O2", "-Wall", "-shared", "-fPIC", "-falign-functions=64", "-falign-loops=64", "-I", headers]
                 + ["-DPADDING=\"\(skip(offset))\"", "-o", library, "\(sources)/padding.c", "\(sources)/\(name).c"]
+                + options
         )
         return library
     }
@@ -55,12 +107,26 @@ private struct Builder {
         return object
     }
 
-    func swiftLibrary(_ name: String, _ object: String, offset: Int) throws -> String {
+    /// A layer over the SDK with what it needs of that, as a plug-in is built: in whole modules, of this program's build.
+    func sdkObjects(_ name: String) throws -> [String] {
+        let (object, products) = ("\(directory)/sdk-\(name).o", PackageTree.products)
+        let maps = ["CLinux", "CLaminaPlugin"].flatMap {
+            ["-Xcc", "-fmodule-map-file=\(products)/\($0).build/module.modulemap"]
+        }
+        try build(
+            ["swiftc", "-O", "-wmo", "-swift-version", "6", "-parse-as-library", "-module-name", "SDKLayer"]
+                + ["-I", headers, "-I", "\(products)/Modules"] + maps
+                + ["-c", "\(sources)/SDK/\(name).swift", "-o", object]
+        )
+        return try [object] + PackageTree.objects(of: ["LaminaProvider", "CLaminaPlugin", "CLamina", "CLinux"])
+    }
+
+    func swiftLibrary(_ name: String, _ objects: [String], offset: Int) throws -> String {
         let (library, padding) = ("\(directory)/swift-\(name)\(offset).so", "\(directory)/padding\(offset).o")
         try build(
             ["cc", "-O2", "-fPIC", "-DPADDING=\"\(skip(offset))\"", "-c", "-o", padding, "\(sources)/padding.c"]
         )
-        try build(["swiftc", "-emit-library", "-o", library, padding, object])
+        try build(["swiftc", "-use-ld=lld", "-emit-library", "-o", library, padding] + objects)
         return library
     }
 

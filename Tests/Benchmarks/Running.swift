@@ -51,9 +51,17 @@ struct Running {
 
     private var native: Way { Way(name: "natively", words: []) }
     private var hopless: Way { Way(name: "run, no hop", words: run("hosts:map=[nobody.invalid=127.0.0.1]")) }
+    private var notify: Way {
+        Way(
+            name: "run --backend=notify, no hop",
+            words: run("hosts:map=[nobody.invalid=127.0.0.1]", ["--backend=notify"])
+        )
+    }
     private var pumped: Way { Way(name: "run, pumped (a layer that does nothing)", words: run(layer)) }
 
-    private func run(_ layer: String) -> [String] { [lamina, "run", "-q", "-o", "/dev/null", "--layer", layer, "--"] }
+    private func run(_ layer: String, _ options: [String] = []) -> [String] {
+        [lamina, "run", "-q", "-o", "/dev/null"] + options + ["--layer", layer, "--"]
+    }
 
     /// proxychains, past its proxies or through one; none where it isn't installed.
     private func proxychains(_ name: String, _ port: UInt16, bypass: Bool) throws -> Way? {
@@ -66,7 +74,7 @@ struct Running {
     }
 
     private func connects(_ port: String, _ socks: Microsocks?) throws -> Table {
-        var ways = [native, hopless]
+        var ways = [native, hopless, notify]
         if let way = try proxychains("proxychains4, bypass", 9, bypass: true) { ways.append(way) }
         if let socks {
             if let way = try proxychains("proxychains4 to microsocks", socks.port, bypass: false) { ways.append(way) }
@@ -104,6 +112,7 @@ struct Running {
         let megabytes = settings.isQuick ? "200" : "2000"
         let runs: [(Way, String)] = [
             (native, port), (hopless, port), (Way(name: "a plain pump in C", words: []), pumpPort), (pumped, port),
+            (notify, port),
         ]
         let rounds = try Samples.rounds(
             of: runs.map { way, port in { try figure(way.words, ["stream", port, megabytes]) } },
@@ -121,6 +130,12 @@ struct Running {
                 unit: ""
             ),
             Goal(
+                name: "no hop by notify, of native",
+                value: rounds[4].ratios(to: rounds[0]).median,
+                bound: .atLeast(0.98),
+                unit: ""
+            ),
+            Goal(
                 name: "pumped, of the C pump",
                 value: rounds[3].ratios(to: rounds[2]).median,
                 bound: .atLeast(0.95),
@@ -134,6 +149,7 @@ struct Running {
         let count = settings.isQuick ? "500" : "5000"
         let runs: [(Way, String)] = [
             (native, port), (hopless, port), (Way(name: "a plain pump in C", words: []), pumpPort), (pumped, port),
+            (notify, port),
         ]
         let rounds = try Samples.rounds(
             of: runs.map { way, port in { try figure(way.words, ["trips", port, count]) } },
@@ -144,6 +160,12 @@ struct Running {
         for ((way, _), median) in zip(runs, medians) { table.add(way.name, [median, median - medians[0]]) }
         table.goals = [
             Goal(name: "no hop, rate of native", value: medians[0] / medians[1], bound: .atLeast(0.98), unit: ""),
+            Goal(
+                name: "no hop by notify, rate of native",
+                value: medians[0] / medians[4],
+                bound: .atLeast(0.98),
+                unit: ""
+            ),
             Goal(name: "pumped, more than natively", value: medians[3] - medians[0], bound: .atMost(22), unit: " us"),
         ]
         return table

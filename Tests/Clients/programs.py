@@ -97,6 +97,22 @@ def asyncio(prefix, servers, log):
     return Result(f"{status} {output.decode().strip()}")
 
 
+def go(prefix, servers, log):
+    """A program with a resolver of its own, and one without any libc."""
+    found = []
+    for name, flags in (("go", {}), ("go-static", {"CGO_ENABLED": "0"})):
+        program = servers.path(name)
+        if not os.path.exists(program):
+            command = [places.tool("go"), "build", "-o", program, os.path.join(SCRIPTS, "fetch.go")]
+            where = {"GOCACHE": servers.path("go-cache"), "GOPATH": servers.path("go-path"), "GO111MODULE": "off"}
+            built, _ = start(command, log, seconds=300, environment={**os.environ, **flags, **where})
+            if built != 0:
+                raise RuntimeError("go build failed")
+        status, output = start(prefix + [program, str(servers.web), str(places.free_port())], log)
+        found.append(f"{status} {output.decode().strip()}")
+    return Result("; ".join(found))
+
+
 def redis(prefix, servers, log):
     command = [places.tool("redis-benchmark"), "-h", "127.0.0.1", "-p", str(servers.redis), "-n", "20000", "-c", "50"]
     status, output = start(prefix + command + ["-t", "set,get,lrange_100", "--csv"], log)
@@ -177,6 +193,7 @@ CLIENTS = {
     "ssh": ssh,
     "node": node,
     "Python asyncio": asyncio,
+    "Go, with libc and without": go,
     "redis-benchmark": redis,
     "pgbench": pgbench,
     "wrk": wrk,

@@ -238,9 +238,10 @@ class Servers:
         configuration = self.path("danted.conf")
         with open(configuration, "w", encoding="utf-8") as file:
             file.write(
-                f"logoutput: stderr\ninternal: 127.0.0.1 port = {port}\nexternal: 127.0.0.1\n"
+                f"logoutput: stderr\ninternal: 127.0.0.1 port = {port}\nexternal: 127.0.0.1\nexternal: ::1\n"
                 "socksmethod: none\nclientmethod: none\n"
                 "client pass { from: 0/0 to: 0/0 }\nsocks pass { from: 0/0 to: 0/0 }\n"
+                "socks pass { from: 0/0 to: ::/0 }\n"
             )
         self.start([server, "-f", configuration, "-p", self.path("danted.pid")], port)
         return port

@@ -7,7 +7,13 @@ let package = Package(
     dependencies: [.package(name: "lamina", path: "../..")],
     targets: [
         .target(name: "CLibFuzzer"),
-        .target(name: "FuzzedReaders", dependencies: [.product(name: "Lamina", package: "lamina")]),
+        .target(
+            name: "FuzzedReaders",
+            dependencies: [
+                .product(name: "Lamina", package: "lamina"), .product(name: "LaminaFaultRules", package: "lamina"),
+                .product(name: "LaminaFirewallRules", package: "lamina"),
+            ]
+        ),
         .executableTarget(name: "Fuzz", dependencies: ["CLibFuzzer", "FuzzedReaders"]),
     ],
     swiftLanguageModes: [.v6]

@@ -39,8 +39,7 @@ final class EchoServer: Sendable {
             for event in events.prefix(Int(max(count, 0))) {
                 let descriptor = Int32(event.identity)
                 if descriptor == listener {
-                    let connection = accept(listener, nil, nil)
-                    if connection < 0 { return begun.forEach { close($0) } }
+                    guard let connection = Loopback.accept(listener) else { return begun.forEach { close($0) } }
                     clinux_epoll_add(epoll, connection, readable, UInt64(connection))
                     continue
                 }

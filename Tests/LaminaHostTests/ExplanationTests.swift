@@ -10,7 +10,7 @@ struct ExplanationTests {
 
     init() throws {
         directory = try TemporaryDirectory()
-        try directory.plugins("Kernel", "Count")
+        try directory.plugins("Kernel", "Count", "Socks5")
     }
 
     private func explain(
@@ -43,6 +43,8 @@ struct ExplanationTests {
         #expect(bare.contains("effect at most none: no hop: the program's own socket is connected"))
         let counted = try explain(HostFixtures.client, "count")
         #expect(counted.text.contains("effect at most observe: pumped: the program's socket is connected to a worker"))
+        let proxied = try explain(HostFixtures.client, "socks5:server=192.0.2.1")
+        #expect(proxied.text.contains("effect at most transform: no hop for a blocking connect"))
         let sockets = try #require(counted.json["sockets"]?.arrayValue)
         #expect(sockets.map { $0["socket"]?.stringValue } == ["TCP", "UDP", "Unix"])
         #expect(sockets[1]["consequence"]?.stringValue?.hasPrefix("not carried by a run: datagrams") == true)

@@ -25,6 +25,24 @@ struct PumpTests {
         #expect(ending.lines == ["server ab[!]cd", "poll 1", "urgent 1 b", "rest ac"])
     }
 
+    @Test(
+        "A program that lingers delivers everything, and one that lingers for no time resets",
+        arguments: HostFixtures.Effect.allCases
+    )
+    func lingers(effect: HostFixtures.Effect) throws {
+        for (seconds, count, ending) in [(5, 3_000_000, 3_000_000), (0, 0, -Int(ECONNRESET))] {
+            let server = try TestServer()
+            defer { server.stop() }
+            let closed = try HostFixtures.run(
+                effect,
+                [HostFixtures.edges, "linger", "\(server.port)", "\(seconds)", "\(count)"]
+            )
+            #expect(closed.lines == ["close 0"])
+            while server.sinks.isEmpty { sched_yield() }
+            #expect(server.sinks == [ending])
+        }
+    }
+
     /// The resident memory of the largest process among the children of a run, in KiB: its worker's.
     private func residentSize(ofWorkerOf child: Child) throws -> Int {
         let listed = try readAll("/proc/\(child.process)/task/\(child.process)/children")

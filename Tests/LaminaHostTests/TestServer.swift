@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 
 /// A server on loopback, a thread a connection. The first line says what a connection is for: `echo`, `bulk COUNT`,
-/// `sink`, `peer`, `mark`, `urgent`, `reset`, `hold`.
+/// `sink`, `ending`, `peer`, `mark`, `urgent`, `reset`, `hold`.
 final class TestServer: Sendable {
     /// Its port.
     let port: Int
@@ -18,7 +18,7 @@ final class TestServer: Sendable {
         port = Int(bound)
         let listener = listener
         detach { [self] in
-            while case let connection = accept(listener, nil, nil), connection >= 0 {
+            while let connection = Loopback.accept(listener) {
                 detach { self.serve(connection) }
             }
         }
@@ -56,6 +56,16 @@ final class TestServer: Sendable {
             var total = 0
             while case let count = read(connection, &buffer, buffer.count), count > 0 { total += count }
             sunk.withLock { $0.append(total) }
+        case "ending":
+            send(connection, [107])
+            var total = 0
+            var count = read(connection, &buffer, buffer.count)
+            while count > 0 {
+                total += count
+                count = read(connection, &buffer, buffer.count)
+            }
+            let end = count < 0 ? -Int(errno) : total
+            sunk.withLock { $0.append(end) }
         case "peer":
             var name = sockaddr_in()
             var length = socklen_t(MemoryLayout<sockaddr_in>.size)

@@ -28,9 +28,14 @@ struct Pair {
     let client: Socket
     let server: Socket
 
-    init(_ chain: Chain, on address: Address = Address(host: "127.0.0.1", port: 0)) throws {
+    /// `other`, where there is one, is the client's chain.
+    init(
+        _ chain: Chain,
+        client other: Chain? = nil,
+        on address: Address = Address(host: "127.0.0.1", port: 0)
+    ) throws {
         listener = try chain.listen(on: address)
-        let client = try chain.connect(to: try listener.waiting.localAddress())
+        let client = try (other ?? chain).connect(to: try listener.waiting.localAddress())
         self.client = client
         server = try listener.waiting.accept(deadline: soon())
     }

@@ -36,10 +36,16 @@ struct ReadmeTests {
         try pair.close()
     }
 
+    @Test("The layer in Swift is one of the examples")
+    func swiftLayer() throws {
+        let example = try shell("cat \(PackageTree.root)/Tests/Examples/Layers/Redirect.swift").text
+        #expect(example == (try block("swift", with: "import LaminaProvider")))
+    }
+
     @Test("The Swift sample, here and in the documentation, is what is compiled, and talks to a server")
-    func sample() throws {
+    func sample() async throws {
         let compiled = try shell("cat \(PackageTree.root)/Tests/PluginTests/ReadmeSample.swift").text
-        #expect(compiled == (try block("swift", with: "import Lamina")))
+        #expect(compiled == (try block("swift", with: "import Lamina\n")))
         #expect(compiled == (try block("swift", with: "import", in: "Sources/Lamina/Documentation.docc/Lamina.md")))
         // The sample's providers are found by name: in the catalog that the environment names.
         let directory = try TemporaryDirectory()
@@ -49,8 +55,6 @@ struct ReadmeTests {
             let manifest = try shell("\(command) \(PackageTree.root)/Plugins/\(name)/manifest.json").text
             try directory.write(manifest, to: "catalog.d/\(name.lowercased()).json")
         }
-        setenv("LAMINA_CATALOG_PATH", "\(directory.path)/catalog.d", 1)
-        defer { unsetenv("LAMINA_CATALOG_PATH") }
         let listener = try BaseProvider.kernel.chain().listen(on: Address(host: "127.0.0.1", port: 0))
         let address = try listener.waiting.localAddress()
         let server = Task {
@@ -59,7 +63,12 @@ struct ReadmeTests {
             try await peer.send(Array(String(decoding: bytes, as: UTF8.self).uppercased().utf8))
             peer.close()
         }
-        #expect(try ask("\(address)") == "HELLO\n")
+        await #expect(processExitsWith: .success) {
+            [catalog = "\(directory.path)/catalog.d" as String, to = "\(address)" as String] in
+            setenv("LAMINA_CATALOG_PATH", catalog, 1)
+            let answer = try ask(to)
+            precondition(answer == "HELLO\n")
+        }
         _ = server
         try listener.waiting.close()
     }

@@ -1,4 +1,5 @@
 import CLamina
+import CLinux
 import Glibc
 import Lamina
 
@@ -44,6 +45,18 @@ public enum Loopback {
             throw LaminaError(.system, "loopback", "can't be listened on", errno: errno)
         }
         return made
+    }
+
+    /// Waits for the next connection, close-on-exec, for tests beside this one start programs, and blocking; nil once the
+    /// socket takes no more.
+    public static func accept(_ listener: Int32) -> Int32? {
+        while true {
+            let connection = clinux_accept(listener, nil)
+            if connection == -EINTR || connection == -ECONNABORTED { continue }
+            guard connection >= 0 else { return nil }
+            _ = fcntl(connection, F_SETFL, fcntl(connection, F_GETFL) & ~O_NONBLOCK)
+            return connection
+        }
     }
 }
 

@@ -22,6 +22,25 @@ public enum PackageTree {
         return access(built, R_OK) == 0 ? built : try installed("lib/lamina/\(file)")
     }
 
+    /// The object files of modules of the build.
+    public static func objects(of modules: [String]) throws -> [String] {
+        var files: [String] = []
+        for module in modules {
+            let folder = "\(products)/\(module).build"
+            guard let directory = opendir(folder) else {
+                throw LaminaError(.notFound, folder, "is missing", remedy: "swift build")
+            }
+            defer { closedir(directory) }
+            while let entry = readdir(directory) {
+                let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                    String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                if name.hasSuffix(".o") { files.append("\(folder)/\(name)") }
+            }
+        }
+        return files.sorted()
+    }
+
     /// A file of the installed tree; throws where nothing is installed.
     public static func installed(_ name: String) throws -> String {
         let path = "\(prefix)/\(name)"

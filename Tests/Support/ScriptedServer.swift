@@ -24,13 +24,17 @@ public final class ScriptedServer: Sendable {
         (listener, port) = try Loopback.listening()
         let listener = listener
         detach { [weak self] in
-            while case let connection = accept(listener, nil, nil), connection >= 0 {
+            // Nobody else closes it: its number would soon be another socket's.
+            defer { close(listener) }
+            while let connection = Loopback.accept(listener) {
                 guard let self else {
                     close(connection)
                     return
                 }
                 self.state.withLock { $0.connections.append(connection) }
-                detach { [weak self] in self?.serve(connection, replies, ending) }
+                detach { [weak self] in
+                    if let self { self.serve(connection, replies, ending) } else { close(connection) }
+                }
             }
         }
     }
@@ -38,7 +42,6 @@ public final class ScriptedServer: Sendable {
     deinit {
         for connection in state.withLock({ $0.connections }) { shutdown(connection, Int32(SHUT_RDWR)) }
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
     }
 
     /// The messages that came so far, of all connections.

@@ -161,6 +161,47 @@ static int mode_again(char **v) {
     return 0;
 }
 
+static void tell_all(int fd) {
+    printf("flags %d, error %d\n", (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0, socket_error(fd));
+    print_name("peer", getpeername, fd);
+    printf("kernel %d\n", kernels_peer(fd));
+    command(fd, "echo\nhello");
+    char text[6] = "";
+    recv(fd, text, 5, MSG_WAITALL);
+    printf("read %s\n", text);
+}
+
+// Connects, of IPv6 alone with a third argument, and says what has become of the socket. Nothing is shut down: small proxies end both directions then.
+static int mode_open(char **v) {
+    address a = at(v[0], v[1]);
+    int fd = open_stream(&a, 0), on = 1;
+    if (v[2]) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    printf("connect %d\n", try_connect(fd, &a));
+    tell_all(fd);
+    return 0;
+}
+
+// The same for a socket that connects when something is sent.
+static int mode_deferred(char **v) {
+    address a = at(v[0], v[1]);
+    int fd = open_stream(&a, 0), on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
+    printf("connect %d\n", try_connect(fd, &a));
+    tell_all(fd);
+    return 0;
+}
+
+// A connect that fails, and one on the same socket that doesn't.
+static int mode_recover(char **v) {
+    address dead = at(v[0], v[1]), live = at(v[0], v[2]);
+    int fd = open_stream(&live, 0);
+    printf("first %d\n", try_connect(fd, &dead));
+    printf("flags %d, error %d\n", (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0, socket_error(fd));
+    printf("second %d\n", try_connect(fd, &live));
+    tell_all(fd);
+    return 0;
+}
+
 static int mode_children(char **v) {
     fflush(stdout);
     if (fork() == 0) {
@@ -192,6 +233,20 @@ static int mode_slow(char **v) {
     printf("signal %d\n", try_connect(fd, &a));
     fd = open_stream(&a, SOCK_NONBLOCK);
     printf("nonblocking %d\n", try_connect(fd, &a));
+    return 0;
+}
+
+// A connect that a signal interrupts, and the connection that is made nevertheless.
+static int mode_interrupted(char **v) {
+    address a = at(v[0], v[1]);
+    struct sigaction action = {.sa_handler = ignore};
+    sigaction(SIGALRM, &action, 0);
+    struct itimerval timer = {{0, 0}, {0, 100000}};
+    int fd = open_stream(&a, 0);
+    setitimer(ITIMER_REAL, &timer, 0);
+    printf("signal %d\n", try_connect(fd, &a));
+    fflush(stdout);
+    tell_all(fd);
     return 0;
 }
 
@@ -375,6 +430,7 @@ int main(int count, char **v) {
     static const struct { const char *name; int (*run)(char **); } modes[] = {
         {"connect", mode_connect}, {"nonblocking", mode_nonblocking}, {"again", mode_again},
         {"children", mode_children}, {"slow", mode_slow}, {"late", mode_late}, {"bulk", mode_bulk}, {"leave", mode_leave},
+        {"open", mode_open}, {"deferred", mode_deferred}, {"recover", mode_recover}, {"interrupted", mode_interrupted},
         {"reset", mode_reset}, {"hold", mode_hold}, {"stranger", mode_stranger}, {"fast", mode_fast}, {"datagram", mode_datagram},
         {"streams", mode_streams}, {"refused", mode_refused},
         {"local", mode_local}, {"names", mode_names}, {"host", mode_host},

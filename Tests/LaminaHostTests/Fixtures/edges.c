@@ -362,6 +362,26 @@ static int mode_urgent(char **v) {
     return 0;
 }
 
+// `linger PORT SECONDS COUNT`: sends so many bytes, and closes with this time to deliver them; 0 resets.
+static int mode_linger(char **v) {
+    struct sockaddr_in there = at("127.0.0.1", v[0]);
+    struct linger linger = {1, atoi(v[1])};
+    int fd = made(&there, 0);
+    say(fd, "ending\n");
+    // The server has read the line.
+    char byte;
+    if (read(fd, &byte, 1) != 1) return 3;
+    static char zeros[1 << 16];
+    for (long left = atol(v[2]); left > 0;) {
+        ssize_t n = write(fd, zeros, left < (long)sizeof zeros ? (size_t)left : sizeof zeros);
+        if (n <= 0) return 2;
+        left -= n;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    printf("close %d\n", close(fd));
+    return 0;
+}
+
 static void *waits(void *fd) {
     accept((int)(long)fd, 0, 0);
     return 0;
@@ -392,7 +412,7 @@ int main(int count, char **v) {
         {"by-name", mode_by_name}, {"serve", mode_serve}, {"bound", mode_bound}, {"disconnect", mode_disconnect},
         {"fast", mode_fast}, {"late", mode_late}, {"threads", mode_threads}, {"children", mode_children},
         {"child", mode_child}, {"copies", mode_copies}, {"daemon", mode_daemon}, {"many", mode_many},
-        {"stalled", mode_stalled}, {"urgent", mode_urgent}, {"cancel", mode_cancel},
+        {"stalled", mode_stalled}, {"urgent", mode_urgent}, {"linger", mode_linger}, {"cancel", mode_cancel},
     };
     signal(SIGPIPE, SIG_IGN);
     for (unsigned i = 0; count > 1 && i < sizeof modes / sizeof *modes; i++) {

@@ -1,5 +1,7 @@
 import Glibc
 import Lamina
+import LaminaFaultRules
+import LaminaFirewallRules
 
 /// A reader of bytes that come from elsewhere, with what must hold of whatever it accepts.
 public enum Reader: String, CaseIterable, Sendable {
@@ -15,6 +17,10 @@ public enum Reader: String, CaseIterable, Sendable {
     case catalog
     /// The value that hands a socket to another process; what stands in its place is tried with a right checksum too.
     case info
+    /// The rules of the layer `firewall`.
+    case firewall
+    /// A rule of the layer `fault`.
+    case fault
 
     /// What a reader made of an input contradicts itself.
     public struct Contradiction: Error, CustomStringConvertible {
@@ -31,6 +37,8 @@ public enum Reader: String, CaseIterable, Sendable {
         case .subject: try readSubject(bytes)
         case .catalog: try readCatalog(bytes)
         case .info: try readInfo(bytes)
+        case .firewall: try readFirewall(bytes)
+        case .fault: try readFault(bytes)
         }
     }
 
@@ -98,6 +106,48 @@ public enum Reader: String, CaseIterable, Sendable {
         for input in inputs {
             guard let info = try? ProtocolInfo(parsing: input) else { continue }
             try require(Array(info.bytes) == input, "a value of \(input.count) bytes reads back as another one")
+        }
+    }
+
+    private func readFirewall(_ bytes: [UInt8]) throws(Contradiction) {
+        guard let text = String(validating: bytes, as: UTF8.self),
+            let rules = try? LaminaFirewallRules.RuleReader.rules(text)
+        else {
+            return
+        }
+        let ends = [
+            End(bytes: [10, 1, 2, 3], name: "a.test", port: 80), End(name: "a.test", port: nil),
+            End(bytes: nil, path: "/run/a"),
+        ]
+        for rule in rules {
+            let again = try? LaminaFirewallRules.RuleReader.rule(rule.text[...])
+            try require(again == rule, "\"\(rule.text)\" reads back as another rule")
+            try require(rule.covers(rule), "\"\(rule.text)\" doesn't fit what it fits itself")
+        }
+        let table = RuleTable(rules.map { ($0, "rules") }, otherwise: .deny(13))
+        for direction in LaminaFirewallRules.Direction.allCases {
+            for end in ends {
+                let subject = Subject(direction, end.path == nil ? .tcp : .unix, to: end, program: "/bin/a", user: 0)
+                let (action, entry) = table.decide(subject)
+                try require(entry.map { $0.covered == nil } ?? true, "a rule decides on \(subject) that never does")
+                try require(entry.map { $0.rule.action == action } ?? true, "another action than the rule's")
+            }
+        }
+    }
+
+    private func readFault(_ bytes: [UInt8]) throws(Contradiction) {
+        guard let text = String(validating: bytes, as: UTF8.self),
+            let rule = try? LaminaFaultRules.RuleReader.rule(text)
+        else { return }
+        try require(
+            (try? LaminaFaultRules.RuleReader.rule(rule.text)) == rule,
+            "\"\(text)\" reads back as another rule"
+        )
+        try require(!rule.places.isEmpty && rule.size > 0, "\"\(text)\" is about nothing")
+        try require((rule.kind == .error) == (rule.errno > 0), "\"\(text)\" has an errno where none belongs")
+        switch rule.chance {
+        case .always: break
+        case .socket(let chance), .call(let chance): try require((0...1).contains(chance), "\"\(text)\" is no chance")
         }
     }
 

@@ -1,0 +1,45 @@
+import Lamina
+import TestSupport
+import Testing
+
+@Suite("What the articles show")
+struct ArticleTests {
+    private static let articles = "Sources/Lamina/Documentation.docc"
+
+    @Test(
+        "The layers of \"Writing a layer\" are the examples",
+        arguments: ["Nothing", "Meter", "Redirect", "Keystream"]
+    )
+    func layers(name: String) throws {
+        let shown = try Documentation.block("swift", with: "struct \(name):", in: "\(Self.articles)/Writing-a-layer.md")
+        let example = try readAll("\(PackageTree.root)/Tests/Examples/Layers/\(name).swift")
+        #expect(shown == String(decoding: example, as: UTF8.self))
+    }
+
+    @Test("The layer that delays, of \"Layers in Swift\", is the example")
+    func delay() throws {
+        let shown = try Documentation.block("swift", with: "struct Delay:", in: "\(Self.articles)/Layers-in-Swift.md")
+        let example = try readAll("\(PackageTree.root)/Tests/Examples/Layers/Delay.swift")
+        #expect(shown == String(decoding: example, as: UTF8.self))
+    }
+
+    @Test(
+        "What \"Writing a base provider\" shows stands in the base that lamina new writes",
+        arguments: ["lamina_table table", "connect_echo(", "receive_echo(", "Completes the receives"]
+    )
+    func base(mark: String) throws {
+        let shown = try Documentation.block("c", with: mark, in: "\(Self.articles)/Writing-a-base-provider.md")
+        let template = try readAll("\(PackageTree.root)/Templates/c-base/__Module__.c")
+        #expect(String(decoding: template, as: UTF8.self).contains(shown))
+    }
+
+    @Test("The sample of \"Using Lamina in a program\" is the one that is compiled")
+    func program() throws {
+        let file = "\(Self.articles)/Using-Lamina-in-a-program.md"
+        let sample = try readAll("\(PackageTree.root)/Tests/PluginTests/ReadmeSample.swift")
+        #expect(
+            try Documentation.block("swift", with: "import Lamina\n", in: file)
+                == String(decoding: sample, as: UTF8.self)
+        )
+    }
+}

@@ -1,0 +1,71 @@
+import Glibc
+import Lamina
+
+/// Plug-ins in Swift that tests build over the SDK, each once a process: with what the tests themselves were built with,
+/// in Swift 6, without Foundation, warnings and unsafe code being errors.
+public final class SwiftPlugin: Sendable {
+    private static let known = Locked<[String: SwiftPlugin]>([:])
+
+    private let source: String
+    private let library: String
+    private let isBuilt = Locked(false)
+
+    private init(_ source: String, library: String) {
+        self.source = source
+        self.library = library
+    }
+
+    /// Builds `Tests/SOURCE.swift` and gives the library's path.
+    public static func build(_ source: String) throws -> String {
+        let folder = try TemporaryDirectory.ofProcess().path
+        let name = source.split(separator: "/").last.map(String.init) ?? source
+        let plugin = known.withLock { known in
+            if let plugin = known[source] { return plugin }
+            let plugin = SwiftPlugin("\(PackageTree.root)/Tests/\(source).swift", library: "\(folder)/lib\(name).so")
+            known[source] = plugin
+            return plugin
+        }
+        return try plugin.built(name)
+    }
+
+    /// Builds a text in a directory, as a module of this name, and gives the library's path there.
+    public static func build(text: String, in directory: TemporaryDirectory, named name: String) throws -> String {
+        let source = try directory.write(text, to: "\(name).swift")
+        return try SwiftPlugin(source, library: "\(directory.path)/lib\(name).so").built(name)
+    }
+
+    /// Compiles a text and gives what the compiler said; nil where it found nothing wrong.
+    public static func complaint(about text: String) throws -> String? {
+        let folder = try TemporaryDirectory()
+        let source = try folder.write(text, to: "Wrong.swift")
+        let ending = try Child.run(options("Wrong") + ["-emit-sil", "-o", "/dev/null", source])
+        return ending.code == 0 ? nil : ending.errors
+    }
+
+    private func built(_ name: String) throws -> String {
+        try isBuilt.withLock { isBuilt in
+            guard !isBuilt else { return }
+            let objects = try PackageTree.objects(of: ["LaminaProvider", "CLaminaPlugin", "CLamina", "CLinux"])
+            let command = Self.options(name) + ["-use-ld=lld", "-emit-library", "-o", library, source] + objects
+            let ending = try Child.run(command)
+            guard ending.code == 0 else {
+                throw LaminaError(.notFound, library, "was not built: \(ending.errors)\(ending.output)")
+            }
+            isBuilt = true
+        }
+        return library
+    }
+
+    private static func options(_ module: String) -> [String] {
+        let products = PackageTree.products
+        let maps = ["CLinux", "CLaminaPlugin"].flatMap { module in
+            ["-Xcc", "-fmodule-map-file=\(products)/\(module).build/module.modulemap"]
+        }
+        return [
+            "swiftc", "-swift-version", "6", "-parse-as-library", "-module-name", module, "-warnings-as-errors",
+            "-strict-memory-safety", "-Werror", "StrictMemorySafety", "-enable-upcoming-feature", "ExistentialAny",
+            "-enable-upcoming-feature", "InternalImportsByDefault", "-I", "\(products)/Modules",
+            "-I", "\(PackageTree.root)/Sources/CLamina/include",
+        ] + maps
+    }
+}
