@@ -48,7 +48,7 @@ enum Control {
             guard let link = state.pointee.link else { return ControlAnswer(-ENOTCONN) }
             link.lock()
             defer { link.unlock() }
-            return .value(UInt64(link.outgoing(state.pointee.side).pointee.capacity), asked)
+            return .value(UInt64(link.outgoing(state.pointee.side).pointee.bytes.capacity), asked)
         case LAMINA_OPTION_INSPECT_ID:
             return state.pointee.inspected.serial == 0
                 ? ControlAnswer(-ENODATA) : .value(state.pointee.inspected, asked)
@@ -117,7 +117,7 @@ enum Control {
             let kept = link.end(state.pointee.side).pointee.indicator?.kept ?? 0
             link.lock()
             defer { link.unlock() }
-            return link.outgoing(state.pointee.side.other).pointee.count + kept
+            return link.outgoing(state.pointee.side.other).pointee.bytes.count + kept
         }
         guard let mailbox = state.pointee.mailbox else { return nil }
         mailbox.group.lock()
@@ -167,7 +167,7 @@ extension UnsafeMutablePointer<SocketState> {
         }
         if let link = pointee.link {
             link.lock()
-            link.outgoing(pointee.side.other).pointee.resize(room)
+            link.outgoing(pointee.side.other).pointee.bytes.resize(room)
             link.unlock()
         }
     }

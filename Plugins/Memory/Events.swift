@@ -57,7 +57,7 @@ enum Events {
                     return link.ending(side)
                 } ?? nil
             },
-            backlog: { owner in owner.withEnd { link, side in link.outgoing(side).pointee.capacity } ?? 0 },
+            backlog: { owner in owner.withEnd { link, side in link.outgoing(side).pointee.bytes.capacity } ?? 0 },
             schedule: { owner in
                 guard let indicator = owner.assumingMemoryBound(to: End.self).pointee.indicator else { return 0 }
                 let hasInput = owner.withEnd { $0.hasInput($1) } ?? false

@@ -3,77 +3,16 @@ import CLinux
 import Glibc
 import LaminaProvider
 
-/// The bytes under way in one direction.
+/// One direction of a connection.
 struct Pipe {
-    private var base: UnsafeMutableRawPointer?
-    var capacity: Int
-    private var head = 0
-    private(set) var count = 0
+    /// The bytes under way.
+    var bytes: ByteRing
     /// The writer has ended its direction.
     var isEnded = false
     /// The reader takes no more.
     var isShut = false
 
-    init(capacity: Int) {
-        self.capacity = capacity
-    }
-
-    /// Copies in what there is room for. Nil: no memory.
-    mutating func put(_ buffers: UnsafePointer<lamina_buffer>, _ number: Int) -> Int? {
-        if base == nil { base = malloc(capacity) }
-        guard let base else { return nil }
-        var moved = 0
-        for index in 0..<number {
-            guard var source = buffers[index].base else { continue }
-            var rest = min(buffers[index].length, capacity - count)
-            while rest > 0 {
-                let tail = (head + count) % capacity
-                let chunk = min(rest, capacity - tail)
-                memcpy(base + tail, source, chunk)
-                source += chunk
-                rest -= chunk
-                count += chunk
-                moved += chunk
-            }
-        }
-        return moved
-    }
-
-    /// Copies out what is there and fits; `keeps`: leaves it there.
-    mutating func take(_ buffers: UnsafePointer<lamina_buffer>, _ number: Int, keeps: Bool) -> Int {
-        guard let base else { return 0 }
-        var moved = 0
-        for index in 0..<number {
-            guard var target = buffers[index].base else { continue }
-            var rest = min(buffers[index].length, count - moved)
-            while rest > 0 {
-                let from = (head + moved) % capacity
-                let chunk = min(rest, capacity - from)
-                memcpy(target, base + from, chunk)
-                target += chunk
-                rest -= chunk
-                moved += chunk
-            }
-        }
-        if !keeps {
-            head = (head + moved) % capacity
-            count -= moved
-            // An empty buffer is used from its start again, so that few pages stay touched.
-            if count == 0 { head = 0 }
-        }
-        return moved
-    }
-
-    /// Holds up to `room` bytes from now on, if nothing was ever put in.
-    mutating func resize(_ room: Int) {
-        if base == nil { capacity = room }
-    }
-
-    mutating func discard() {
-        free(base)
-        base = nil
-        (head, count) = (0, 0)
-    }
+    init(capacity: Int) { bytes = ByteRing(capacity: capacity) }
 }
 
 /// One end of a connection: its lanes, and what it has been told.
@@ -164,8 +103,8 @@ extension UnsafeMutablePointer<Link> {
         pthread_mutex_destroy(&pointee.mutex)
         end(.client).group.destroy()
         end(.server).group.destroy()
-        pointee.request.discard()
-        pointee.response.discard()
+        pointee.request.bytes.discard()
+        pointee.response.bytes.discard()
         deinitialize(count: 1)
         free(UnsafeMutableRawPointer(self))
     }
@@ -179,7 +118,7 @@ extension UnsafeMutablePointer<Link> {
         let pipe = outgoing(side)
         if end(side).pointee.failure != 0 { return Int(end(side).pointee.failure) }
         if pipe.pointee.isEnded || pipe.pointee.isShut { return -Int(EPIPE) }
-        guard let moved = pipe.pointee.put(buffers, count) else { return -Int(ENOMEM) }
+        guard let moved = pipe.pointee.bytes.put(buffers, count) else { return -Int(ENOMEM) }
         if moved > 0 { wakes = retainIfBusy(end(side.other).input, end(side.other).pointee.indicator) }
         return moved
     }
@@ -197,8 +136,8 @@ extension UnsafeMutablePointer<Link> {
         lock()
         defer { unlock() }
         let pipe = outgoing(side.other)
-        if pipe.pointee.count > 0 {
-            let moved = pipe.pointee.take(buffers, count, keeps: keeps)
+        if pipe.pointee.bytes.count > 0 {
+            let moved = pipe.pointee.bytes.take(buffers, count, keeps: keeps)
             if moved > 0, !keeps { wakes = retainIfBusy(end(side.other).output) }
             return moved
         }
@@ -235,7 +174,7 @@ extension UnsafeMutablePointer<Link> {
         if sending { outgoing(side).pointee.isEnded = true }
         if receiving {
             outgoing(side.other).pointee.isShut = true
-            outgoing(side.other).pointee.discard()
+            outgoing(side.other).pointee.bytes.discard()
         }
         unlock()
         wakeAll()
@@ -246,8 +185,8 @@ extension UnsafeMutablePointer<Link> {
         lock()
         end(side).fail(-ECONNABORTED)
         end(side.other).fail(-ECONNRESET)
-        pointee.request.discard()
-        pointee.response.discard()
+        pointee.request.bytes.discard()
+        pointee.response.bytes.discard()
         tellInspector()
         unlock()
         wakeAll()
@@ -257,10 +196,10 @@ extension UnsafeMutablePointer<Link> {
     func leave(_ side: Side) {
         lock()
         let incoming = outgoing(side.other)
-        if incoming.pointee.count > 0 { end(side.other).fail(-ECONNRESET) }
+        if incoming.pointee.bytes.count > 0 { end(side.other).fail(-ECONNRESET) }
         outgoing(side).pointee.isEnded = true
         incoming.pointee.isShut = true
-        incoming.pointee.discard()
+        incoming.pointee.bytes.discard()
         unlock()
         // What waits at this end is cancelled by its close.
         wake(side.other)
@@ -286,7 +225,7 @@ extension UnsafeMutablePointer<Link> {
     func hasInput(_ side: Side) -> Bool {
         lock()
         defer { unlock() }
-        return outgoing(side.other).pointee.count > 0 || ending(side) != nil
+        return outgoing(side.other).pointee.bytes.count > 0 || ending(side) != nil
     }
 
     /// What the stream to `side` ended with, 0 or a negative errno; nil if it goes on. Under the lock.

@@ -153,7 +153,7 @@ enum Stream {
         let pipe = link.outgoing(state.pointee.side.other)
         if pipe.pointee.isEnded || link.end(state.pointee.side).pointee.failure != 0 { return true }
         let left = link.end(state.pointee.side).pointee.indicator?.remaining ?? 0
-        return total > 0 && left + pipe.pointee.count >= total
+        return total > 0 && left + pipe.pointee.bytes.count >= total
     }
 
     /// Tries what waited.

@@ -14,7 +14,7 @@ struct NewCommand: ParsableCommand {
             Examples:
               lamina new mine                  a layer in Swift, in ./mine
               lamina new mine --c              a layer in C
-              lamina new mine --base --c       a transport, the end of a chain
+              lamina new mine --base           a transport, the end of a chain
               lamina new mine --terminating --c
             """
     )
@@ -38,7 +38,7 @@ struct NewCommand: ParsableCommand {
 
         static func help(for value: Language) -> ArgumentHelp? {
             switch value {
-            case .swift: "In Swift, over the SDK: layers only."
+            case .swift: "In Swift, over the SDK."
             case .c: "In C, over the headers."
             }
         }

@@ -13,11 +13,11 @@ struct PluginTemplate {
     private let module: String
 
     init(name: String, kind: NewCommand.Kind, language: NewCommand.Language) throws(LaminaError) {
-        guard kind == .layer || language == .c else {
+        guard kind != .terminating || language == .c else {
             throw LaminaError(
                 .invalidArgument,
                 "--\(kind.rawValue)",
-                "is written in C; the SDK for Swift has layers",
+                "is written in C; the SDK for Swift has layers and bases",
                 remedy: "add --c"
             )
         }

@@ -18,7 +18,7 @@ public enum BaseProtocols {
         }
     }
 
-    private static func stream(_ family: Int32, _ services: UInt32) -> lamina_protocol {
+    static func stream(_ family: Int32, _ services: UInt32) -> lamina_protocol {
         var stream = lamina_protocol()
         stream.family = family
         stream.type = Int32(SOCK_STREAM.rawValue)

@@ -34,6 +34,25 @@ public final class SwiftPlugin: Sendable {
         return try SwiftPlugin(source, library: "\(directory.path)/lib\(name).so").built(name)
     }
 
+    /// Builds what `lamina new` writes from a template, under the name "template".
+    public static func build(template name: String) throws -> String {
+        let file = "\(PackageTree.root)/Templates/\(name)/Sources/__Module__/__Module__.swift"
+        var text = String(decoding: try readAll(file), as: UTF8.self)
+        let uuid = "6f0c2f0e-9f1f-4b8e-9d53-0d5a3c1a7b42"
+        for (word, meaning) in [("__Module__", "Template"), ("__name__", "template"), ("__uuid__", uuid)] {
+            text = text.split(separator: word, omittingEmptySubsequences: false).joined(separator: meaning)
+        }
+        let (folder, filled) = (try TemporaryDirectory.ofProcess(), text)
+        let plugin = try known.withLock { known in
+            if let plugin = known[file] { return plugin }
+            let source = try folder.write(filled, to: "\(name).swift")
+            let plugin = SwiftPlugin(source, library: "\(folder.path)/lib\(name).so")
+            known[file] = plugin
+            return plugin
+        }
+        return try plugin.built("Template")
+    }
+
     /// Compiles a text and gives what the compiler said; nil where it found nothing wrong.
     public static func complaint(about text: String) throws -> String? {
         let folder = try TemporaryDirectory()
@@ -46,7 +65,10 @@ public final class SwiftPlugin: Sendable {
         try isBuilt.withLock { isBuilt in
             guard !isBuilt else { return }
             let objects = try PackageTree.objects(of: ["LaminaProvider", "CLaminaPlugin", "CLamina", "CLinux"])
-            let command = Self.options(name) + ["-use-ld=lld", "-emit-library", "-o", library, source] + objects
+            // Only the start-up symbol is exported, as by every plug-in: the host has an SDK of its own.
+            let exports = ["-Xlinker", "--version-script=\(PackageTree.root)/Plugins/plugin.map"]
+            let command =
+                Self.options(name) + ["-use-ld=lld", "-emit-library", "-o", library, source] + exports + objects
             let ending = try Child.run(command)
             guard ending.code == 0 else {
                 throw LaminaError(.notFound, library, "was not built: \(ending.errors)\(ending.output)")

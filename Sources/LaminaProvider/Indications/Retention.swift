@@ -1,3 +1,4 @@
+import CLamina
 import CLinux
 import Glibc
 

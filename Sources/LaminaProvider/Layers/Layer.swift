@@ -7,17 +7,13 @@
 ///
 /// Calls come on any thread, and on one socket several at once: one that sends and one that receives. So a layer and its
 /// `State` are only ever borrowed; what changes in them is a `Counter`, an `Atomic` or behind a lock.
-public protocol Layer: ~Copyable, Sendable {
+public protocol Layer: LevelValue, ~Copyable {
     /// What the layer keeps for each socket: a struct in memory of the framework's, behind the socket's slot. Made before
     /// the socket opens and destroyed exactly once: after its close, or where its open fails.
     associatedtype State: ~Copyable, Sendable = NoState
 
     /// What the plug-in says about the layer.
     static var about: LayerDescription { get }
-
-    /// Makes one level, whose settings are checked already. Runs once a level, before any socket; it may block. The
-    /// failure's message is what the user reads.
-    init(_ level: Level) throws(Failure)
 
     /// Makes the state of a socket that is about to open, or whose levels below are open already. A failure refuses the
     /// socket. Any thread; must not block.

@@ -25,7 +25,7 @@ struct LayerType: @unchecked Sendable {
                 ConnectionThunks.fill(&table, own)
                 DatagramThunks.fill(&table, own)
                 NameThunks.fill(&table, own)
-                table.configure = LayerInstance.configure
+                table.configure = LevelInstance.configure
             }
         )
         indications = Immortal.copy(lamina_indications { EventThunks.fill(&$0, own) })
@@ -33,5 +33,37 @@ struct LayerType: @unchecked Sendable {
 
     private static func layout<L: Layer>(of type: L.Type) -> (isStateless: Bool, size: Int, alignment: Int) {
         (L.State.self == NoState.self, MemoryLayout<L.State>.size, MemoryLayout<L.State>.alignment)
+    }
+
+    /// Makes a level: the function `instantiate` of its provider.
+    static func instantiate(
+        _ own: UnsafePointer<LayerType>,
+        _ arguments: UnsafePointer<lamina_instance_arguments>,
+        _ made: UnsafeMutablePointer<lamina_instance>
+    ) -> lamina_status {
+        let type = own.pointee.type
+        return LevelInstance.make(own, own.pointee.table, own.pointee.indications, arguments, made) {
+            () throws(Failure) in
+            try own.pointee.check()
+            return try instance(type, arguments)
+        }
+    }
+
+    private static func instance<L: Layer>(
+        _ type: L.Type,
+        _ arguments: UnsafePointer<lamina_instance_arguments>
+    ) throws(Failure) -> LevelInstance {
+        try LevelInstance.holding(type, type.about.settings, arguments)
+    }
+
+    /// Data pass a layer without effect by, so that it can't have asked to see them.
+    private func check() throws(Failure) {
+        let about = type.about
+        guard about.effect == .none, let entry = conformances.dataEntry else { return }
+        throw Failure(
+            EINVAL,
+            "layer \(about.name) sees data by \(entry), and says that it has no effect on data: "
+                + "declare effect .observe or .transform"
+        )
     }
 }

@@ -89,7 +89,7 @@ enum LifetimeThunks {
         guard let memory = Part.allocate(size: type.pointee.stateSize, alignment: type.pointee.stateAlignment) else {
             return -ENOMEM
         }
-        let part = Part(memory, type, layer: level.layerMemory)
+        let part = Part(memory, type, value: level.valueMemory)
         do throws(Failure) {
             if let adopted, adopted.pointee.length > 0 || adopted.pointee.mode != UInt32(LAMINA_HANDOFF_FRESH) {
                 guard let own = level.own.handsOver else { throw Failure(EOPNOTSUPP) }

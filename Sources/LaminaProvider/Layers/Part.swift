@@ -8,8 +8,9 @@ import Glibc
 @usableFromInline
 struct Part {
     private struct Header {
-        let own: UnsafePointer<LayerType>
-        let layer: UnsafeMutableRawPointer
+        /// A `LayerType` or a `BaseType`.
+        let own: UnsafeRawPointer
+        let value: UnsafeMutableRawPointer
     }
 
     /// Where the state stands: a constant, so that a call needs no look at the type's layout.
@@ -29,8 +30,8 @@ struct Part {
     init(open slot: UnsafeMutablePointer<lamina_slot>) { memory = slot.pointee.context.unsafelyUnwrapped }
 
     /// A part in memory of its own.
-    init(_ memory: UnsafeMutableRawPointer, _ own: UnsafePointer<LayerType>, layer: UnsafeMutableRawPointer) {
-        memory.initializeMemory(as: Header.self, to: Header(own: own, layer: layer))
+    init(_ memory: UnsafeMutableRawPointer, _ own: UnsafeRawPointer, value: UnsafeMutableRawPointer) {
+        memory.initializeMemory(as: Header.self, to: Header(own: own, value: value))
         self.memory = memory
     }
 
@@ -45,21 +46,24 @@ struct Part {
 
     /// The layer's type.
     @inline(__always)
-    var type: UnsafePointer<LayerType> { header.pointee.own }
+    var type: UnsafePointer<LayerType> { header.pointee.own.assumingMemoryBound(to: LayerType.self) }
+
+    /// The type of a base, in a slot of the chain's own column.
+    var base: UnsafePointer<BaseType> { header.pointee.own.assumingMemoryBound(to: BaseType.self) }
 
     /// What the type conforms to: a `LayerType`'s first member, read in its place.
     @inline(__always)
     var own: Conformances {
-        @inline(__always) unsafeAddress { UnsafeRawPointer(type).assumingMemoryBound(to: Conformances.self) }
+        @inline(__always) unsafeAddress { header.pointee.own.assumingMemoryBound(to: Conformances.self) }
     }
 
     /// Where the level's value stands.
-    var layerMemory: UnsafeMutableRawPointer { header.pointee.layer }
+    var valueMemory: UnsafeMutableRawPointer { header.pointee.value }
 
     /// The level's value.
     @inline(__always)
     func layer<L: Layer & ~Copyable>(_ type: L.Type) -> UnsafeMutablePointer<L> {
-        header.pointee.layer.assumingMemoryBound(to: L.self)
+        header.pointee.value.assumingMemoryBound(to: L.self)
     }
 
     /// The socket's state.

@@ -10,13 +10,24 @@ import Glibc
 /// ```
 ///
 /// The start-up symbol `lamina_startup` (WSPStartup), which the framework calls, is the SDK's and calls that. Call it there
-/// alone, and once a type. A library offers at most 16 layers.
+/// alone, and once a type. A library offers at most 16 layers and bases.
 public func offer(_ layers: any Layer.Type...) {
-    for layer in layers { Plugin.add(layer) }
+    for layer in layers {
+        let own = Immortal.copy(LayerType(layer))
+        let about = layer.about
+        Plugin.add(Plugin.Offered(describe: { ProviderDescription(about, $0) }) { LayerType.instantiate(own, $0, $1) })
+    }
 }
 
 /// What this library offers.
 enum Plugin {
+    /// One provider: what the library says about it, and what makes its levels.
+    struct Offered {
+        let describe: (ProviderDescription.Instantiate) -> ProviderDescription
+        let instantiate:
+            (UnsafePointer<lamina_instance_arguments>, UnsafeMutablePointer<lamina_instance>) -> lamina_status
+    }
+
     /// A provider's `instantiate` isn't told which provider it is for, so each has a function of its own.
     private static let instantiate: [ProviderDescription.Instantiate] = [
         { make(0, $0, $1) }, { make(1, $0, $1) }, { make(2, $0, $1) }, { make(3, $0, $1) },
@@ -26,14 +37,14 @@ enum Plugin {
     ]
 
     // Filled during start-up, which runs once and on one thread; constant afterwards.
-    nonisolated(unsafe) private static var types: [UnsafePointer<LayerType>] = []
+    nonisolated(unsafe) private static var providers: [Offered] = []
     nonisolated(unsafe) private static var tooMany = false
     /// What the framework was answered, which stays.
     nonisolated(unsafe) private static var offered: UnsafePointer<UnsafePointer<lamina_provider>?>?
 
-    static func add(_ layer: any Layer.Type) {
-        guard types.count < instantiate.count else { return tooMany = true }
-        types.append(Immortal.copy(LayerType(layer)))
+    static func add(_ provider: Offered) {
+        guard providers.count < instantiate.count else { return tooMany = true }
+        providers.append(provider)
     }
 
     private static func make(
@@ -41,7 +52,7 @@ enum Plugin {
         _ arguments: UnsafePointer<lamina_instance_arguments>,
         _ made: UnsafeMutablePointer<lamina_instance>
     ) -> lamina_status {
-        LayerInstance.make(types[index], arguments, made)
+        providers[index].instantiate(arguments, made)
     }
 
     /// Asks the library what it offers, and answers the framework.
@@ -50,11 +61,11 @@ enum Plugin {
         _ result: UnsafeMutablePointer<lamina_startup_result>
     ) -> lamina_status {
         guard arguments.pointee.type == LAMINA_STARTUP_TYPE else { return -EINVAL }
-        types = []
+        providers = []
         lamina_plugin()
         guard !tooMany else { return -E2BIG }
-        let described = zip(types, instantiate).map { type, instantiate in
-            ProviderDescription(type.pointee.type.about, instantiate).descriptor as UnsafePointer<lamina_provider>?
+        let described = zip(providers, instantiate).map { provider, instantiate in
+            provider.describe(instantiate).descriptor as UnsafePointer<lamina_provider>?
         }
         offered = Immortal.list(described)
         return lamina_offer(result, offered, UInt32(described.count))
@@ -90,7 +101,7 @@ extension ProviderDescription {
             conflicts: about.conflicts,
             requires: about.requires,
             instantiate: instantiate,
-            destroy: LayerInstance.destroy
+            destroy: LevelInstance.destroy
         )
     }
 }

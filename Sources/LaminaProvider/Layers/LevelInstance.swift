@@ -1,13 +1,20 @@
 import CLamina
 import Glibc
 
+/// What a plug-in makes of one level's settings: the value of its layer's type, or of its base's.
+public protocol LevelValue: ~Copyable, Sendable {
+    /// Makes one level, whose settings are checked already. Runs once a level, before any socket; it may block. The
+    /// failure's message is what the user reads.
+    init(_ level: Level) throws(Failure)
+}
+
 /// One level of a chain, behind its instance's context: a part whose state is a reference to this.
-class LayerInstance {
+class LevelInstance {
     let level: Level
 
     fileprivate init(_ level: Level) { self.level = level }
 
-    /// Where the layer's value stands.
+    /// Where the level's value stands.
     fileprivate var value: UnsafeMutableRawPointer {
         UnsafeMutableRawPointer(Unmanaged.passUnretained(self).toOpaque())
     }
@@ -15,22 +22,25 @@ class LayerInstance {
     /// Takes a live setting's new value.
     fileprivate func reconfigure(_ setting: String) throws(Failure) {}
 
-    /// Makes a level of a type: the function `instantiate` of its provider.
+    /// Makes a level of a type: the function `instantiate` of its provider. `own` is the type's record, a `LayerType` or
+    /// a `BaseType`.
     static func make(
-        _ type: UnsafePointer<LayerType>,
+        _ own: UnsafeRawPointer,
+        _ table: UnsafePointer<lamina_table>,
+        _ indications: UnsafePointer<lamina_indications>?,
         _ arguments: UnsafePointer<lamina_instance_arguments>,
-        _ made: UnsafeMutablePointer<lamina_instance>
+        _ made: UnsafeMutablePointer<lamina_instance>,
+        _ instance: () throws(Failure) -> LevelInstance
     ) -> lamina_status {
         do throws(Failure) {
-            try check(type)
-            let instance = try make(type.pointee.type, arguments)
+            let instance = try instance()
             guard let memory = Part.allocate(size: MemoryLayout<Reference>.size, alignment: Part.size) else {
                 throw Failure(ENOMEM)
             }
-            _ = Part(memory, type, layer: instance.value)
+            _ = Part(memory, own, value: instance.value)
             (memory + Part.size).initializeMemory(as: Reference.self, to: Unmanaged.passRetained(instance))
-            made.pointee.table = type.pointee.table
-            made.pointee.indications = type.pointee.indications
+            made.pointee.table = table
+            made.pointee.indications = indications
             made.pointee.context = memory
             return 0
         } catch {
@@ -38,26 +48,17 @@ class LayerInstance {
         }
     }
 
-    /// Data pass a layer without effect by, so that it can't have asked to see them.
-    private static func check(_ type: UnsafePointer<LayerType>) throws(Failure) {
-        let about = type.pointee.type.about
-        guard about.effect == .none, let entry = type.pointee.conformances.dataEntry else { return }
-        throw Failure(
-            EINVAL,
-            "layer \(about.name) sees data by \(entry), and says that it has no effect on data: "
-                + "declare effect .observe or .transform"
-        )
-    }
-
-    private typealias Reference = Unmanaged<LayerInstance>
-
-    private static func make<L: Layer>(
-        _ type: L.Type,
+    /// A level's value, and what holds it.
+    static func holding<Value: LevelValue>(
+        _ type: Value.Type,
+        _ settings: [any DeclaredSetting],
         _ arguments: UnsafePointer<lamina_instance_arguments>
-    ) throws(Failure) -> LayerInstance {
-        let level = try Level(arguments, type.about.settings)
-        return InstanceOf(level, try L(level))
+    ) throws(Failure) -> LevelInstance {
+        let level = try Level(arguments, settings)
+        return InstanceOf(level, try Value(level))
     }
+
+    private typealias Reference = Unmanaged<LevelInstance>
 
     private static func of(_ context: UnsafeMutableRawPointer) -> Reference {
         (context + Part.size).assumingMemoryBound(to: Reference.self).pointee
@@ -98,12 +99,12 @@ class LayerInstance {
 }
 
 /// A level of a type that is known.
-private final class InstanceOf<L: Layer>: LayerInstance {
-    private let memory: UnsafeMutablePointer<L>
+private final class InstanceOf<Value: LevelValue>: LevelInstance {
+    private let memory: UnsafeMutablePointer<Value>
 
-    init(_ level: Level, _ layer: L) {
+    init(_ level: Level, _ value: Value) {
         memory = .allocate(capacity: 1)
-        memory.initialize(to: layer)
+        memory.initialize(to: value)
         super.init(level)
     }
 
@@ -115,7 +116,7 @@ private final class InstanceOf<L: Layer>: LayerInstance {
     override var value: UnsafeMutableRawPointer { UnsafeMutableRawPointer(memory) }
 
     override func reconfigure(_ setting: String) throws(Failure) {
-        guard let type = L.self as? any Reconfigures.Type else { return }
+        guard let type = Value.self as? any Reconfigures.Type else { return }
         try type.reconfigure(UnsafeMutableRawPointer(memory), setting, level)
     }
 }

@@ -1,0 +1,134 @@
+import CLamina
+import CLinux
+import Glibc
+
+/// Indications of a base in Swift: what came goes up, on the engine's thread.
+enum BaseEvents {
+    static func enable(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ set: UInt32,
+        _ clear: UInt32,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        guard let socket = slot.base else { return lamina_complete(slot, request, -EBADF, 0) }
+        if set | clear == 0 { return lamina_complete(slot, request, 0, 0) }
+        if (set | clear) & UnsafeMutablePointer<AcceptIndicator>.known != 0 {
+            guard socket.marks.contains(.listening) else { return later(socket, set, clear, request) }
+            guard let acceptance = socket.makeAcceptance() else { return lamina_complete(slot, request, -ENOMEM, 0) }
+            return acceptance.change(set: set, clear: clear, request)
+        }
+        guard socket.marks.contains(.connected) else { return later(socket, set, clear, request) }
+        guard let indicator = socket.makeIndicator() else { return lamina_complete(slot, request, -ENOMEM, 0) }
+        return indicator.change(set: set, clear: clear, request)
+    }
+
+    /// Keeps what is wanted until the socket is connected or listens.
+    private static func later(
+        _ socket: UnsafeMutablePointer<BaseSocket>,
+        _ set: UInt32,
+        _ clear: UInt32,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        let slot = socket.pointee.slot
+        let known =
+            UnsafeMutablePointer<AcceptIndicator>.known | UnsafeMutablePointer<Indicator>.known(isDatagram: false)
+        guard set & clear == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        guard (set | clear) & ~known == 0 else { return lamina_complete(slot, request, -EOPNOTSUPP, 0) }
+        socket.group.lock()
+        socket.pointee.wanted = (socket.pointee.wanted | set) & ~clear
+        clinux_store_u32(&slot.pointee.enabled, socket.pointee.wanted)
+        socket.group.unlock()
+        return lamina_complete(slot, request, 0, 0)
+    }
+
+    fileprivate nonisolated(unsafe) static let actions = Immortal.copy(
+        IndicatorActions(
+            read: { owner, room in
+                var buffer = room.pointee.buffer
+                return owner.assumingMemoryBound(to: BaseSocket.self).take(&buffer, 1, keeps: false)
+            },
+            ending: { owner in
+                let socket = owner.assumingMemoryBound(to: BaseSocket.self)
+                guard socket.pointee.kept.count == 0 else { return nil }
+                // Whether there is an end shows only behind what came before it.
+                let received = socket.look(peeked)
+                return received > 0 || received == -Int(EAGAIN) ? nil : Int32(received)
+            },
+            schedule: { owner in
+                let socket = owner.assumingMemoryBound(to: BaseSocket.self)
+                guard let indicator = socket.pointee.indicator else { return 0 }
+                let hasData = socket.marks.contains(.news) || socket.pointee.kept.count > 0
+                let hasEnd = socket.marks.contains(.news) && socket.pointee.kept.count == 0
+                return indicator.wantsInput && hasData || indicator.wantsEnd && hasEnd ? indicator.post() : 0
+            }
+        )
+    )
+
+    /// How many bytes a look for the stream's end takes out of the transport, at most.
+    private static let peeked = 4096
+}
+
+extension UnsafeMutablePointer<BaseSocket> {
+    /// The indicator that there is, or a new one. Nil: no memory.
+    fileprivate func makeIndicator(enabled: UInt32 = 0) -> UnsafeMutablePointer<Indicator>? {
+        group.lock()
+        defer { group.unlock() }
+        if let indicator = pointee.indicator { return indicator }
+        pointee.indicator = .make(BaseEvents.actions, input, pointee.slot, isDatagram: false, enabled: enabled)
+        if pointee.indicator != nil { mark(.indicates) }
+        return pointee.indicator
+    }
+
+    fileprivate func makeAcceptance(enabled: UInt32 = 0) -> UnsafeMutablePointer<AcceptIndicator>? {
+        group.lock()
+        let first = pointee.acceptance
+        let made = first ?? .make(group, pointee.slot, { BaseAccept.accept($0, $1, $2, $3) }, enabled: enabled)
+        pointee.acceptance = made
+        if made != nil { mark(.indicates) }
+        group.unlock()
+        if first == nil { made?.listen() }
+        return made
+    }
+
+    private var wanted: UInt32 {
+        group.lock()
+        defer { group.unlock() }
+        return pointee.wanted
+    }
+
+    /// The connection stands: what was wanted before can be indicated.
+    func connected() {
+        let wanted = wanted
+        if wanted != 0 { makeIndicator(enabled: wanted)?.schedule() }
+    }
+
+    /// The same of a socket that listens. False: no memory.
+    func listens() -> Bool {
+        let wanted = wanted
+        return wanted == 0 || makeAcceptance(enabled: wanted) != nil
+    }
+
+    /// There may be something to indicate.
+    func indicate() {
+        guard marks.contains(.indicates) else { return }
+        group.lock()
+        if !group.isClosing { pointee.indicator?.goOn() }
+        group.unlock()
+    }
+
+    /// A receive has completed.
+    func resumeIndications() { pointee.indicator?.resume() }
+
+    /// The stream's end is this side's doing.
+    func stopIndicatedEnd() {
+        if marks.contains(.indicates) { pointee.indicator?.stopEnding() }
+    }
+
+    /// Frees what a socket indicates with, once nobody uses it any more.
+    func dropIndications() {
+        let (indicator, acceptance) = (pointee.indicator, pointee.acceptance)
+        (pointee.indicator, pointee.acceptance) = (nil, nil)
+        indicator?.destroy()
+        acceptance?.destroy()
+    }
+}
