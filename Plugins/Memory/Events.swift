@@ -60,8 +60,8 @@ enum Events {
             backlog: { owner in owner.withEnd { link, side in link.outgoing(side).pointee.bytes.capacity } ?? 0 },
             schedule: { owner in
                 guard let indicator = owner.assumingMemoryBound(to: End.self).pointee.indicator else { return 0 }
-                let hasInput = owner.withEnd { $0.hasInput($1) } ?? false
-                return hasInput && (indicator.wantsInput || indicator.wantsEnd) ? indicator.post() : 0
+                let (hasInput, hasEnded) = owner.withEnd { $0.news($1) } ?? (false, false)
+                return indicator.wantsInput && hasInput || indicator.wantsEnd && hasEnded ? indicator.post() : 0
             }
         )
     )

@@ -221,11 +221,12 @@ extension UnsafeMutablePointer<Link> {
         end(side).group.unlock()
     }
 
-    /// Whether there is something to indicate at `side`: bytes, or the end of the stream.
-    func hasInput(_ side: Side) -> Bool {
+    /// Whether there is something to indicate at `side`: bytes or the end of the stream, and whether the stream has ended.
+    func news(_ side: Side) -> (hasInput: Bool, hasEnded: Bool) {
         lock()
         defer { unlock() }
-        return outgoing(side.other).pointee.bytes.count > 0 || ending(side) != nil
+        let hasEnded = ending(side) != nil
+        return (hasEnded || outgoing(side.other).pointee.bytes.count > 0, hasEnded)
     }
 
     /// What the stream to `side` ended with, 0 or a negative errno; nil if it goes on. Under the lock.

@@ -202,7 +202,7 @@ __attribute__((noinline)) static lamina_status forward_specially(lamina_call *ca
     const function *function = call->function;
     if (call->flags & LAMINA_CALL_EXTENSION) return call_extension(call);
     const passage passage = {call->note, call->flags & LAMINA_CALL_WATCHED};
-    if (function->part == PART_CLOSE) cancel_delayed(function->generic, call->slot);
+    if (function->part == PART_CLOSE) return close_delayed(function, call->slot, call->request, passage);
     if (lane_is_busy(function, call->slot)) {
         return delay(function, call->slot, call->request, call->arguments, passage, 0);
     }

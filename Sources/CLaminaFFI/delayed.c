@@ -30,6 +30,15 @@ struct lane {
     uint32_t is_issuing;
 };
 
+/// A close that waits until no call of its socket is on its way down.
+struct closing {
+    closing *next;
+    const function *function;
+    lamina_slot *slot;
+    lamina_request *request;
+    passage passage;
+};
+
 static lane **bucket(lamina_generic *generic, const lamina_slot *slot) {
     return &generic->lanes[((uintptr_t)slot / sizeof *slot) % BUCKETS];
 }
@@ -104,6 +113,31 @@ static lamina_delayed *next_ready(const lane *lane) {
     return call && call->is_ready ? call : 0;
 }
 
+/// Whether a call of the socket is being made, on some thread. Under the lock.
+static int is_issuing(lamina_generic *generic, const lamina_slot *slot) {
+    for (uint32_t kind = LANE_NONE; kind <= LANE_IN; kind++) {
+        const lane *lane = find(generic, slot, kind);
+        if (lane && lane->is_issuing) return 1;
+    }
+    return 0;
+}
+
+/// The close of a socket that waits no longer. Under the lock.
+static closing *take_closing(lamina_generic *generic, const lamina_slot *slot) {
+    closing **place = &generic->closings;
+    while (*place && (*place)->slot != slot) place = &(*place)->next;
+    closing *found = *place;
+    if (!found || is_issuing(generic, slot)) return 0;
+    *place = found->next;
+    return found;
+}
+
+static lamina_status pass_close(
+    const function *function, lamina_slot *slot, lamina_request *request, passage passage) {
+    void *arguments[] = {&slot, &request};
+    return issue(function, slot, request, arguments, passage, 0);
+}
+
 /// Makes the calls whose turn it is.
 static void run(lamina_generic *generic, const lamina_slot *slot, uint32_t kind) {
     generic_retain(generic);
@@ -124,7 +158,12 @@ static void run(lamina_generic *generic, const lamina_slot *slot, uint32_t kind)
         lane->is_issuing = 0;
     }
     if (lane) drop_if_empty(generic, lane);
+    closing *closing = take_closing(generic, slot);
     pthread_mutex_unlock(&generic->lock);
+    if (closing) {
+        (void)pass_close(closing->function, closing->slot, closing->request, closing->passage);
+        free(closing);
+    }
     generic_release(generic);
 }
 
@@ -221,8 +260,7 @@ lamina_status lamina_delayed_complete(lamina_delayed *call, lamina_status status
     return is_mine ? 0 : -ECANCELED;
 }
 
-void cancel_delayed(lamina_generic *generic, lamina_slot *slot) {
-    if (!__atomic_load_n(&generic->busy, __ATOMIC_SEQ_CST)) return;
+static void cancel_delayed(lamina_generic *generic, lamina_slot *slot) {
     for (uint32_t kind = LANE_NONE; kind <= LANE_IN; kind++) {
         while (1) {
             pthread_mutex_lock(&generic->lock);
@@ -238,4 +276,24 @@ void cancel_delayed(lamina_generic *generic, lamina_slot *slot) {
             (void)lamina_complete(slot, request, -ECANCELED, 0);
         }
     }
+}
+
+lamina_status close_delayed(
+    const function *function, lamina_slot *slot, lamina_request *request, passage passage) {
+    lamina_generic *generic = function->generic;
+    if (!__atomic_load_n(&generic->busy, __ATOMIC_SEQ_CST)) return pass_close(function, slot, request, passage);
+    cancel_delayed(generic, slot);
+    closing *made = calloc(1, sizeof *made);
+    pthread_mutex_lock(&generic->lock);
+    // Without memory the close goes ahead: it can't be refused.
+    const int waits = made && is_issuing(generic, slot);
+    if (waits) {
+        *made = (closing){generic->closings, function, slot, request, passage};
+        generic->closings = made;
+        slot->column->upcalls->mark_pending(slot, request);
+    }
+    pthread_mutex_unlock(&generic->lock);
+    if (waits) return LAMINA_PENDING;
+    free(made);
+    return pass_close(function, slot, request, passage);
 }

@@ -9,6 +9,7 @@
 
 typedef struct function function;
 typedef struct lane lane;
+typedef struct closing closing;
 typedef struct proxy proxy;
 
 /// Calls of one socket and lane are forwarded in their order.
@@ -84,6 +85,7 @@ struct lamina_generic {
     uint32_t busy;
     pthread_mutex_t lock;
     lane *lanes[BUCKETS];
+    closing *closings;
     proxy *proxies;
     function *functions;
     uint32_t count;
@@ -145,8 +147,8 @@ static inline int lane_is_busy(const function *function, const lamina_slot *slot
 lamina_status delay(
     const function *function, lamina_slot *slot, lamina_request *request, void *const *arguments, passage passage,
     lamina_delayed **delayed);
-/// Ends what is delayed of a socket that closes.
-void cancel_delayed(lamina_generic *generic, lamina_slot *slot);
+/// Ends what is delayed of a socket, and passes its close on once none of its calls is on its way down.
+lamina_status close_delayed(const function *function, lamina_slot *slot, lamina_request *request, passage passage);
 
 /// The extension that an operation asks for, null where nobody described it.
 const extension *extension_asked_for(const lamina_generic *generic, const lamina_operation *operation);

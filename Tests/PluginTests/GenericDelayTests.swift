@@ -1,4 +1,5 @@
 import CLamina
+import CLinux
 import Glibc
 import Lamina
 import TestSupport
@@ -155,6 +156,40 @@ struct GenericDelayTests {
         #expect(
             try names.resolve("127.0.0.9", port: 5, deadline: soon()) == [Address(host: "127.0.0.9", port: 5)]
         )
+    }
+
+    @Test("A close waits until a delayed call that is on its way down has come back")
+    func closeBehindCall() throws {
+        let chain = try genericChain(
+            ("spy:delay=send", try GenericPlugin.spy()),
+            ("inside", try Plugin.build("inside")),
+            over: .memory
+        )
+        let (pair, other) = (try Pair(chain), try chain.open(.connection()))
+        /// Asks the layer `inside`.
+        func inside(_ code: UInt32) throws -> Bool {
+            var operation = lamina_operation()
+            operation.size = UInt32(MemoryLayout<lamina_operation>.size)
+            operation.kind = UInt32(LAMINA_CONTROL_SET_OPTION)
+            (operation.level, operation.code) = (0x5aff, code)
+            return try other.perform { lamina_socket_control($0, &operation, $1) }.status == 0
+        }
+        let calls = PendingCalls()
+        #expect(calls.send(pair.client, [7]) == LAMINA_PENDING)
+        // Over another socket, so that no thread is inside the one that closes.
+        let sender = Helper { _ = try tell(.letGo, other) }
+        while !(try inside(1)) { sched_yield() }
+        let closed = Latch()
+        chain.close(pair.client.handle) { _ in closed.open() }
+        // Long enough for a close that doesn't wait to come down.
+        let grace = Deadline.after(seconds: 0.05)
+        while clinux_monotonic() < grace { sched_yield() }
+        _ = try inside(2)
+        try sender.join()
+        closed.wait()
+        #expect(try !inside(3))
+        #expect(try pair.server.waiting.receive(upTo: 2, deadline: soon()) == [7])
+        for socket in [pair.server, pair.listener, other] { try socket.waiting.close() }
     }
 
     @Test("The thread sanitizer finds nothing where one thread delays, one lets go and one cancels")

@@ -44,6 +44,22 @@ struct IndicationTests {
         for socket in [socket, server, listener] { try socket.waiting.close() }
     }
 
+    @Test(
+        "While only the stream's end is wanted, data that nobody receives cost nothing",
+        arguments: BaseProvider.allCases
+    )
+    func unwantedData(base: BaseProvider) throws {
+        let engine = try Engine()
+        let pair = try Pair(try base.chain(engine: engine))
+        let client = EventClient()
+        try client.attach(to: pair.server)
+        try pair.client.waiting.send([1, 2, 3], deadline: soon())
+        try pair.server.enable([LAMINA_INDICATION_DISCONNECT])
+        let runs = (0..<1000).prefix { _ in engine.run() > 0 }.count
+        #expect(runs < 10)
+        try pair.close()
+    }
+
     @Test("Data that are not taken wait for a receive, which gets them first", arguments: BaseProvider.allCases)
     func refused(base: BaseProvider) throws {
         let pair = try Pair(try base.chain())

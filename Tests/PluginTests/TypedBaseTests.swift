@@ -175,6 +175,25 @@ struct TypedBaseTests {
         #expect { try chain.connect(to: address) } throws: { ($0 as? LaminaError)?.errno == ECONNREFUSED }
     }
 
+    @Test("While only the stream's end is wanted, data cost nothing, and the end is told behind them")
+    func indicatedEnd() throws {
+        let engine = try Engine()
+        let parts = [
+            (try LayerSpecification(parsing: "hub"), try Library.load(SwiftPlugin.build(template: "swift-base")))
+        ]
+        let pair = try Pair(try Chain(parts.map { ($0.0, try $0.1.provider()) }, engine: engine))
+        let client = EventClient()
+        try client.attach(to: pair.server)
+        try pair.client.waiting.send([1, 2, 3], deadline: soon())
+        try pair.server.enable([LAMINA_INDICATION_DISCONNECT])
+        #expect((0..<1000).prefix { _ in engine.run() > 0 }.count < 10)
+        try pair.client.waiting.disconnect()
+        #expect(try pair.server.waiting.receive(upTo: 3, all: true, deadline: soon()) == [1, 2, 3])
+        #expect((0..<1000).prefix { _ in engine.run() > 0 }.count < 10)
+        #expect(try client.end().flags == 0)
+        try pair.close()
+    }
+
     @Test("Many threads connect, send, receive and close at once, and every byte comes")
     func manyThreads() throws {
         let chain = try hub(":room=1k")

@@ -116,8 +116,11 @@ extension UnsafeMutablePointer<BaseSocket> {
         group.unlock()
     }
 
-    /// A receive has completed.
-    func resumeIndications() { pointee.indicator?.resume() }
+    /// A receive has completed: what stopped goes on, and the stream's end may have come to the front.
+    func resumeIndications() {
+        pointee.indicator?.resume()
+        indicate()
+    }
 
     /// The stream's end is this side's doing.
     func stopIndicatedEnd() {
