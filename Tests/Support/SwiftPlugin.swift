@@ -67,8 +67,9 @@ public final class SwiftPlugin: Sendable {
             let objects = try PackageTree.objects(of: ["LaminaProvider", "CLaminaPlugin", "CLamina", "CLinux"])
             // Only the start-up symbol is exported, as by every plug-in: the host has an SDK of its own.
             let exports = ["-Xlinker", "--version-script=\(PackageTree.root)/Plugins/plugin.map"]
+            let sources = [source] + Self.seenMutex
             let command =
-                Self.options(name) + ["-use-ld=lld", "-emit-library", "-o", library, source] + exports + objects
+                Self.options(name) + ["-use-ld=lld", "-emit-library", "-o", library] + sources + exports + objects
             let ending = try Child.run(command)
             guard ending.code == 0 else {
                 throw LaminaError(.notFound, library, "was not built: \(ending.errors)\(ending.output)")
@@ -76,6 +77,12 @@ public final class SwiftPlugin: Sendable {
             isBuilt = true
         }
         return library
+    }
+
+    /// The thread sanitizer doesn't see the standard library's mutex.
+    private static var seenMutex: [String] {
+        guard dlsym(nil, "__tsan_init") != nil else { return [] }
+        return ["\(PackageTree.root)/Tests/Fixtures/bases/SeenMutex.swift"]
     }
 
     private static func options(_ module: String) -> [String] {

@@ -30,7 +30,7 @@ enum BaseAccept: Acceptor {
     ) -> lamina_status {
         guard let socket = slot.base else { return lamina_complete(slot, request, -EBADF, 0) }
         guard socket.marks.contains(.listening) else { return lamina_complete(slot, request, -EINVAL, 0) }
-        if socket.marks.contains(.indicates), let left = socket.pointee.acceptance?.takeLeft() {
+        if socket.marks.contains(.indicates), let left = socket.field(\.acceptance).pointee?.takeLeft() {
             return Accepting<Self>.complete(slot, request, with: left, local, remote)
         }
         let made = UnsafeMutablePointer<Operation>.make(LAMINA_ENTRY_ACCEPT, socket.input, slot, request)
@@ -45,7 +45,7 @@ enum BaseAccept: Acceptor {
     static func take(_ lane: UnsafeMutablePointer<Lane>) -> Int {
         let listener = lane.pointee.group.pointee.owner.assumingMemoryBound(to: BaseSocket.self)
         guard let type = listener.own.listens else { return -Int(EOPNOTSUPP) }
-        let made = UnsafeMutablePointer<BaseSocket>.make(listener.pointee.slot, family: listener.pointee.family)
+        let made = UnsafeMutablePointer<BaseSocket>.make(listener.field(\.slot).pointee, family: listener.field(\.family).pointee)
         guard let socket = made else { return -Int(ENOMEM) }
         do throws(Failure) {
             if try type.accept(listener, socket) {

@@ -47,7 +47,7 @@ enum BaseConnect {
         }
         do throws(Failure) {
             guard try type.attempt(socket, Address(address.pointee)) else { return .blocked }
-            socket.pointee.peer = address.pointee
+            socket.field(\.peer).pointee = address.pointee
             socket.mark(.connected)
             socket.connected()
         } catch {

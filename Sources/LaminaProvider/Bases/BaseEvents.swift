@@ -29,14 +29,14 @@ enum BaseEvents {
         _ clear: UInt32,
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
-        let slot = socket.pointee.slot
+        let slot = socket.field(\.slot).pointee
         let known =
             UnsafeMutablePointer<AcceptIndicator>.known | UnsafeMutablePointer<Indicator>.known(isDatagram: false)
         guard set & clear == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
         guard (set | clear) & ~known == 0 else { return lamina_complete(slot, request, -EOPNOTSUPP, 0) }
         socket.group.lock()
-        socket.pointee.wanted = (socket.pointee.wanted | set) & ~clear
-        clinux_store_u32(&slot.pointee.enabled, socket.pointee.wanted)
+        socket.field(\.wanted).pointee = (socket.field(\.wanted).pointee | set) & ~clear
+        clinux_store_u32(&slot.pointee.enabled, socket.field(\.wanted).pointee)
         socket.group.unlock()
         return lamina_complete(slot, request, 0, 0)
     }
@@ -49,16 +49,16 @@ enum BaseEvents {
             },
             ending: { owner in
                 let socket = owner.assumingMemoryBound(to: BaseSocket.self)
-                guard socket.pointee.kept.count == 0 else { return nil }
+                guard socket.field(\.kept).pointee.count == 0 else { return nil }
                 // Whether there is an end shows only behind what came before it.
                 let received = socket.look(peeked)
                 return received > 0 || received == -Int(EAGAIN) ? nil : Int32(received)
             },
             schedule: { owner in
                 let socket = owner.assumingMemoryBound(to: BaseSocket.self)
-                guard let indicator = socket.pointee.indicator else { return 0 }
-                let hasData = socket.marks.contains(.news) || socket.pointee.kept.count > 0
-                let hasEnd = socket.marks.contains(.news) && socket.pointee.kept.count == 0
+                guard let indicator = socket.field(\.indicator).pointee else { return 0 }
+                let hasData = socket.marks.contains(.news) || socket.field(\.kept).pointee.count > 0
+                let hasEnd = socket.marks.contains(.news) && socket.field(\.kept).pointee.count == 0
                 return indicator.wantsInput && hasData || indicator.wantsEnd && hasEnd ? indicator.post() : 0
             }
         )
@@ -73,17 +73,17 @@ extension UnsafeMutablePointer<BaseSocket> {
     fileprivate func makeIndicator(enabled: UInt32 = 0) -> UnsafeMutablePointer<Indicator>? {
         group.lock()
         defer { group.unlock() }
-        if let indicator = pointee.indicator { return indicator }
-        pointee.indicator = .make(BaseEvents.actions, input, pointee.slot, isDatagram: false, enabled: enabled)
-        if pointee.indicator != nil { mark(.indicates) }
-        return pointee.indicator
+        if let indicator = field(\.indicator).pointee { return indicator }
+        field(\.indicator).pointee = .make(BaseEvents.actions, input, pointee.slot, isDatagram: false, enabled: enabled)
+        if field(\.indicator).pointee != nil { mark(.indicates) }
+        return field(\.indicator).pointee
     }
 
     fileprivate func makeAcceptance(enabled: UInt32 = 0) -> UnsafeMutablePointer<AcceptIndicator>? {
         group.lock()
-        let first = pointee.acceptance
+        let first = field(\.acceptance).pointee
         let made = first ?? .make(group, pointee.slot, { BaseAccept.accept($0, $1, $2, $3) }, enabled: enabled)
-        pointee.acceptance = made
+        field(\.acceptance).pointee = made
         if made != nil { mark(.indicates) }
         group.unlock()
         if first == nil { made?.listen() }
@@ -93,7 +93,7 @@ extension UnsafeMutablePointer<BaseSocket> {
     private var wanted: UInt32 {
         group.lock()
         defer { group.unlock() }
-        return pointee.wanted
+        return field(\.wanted).pointee
     }
 
     /// The connection stands: what was wanted before can be indicated.
@@ -112,25 +112,25 @@ extension UnsafeMutablePointer<BaseSocket> {
     func indicate() {
         guard marks.contains(.indicates) else { return }
         group.lock()
-        if !group.isClosing { pointee.indicator?.goOn() }
+        if !group.isClosing { field(\.indicator).pointee?.goOn() }
         group.unlock()
     }
 
     /// A receive has completed: what stopped goes on, and the stream's end may have come to the front.
     func resumeIndications() {
-        pointee.indicator?.resume()
+        field(\.indicator).pointee?.resume()
         indicate()
     }
 
     /// The stream's end is this side's doing.
     func stopIndicatedEnd() {
-        if marks.contains(.indicates) { pointee.indicator?.stopEnding() }
+        if marks.contains(.indicates) { field(\.indicator).pointee?.stopEnding() }
     }
 
     /// Frees what a socket indicates with, once nobody uses it any more.
     func dropIndications() {
-        let (indicator, acceptance) = (pointee.indicator, pointee.acceptance)
-        (pointee.indicator, pointee.acceptance) = (nil, nil)
+        let (indicator, acceptance) = (field(\.indicator).pointee, field(\.acceptance).pointee)
+        (field(\.indicator).pointee, field(\.acceptance).pointee) = (nil, nil)
         indicator?.destroy()
         acceptance?.destroy()
     }

@@ -16,7 +16,7 @@ enum BaseLifetime {
         guard let socket = UnsafeMutablePointer<BaseSocket>.make(slot, family: arguments.pointee.family) else {
             return lamina_complete(slot, request, -ENOMEM, 0)
         }
-        do throws(Failure) { try socket.pointee.type.pointee.type.begin(socket, slot) } catch {
+        do throws(Failure) { try socket.field(\.type).pointee.pointee.type.begin(socket, slot) } catch {
             socket.discard()
             if !error.message.isEmpty { Socket(slot).log(.warning, error.message) }
             return lamina_complete(slot, request, -error.errno, 0)
@@ -30,7 +30,7 @@ enum BaseLifetime {
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
         guard let socket = slot.base else { return lamina_complete(slot, request, 0, 0) }
-        socket.pointee.closeRequest = request
+        socket.field(\.closeRequest).pointee = request
         socket.group.close(socket.input, socket.output)
         // The last user has gone already, or it completes the request when it goes.
         let isPending = !socket.field(\.closing).hasArrived
@@ -43,7 +43,7 @@ enum BaseLifetime {
 
     /// Nothing waits or runs on a socket that is being closed.
     static func finish(_ socket: UnsafeMutablePointer<BaseSocket>) {
-        let (slot, request) = (socket.pointee.slot, socket.pointee.closeRequest)
+        let (slot, request) = (socket.field(\.slot).pointee, socket.field(\.closeRequest).pointee)
         slot.pointee.context = nil
         guard socket.field(\.closing).arrive() else { return }
         socket.destroy()
@@ -67,7 +67,7 @@ enum BaseLanes {
             dispose: { BaseConnect.dispose($0) },
             idle: { lane in
                 let socket = lane.pointee.group.pointee.owner.assumingMemoryBound(to: BaseSocket.self)
-                if lane == socket.input { socket.pointee.indicator?.goOn() }
+                if lane == socket.input { socket.field(\.indicator).pointee?.goOn() }
             },
             finish: { owner in BaseLifetime.finish(owner.assumingMemoryBound(to: BaseSocket.self)) }
         )

@@ -131,7 +131,7 @@ extension UnsafeMutablePointer<BaseSocket> {
 
     private func free() {
         pointee.waker.release()
-        pointee.kept.discard()
+        field(\.kept).pointee.discard()
         group.destroy()
         deinitialize(count: 1)
         Glibc.free(UnsafeMutableRawPointer(self))

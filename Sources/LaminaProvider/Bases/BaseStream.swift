@@ -200,7 +200,7 @@ extension UnsafeMutablePointer<BaseSocket> {
     /// -EAGAIN where nothing is there. Inside the input lane.
     func take(_ buffers: UnsafePointer<lamina_buffer>, _ count: Int, keeps: Bool) -> Int {
         let marks = marks
-        if marks.contains(.indicates), let left = pointee.indicator?.takeRemaining(buffers, count, keeps: keeps),
+        if marks.contains(.indicates), let left = field(\.indicator).pointee?.takeRemaining(buffers, count, keeps: keeps),
             left > 0
         {
             return left
@@ -208,19 +208,19 @@ extension UnsafeMutablePointer<BaseSocket> {
         if marks.contains(.reset) { return -Int(ECONNABORTED) }
         if marks.contains(.receivingEnded) { return 0 }
         guard keeps else {
-            let kept = pointee.kept.take(buffers, count, keeps: false)
+            let kept = field(\.kept).pointee.take(buffers, count, keeps: false)
             return kept > 0 ? kept : takeNew(buffers, count)
         }
-        let missing = byteCount(buffers, UInt32(count)) - pointee.kept.count
+        let missing = byteCount(buffers, UInt32(count)) - field(\.kept).pointee.count
         let received = missing > 0 ? look(missing) : 0
-        return pointee.kept.count > 0 ? pointee.kept.take(buffers, count, keeps: true) : received
+        return field(\.kept).pointee.count > 0 ? field(\.kept).pointee.take(buffers, count, keeps: true) : received
     }
 
     /// Receives up to so many bytes, and keeps them behind what is kept: how many, or what `take` says. Inside the input lane.
     func look(_ count: Int) -> Int {
-        guard var buffer = pointee.kept.room(count) else { return -Int(ENOMEM) }
+        guard var buffer = field(\.kept).pointee.room(count) else { return -Int(ENOMEM) }
         let received = takeNew(&buffer, 1)
-        if received > 0 { pointee.kept.add(received) }
+        if received > 0 { field(\.kept).pointee.add(received) }
         return received
     }
 
@@ -231,7 +231,7 @@ extension UnsafeMutablePointer<BaseSocket> {
         // A drain that isn't over after so many bytes isn't tried further.
         let needed = flags & UInt32(LAMINA_RECEIVE_DRAIN) != 0 ? 65_536 : total
         while true {
-            let left = (pointee.indicator?.remaining ?? 0) + pointee.kept.count
+            let left = (field(\.indicator).pointee?.remaining ?? 0) + field(\.kept).pointee.count
             if left >= needed { return flags & UInt32(LAMINA_RECEIVE_DRAIN) == 0 }
             let received = look(needed - left)
             if received <= 0 { return received != -Int(EAGAIN) }
