@@ -33,6 +33,18 @@ struct ArticleTests {
         #expect(String(decoding: template, as: UTF8.self).contains(shown))
     }
 
+    @Test(
+        "The bases in Swift of \"Writing a base provider\" are the example and the one that lamina new writes",
+        arguments: [
+            ("struct Echo:", "Tests/Examples/Bases/Echo.swift"),
+            ("func accept(", "Templates/swift-base/Sources/__Module__/__Module__.swift"),
+        ]
+    )
+    func swiftBase(mark: String, file: String) throws {
+        let shown = try Documentation.block("swift", with: mark, in: "\(Self.articles)/Writing-a-base-provider.md")
+        #expect(String(decoding: try readAll("\(PackageTree.root)/\(file)"), as: UTF8.self).contains(shown))
+    }
+
     @Test("The sample of \"Using Lamina in a program\" is the one that is compiled")
     func program() throws {
         let file = "\(Self.articles)/Using-Lamina-in-a-program.md"

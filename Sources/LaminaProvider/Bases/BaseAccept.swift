@@ -45,7 +45,10 @@ enum BaseAccept: Acceptor {
     static func take(_ lane: UnsafeMutablePointer<Lane>) -> Int {
         let listener = lane.pointee.group.pointee.owner.assumingMemoryBound(to: BaseSocket.self)
         guard let type = listener.own.listens else { return -Int(EOPNOTSUPP) }
-        let made = UnsafeMutablePointer<BaseSocket>.make(listener.field(\.slot).pointee, family: listener.field(\.family).pointee)
+        let made = UnsafeMutablePointer<BaseSocket>.make(
+            listener.field(\.slot).pointee,
+            family: listener.field(\.family).pointee
+        )
         guard let socket = made else { return -Int(ENOMEM) }
         do throws(Failure) {
             if try type.accept(listener, socket) {

@@ -200,7 +200,8 @@ extension UnsafeMutablePointer<BaseSocket> {
     /// -EAGAIN where nothing is there. Inside the input lane.
     func take(_ buffers: UnsafePointer<lamina_buffer>, _ count: Int, keeps: Bool) -> Int {
         let marks = marks
-        if marks.contains(.indicates), let left = field(\.indicator).pointee?.takeRemaining(buffers, count, keeps: keeps),
+        if marks.contains(.indicates),
+            let left = field(\.indicator).pointee?.takeRemaining(buffers, count, keeps: keeps),
             left > 0
         {
             return left
