@@ -113,7 +113,7 @@ struct RuleTests {
             ("Examples/Layers/Nothing", nil), ("Examples/Layers/Meter", nil), ("Fixtures/layers/Everything", nil),
             ("Fixtures/layers/Ledger", nil), ("Fixtures/layers/Reader", nil),
             ("Examples/Layers/Redirect", ("port", "9")),
-            ("Examples/Layers/Keystream", ("key", "12345678")),
+            ("Examples/Layers/Keystream", ("key", "12345678")), ("Examples/Layers/Escape", nil),
             ("Examples/Layers/Delay", ("by", "2ms")),
         ] as [(String, (String, String)?)]
     )

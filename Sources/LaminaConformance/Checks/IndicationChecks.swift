@@ -93,7 +93,11 @@ enum IndicationChecks {
         /// Lets one more indication come.
         func raise() {
             let bytes = [UInt8](repeating: 0x69, count: IndicationChecks.chunk)
-            if let stage = rig.stage, let slot = stage.someSlot { return stage.indicate(bytes, on: slot) }
+            if let stage = rig.stage, let slot = stage.someSlot {
+                // A level that indicates what it makes of its own receives hasn't asked for the stage's indications.
+                let isAsked = clinux_load_u32(&slot.pointee.enabled) & mask != 0
+                return isAsked ? stage.indicate(bytes, on: slot) : stage.deliver(bytes, to: slot)
+            }
             guard let pair else { return }
             let ask = Ask(LAMINA_ENTRY_SEND, payload: bytes)
             let call = Call(ask.name)

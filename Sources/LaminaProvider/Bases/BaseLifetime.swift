@@ -9,20 +9,26 @@ enum BaseLifetime {
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
         // An accepted socket has its state before the levels above are asked.
-        if slot.pointee.context != nil { return lamina_complete(slot, request, 0, 0) }
-        guard [AF_UNSPEC, Int32(SOCK_STREAM.rawValue)].contains(arguments.pointee.type) else {
-            return lamina_complete(slot, request, -ESOCKTNOSUPPORT, 0)
-        }
+        let status = slot.pointee.context == nil ? begin(slot, arguments) : 0
+        return lamina_complete(slot, request, status, 0)
+    }
+
+    /// Gives a slot its socket: 0 or a negative errno.
+    static func begin(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ arguments: UnsafePointer<lamina_open_arguments>
+    ) -> Int32 {
+        guard [AF_UNSPEC, Int32(SOCK_STREAM.rawValue)].contains(arguments.pointee.type) else { return -ESOCKTNOSUPPORT }
         guard let socket = UnsafeMutablePointer<BaseSocket>.make(slot, family: arguments.pointee.family) else {
-            return lamina_complete(slot, request, -ENOMEM, 0)
+            return -ENOMEM
         }
-        do throws(Failure) { try socket.field(\.type).pointee.pointee.type.begin(socket, slot) } catch {
+        do throws(Failure) { try socket.pointee.type.pointee.type.begin(socket, slot) } catch {
             socket.discard()
             if !error.message.isEmpty { Socket(slot).log(.warning, error.message) }
-            return lamina_complete(slot, request, -error.errno, 0)
+            return -error.errno
         }
         slot.pointee.context = UnsafeMutableRawPointer(socket)
-        return lamina_complete(slot, request, 0, 0)
+        return 0
     }
 
     static func close(
@@ -30,24 +36,28 @@ enum BaseLifetime {
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
         guard let socket = slot.base else { return lamina_complete(slot, request, 0, 0) }
-        socket.field(\.closeRequest).pointee = request
+        slot.pointee.column.pointee.upcalls.pointee.mark_pending(slot, request)
+        close(socket, request) { slot, request in _ = lamina_complete(slot, request, 0, 0) }
+        return LAMINA_PENDING
+    }
+
+    /// Ends a socket: what waits is cancelled, and when the last call has left, here or on its thread, `conclude` ends the
+    /// request.
+    static func close(
+        _ socket: UnsafeMutablePointer<BaseSocket>,
+        _ request: UnsafeMutablePointer<lamina_request>,
+        _ conclude: @escaping (UnsafeMutablePointer<lamina_slot>, UnsafeMutablePointer<lamina_request>) -> Void
+    ) {
+        socket.pointee.end = (request, conclude)
         socket.group.close(socket.input, socket.output)
-        // The last user has gone already, or it completes the request when it goes.
-        let isPending = !socket.field(\.closing).hasArrived
-        if isPending { slot.pointee.column.pointee.upcalls.pointee.mark_pending(slot, request) }
-        guard socket.field(\.closing).arrive() else { return LAMINA_PENDING }
-        socket.destroy()
-        let status = lamina_complete(slot, request, 0, 0)
-        return isPending ? LAMINA_PENDING : status
     }
 
     /// Nothing waits or runs on a socket that is being closed.
     static func finish(_ socket: UnsafeMutablePointer<BaseSocket>) {
-        let (slot, request) = (socket.field(\.slot).pointee, socket.field(\.closeRequest).pointee)
+        let (slot, end) = (socket.pointee.slot, socket.pointee.end)
         slot.pointee.context = nil
-        guard socket.field(\.closing).arrive() else { return }
         socket.destroy()
-        if let request { _ = lamina_complete(slot, request, 0, 0) }
+        if let end { end.conclude(slot, end.request) }
     }
 }
 

@@ -45,8 +45,12 @@ struct BaseSocket {
     var indicator: UnsafeMutablePointer<Indicator>?
     var acceptance: UnsafeMutablePointer<AcceptIndicator>?
     let waker: Unmanaged<SocketWaker>
-    var closing = Handshake()
-    var closeRequest: UnsafeMutablePointer<lamina_request>?
+    /// The close that waits, and what ends it.
+    var end:
+        (
+            request: UnsafeMutablePointer<lamina_request>,
+            conclude: (UnsafeMutablePointer<lamina_slot>, UnsafeMutablePointer<lamina_request>) -> Void
+        )?
 }
 
 extension UnsafeMutablePointer<lamina_slot> {

@@ -34,7 +34,8 @@ struct BaseType: @unchecked Sendable {
     let size: Int
     let alignment: Int
 
-    init(_ type: any Base.Type) {
+    /// `change` has the last word on the table.
+    init(_ type: any Base.Type, _ change: (inout lamina_table) -> Void = { _ in }) {
         let own = BaseConformances(of: type)
         self.own = own
         self.type = type
@@ -62,6 +63,7 @@ struct BaseType: @unchecked Sendable {
                     table.release = { releaseNodes($0, $1, $2) }
                 }
                 table.configure = LevelInstance.configure
+                change(&table)
             }
         )
     }

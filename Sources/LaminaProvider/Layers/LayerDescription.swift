@@ -73,10 +73,10 @@ public struct LayerDescription: Sendable {
     let summary: StaticString
     let version: StaticString
     let uuid: StaticString?
-    let effect: Effect
-    let handoff: Handoff
+    var effect: Effect
+    var handoff: Handoff
     let phase: Phase
-    let categories: Categories
+    var categories: Categories
     let reorders: Bool
     let settings: [any DeclaredSetting]
     let before: StaticString?

@@ -83,7 +83,7 @@ public func startUp(
 
 extension ProviderDescription {
     /// A layer's descriptor.
-    fileprivate init(_ about: LayerDescription, _ instantiate: Instantiate) {
+    init(_ about: LayerDescription, _ instantiate: Instantiate) {
         self.init(
             about.name,
             LAMINA_LAYERED_PROVIDER,

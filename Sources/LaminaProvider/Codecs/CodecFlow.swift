@@ -1,0 +1,305 @@
+import CLamina
+import Glibc
+
+/// Both directions of one connection through a codec: what its coders made, and the level's own requests to the levels
+/// below, at most one send, one receive and one disconnect. It lives until they have ended and the socket has closed.
+class CodecFlow: @unchecked Sendable {
+    /// How many bytes of a direction are kept, before what one turn of a coder adds.
+    private static let limit = 65_536
+    private static let readSize = 16_384
+    /// Nanoseconds that a close waits for what was sent before it.
+    private static let patience: Int64 = 1_000_000_000
+
+    /// What is to follow the bytes that were sent.
+    private enum Finish { case none, due, told }
+
+    private let slot: UnsafeMutablePointer<lamina_slot>
+    private let waker: SocketWaker
+    private let level: Level
+    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let sendRequest = UnsafeMutablePointer<lamina_request>.allocate(capacity: 3)
+    private let read = UnsafeMutableRawPointer.allocate(byteCount: CodecFlow.readSize, alignment: 16)
+    // Guarded by the lock, as the coders are.
+    /// What was encoded, and what of it the levels below have now.
+    private var encoded = CodedBytes()
+    private var sending = CodedBytes()
+    private var decoded = CodedBytes()
+    private var (isSending, isReceiving, isFinishing) = (false, false, false)
+    private var (wantsInput, hasEnded) = (false, false)
+    private var finish = Finish.none
+    private var finishFlags: UInt32 = 0
+    /// What a direction fails with, a negative errno, or 0.
+    private var (sendFailure, receiveFailure): (Int32, Int32) = (0, 0)
+    private var (hasRoom, hasInput) = (false, false)
+    /// A thread starts what is due; another one's wish makes it look again.
+    private var (isRunning, looksAgain) = (false, false)
+    private var isClosing = false
+    private var close: (() -> Void)?
+    private var isGivenUp = false
+
+    init(_ socket: borrowing Socket, _ waker: SocketWaker, _ level: Level) {
+        slot = socket.slot
+        self.waker = waker
+        self.level = level
+        lock.initialize(to: pthread_mutex_t())
+        pthread_mutex_init(lock, nil)
+        sendRequest.initialize(repeating: lamina_request(), count: 3)
+    }
+
+    deinit {
+        pthread_mutex_destroy(lock)
+        lock.deallocate()
+        sendRequest.deallocate()
+        read.deallocate()
+    }
+
+    private var receiveRequest: UnsafeMutablePointer<lamina_request> { sendRequest + 1 }
+    private var finishRequest: UnsafeMutablePointer<lamina_request> { sendRequest + 2 }
+
+    /// Encodes bytes. Under the lock.
+    func encode(_ bytes: Span<UInt8>, isLast: Bool, into output: inout CodedBytes) throws(Failure) {}
+
+    /// Decodes bytes, likewise.
+    func decode(_ bytes: Span<UInt8>, isLast: Bool, into output: inout CodedBytes) throws(Failure) {}
+
+    private func take() { pthread_mutex_lock(lock) }
+    private func give() { pthread_mutex_unlock(lock) }
+
+    // MARK: - What the program does
+
+    /// Encodes as much as may be kept: how many bytes. Inside the output lane.
+    func send(_ data: Outgoing) throws(Failure) -> Int {
+        take()
+        var taken = 0
+        for index in 0..<data.count where sendFailure == 0 {
+            let bytes = data.bytes(index)
+            var start = 0
+            while start < bytes.count, sendFailure == 0, encoded.count + sending.count < Self.limit {
+                let end = min(bytes.count, start + Self.limit)
+                code(bytes.extracting(start..<end), isLast: false)
+                taken += end - start
+                start = end
+            }
+            if start < bytes.count { break }
+        }
+        let failure = sendFailure
+        give()
+        run()
+        if failure != 0 { throw Failure(failure) }
+        return taken
+    }
+
+    /// Under the lock.
+    private func code(_ bytes: Span<UInt8>, isLast: Bool) {
+        do throws(Failure) {
+            try encode(bytes, isLast: isLast, into: &encoded)
+            if encoded.hasFailed { throw Failure(ENOMEM) }
+        } catch { sendFailure = -error.errno }
+    }
+
+    /// Ends what is sent, behind what was sent before; `flags` are the disconnect's.
+    func finish(_ flags: UInt32) throws(Failure) {
+        take()
+        if sendFailure == 0, finish == .none {
+            code(Span(), isLast: true)
+            (finish, finishFlags) = (.due, flags)
+        }
+        let failure = sendFailure
+        give()
+        run()
+        if failure != 0 { throw Failure(failure) }
+    }
+
+    /// Resets: nothing is kept, and the levels below are told.
+    func reset() {
+        take()
+        (sendFailure, receiveFailure) = (-ECONNABORTED, -ECONNABORTED)
+        let isFirst = finish != .told && !isFinishing
+        if isFirst { (finish, finishFlags) = (.due, UInt32(LAMINA_DISCONNECT_ABORTIVE)) }
+        encoded.drop(encoded.count)
+        decoded.drop(decoded.count)
+        give()
+        run()
+    }
+
+    /// Moves decoded bytes into the room, and sees to more where there are none. Inside the input lane.
+    func receive(into room: inout ReceiveRoom) throws(Failure) -> StreamProgress {
+        for _ in 0..<2 {
+            take()
+            decoded.take(into: &room)
+            let (isOver, failure) = (hasEnded, receiveFailure)
+            if room.count == 0, !isOver, failure == 0 { wantsInput = true }
+            give()
+            if room.count > 0 { return .open }
+            if failure != 0 { throw Failure(failure) }
+            if isOver { return .ended }
+            // It may be there at once.
+            run()
+        }
+        return .open
+    }
+
+    /// Runs `body` once what was sent has gone and nothing of the level's own is out: at once, or later on another thread.
+    func close(_ body: @escaping () -> Void) {
+        take()
+        (isClosing, close) = (true, body)
+        let (receives, flushes) = (isReceiving, isSending || encoded.count > 0 || finish == .due)
+        give()
+        if receives { _ = slot.pointee.column.pointee.upcalls.pointee.cancel(receiveRequest) }
+        // Where no timer can be had, it gives up at once.
+        if flushes {
+            do throws(Failure) { try level.after(nanoseconds: Self.patience) { self.giveUp() } } catch { giveUp() }
+        }
+        run()
+    }
+
+    /// What was sent doesn't go any more.
+    private func giveUp() {
+        take()
+        isGivenUp = true
+        let isOut = isSending
+        give()
+        // No other send begins, so that it is this one's request.
+        if isOut { _ = slot.pointee.column.pointee.upcalls.pointee.cancel(sendRequest) }
+        run()
+    }
+
+    // MARK: - The levels below
+
+    /// What is due.
+    private enum Step {
+        case send(lamina_buffer), receive, finish(UInt32), outgoing, incoming, close(() -> Void)
+    }
+
+    /// Does what is due, until nothing is, by one thread at a time. A request that ends at once makes it look again.
+    private func run() {
+        take()
+        looksAgain = true
+        guard !isRunning else { return give() }
+        isRunning = true
+        while looksAgain {
+            looksAgain = false
+            while let step = step() {
+                give()
+                perform(step)
+                take()
+            }
+        }
+        isRunning = false
+        give()
+    }
+
+    /// Takes the first thing that is due. Under the lock.
+    private func step() -> Step? {
+        let isAbortive = finishFlags & UInt32(LAMINA_DISCONNECT_ABORTIVE) != 0
+        let hasGone = !isSending && (encoded.count == 0 || sendFailure != 0 || isGivenUp)
+        if finish == .due, !isFinishing, hasGone || isAbortive {
+            (finish, isFinishing) = (.told, true)
+            return .finish(finishFlags)
+        }
+        if !isSending, !hasGone {
+            swap(&encoded, &sending)
+            isSending = true
+            return .send(sending.buffer)
+        }
+        if wantsInput, !isReceiving, decoded.count == 0, !hasEnded, receiveFailure == 0, !isClosing {
+            (wantsInput, isReceiving) = (false, true)
+            return .receive
+        }
+        if hasRoom {
+            hasRoom = false
+            return .outgoing
+        }
+        if hasInput {
+            hasInput = false
+            return .incoming
+        }
+        guard let body = close, hasGone, !isReceiving, !isFinishing else { return nil }
+        close = nil
+        return .close(body)
+    }
+
+    private func perform(_ step: Step) {
+        switch step {
+        case .send(var buffer):
+            prepare(sendRequest) { _, request, flow in CodecFlow.of(flow) { $0.sent(request.pointee.status) } }
+            _ = DirectLinks.send(slot, &buffer, 1, 0, sendRequest)
+        case .receive:
+            prepare(receiveRequest) { _, request, flow in
+                CodecFlow.of(flow) { $0.received(request.pointee.status, Int(request.pointee.bytes)) }
+            }
+            var buffer = lamina_buffer(base: read, length: Self.readSize)
+            _ = DirectLinks.receive(slot, &buffer, 1, 0, receiveRequest)
+        case .finish(let flags):
+            prepare(finishRequest) { _, _, flow in CodecFlow.of(flow) { $0.finished() } }
+            _ = lamina_disconnect(slot, nil, 0, flags, finishRequest)
+        case .outgoing: waker.outgoing()
+        case .incoming: waker.incoming()
+        case .close(let body): body()
+        }
+    }
+
+    /// The flow stays until the request has ended.
+    private func prepare(_ request: UnsafeMutablePointer<lamina_request>, _ ended: lamina_completion) {
+        lamina_request_prepare(request, ended, Unmanaged.passRetained(self).toOpaque())
+    }
+
+    private static func of(_ context: UnsafeMutableRawPointer?, _ body: (CodecFlow) -> Void) -> lamina_status {
+        guard let context else { return 0 }
+        body(Unmanaged<CodecFlow>.fromOpaque(context).takeRetainedValue())
+        return 0
+    }
+
+    private func sent(_ status: Int32) {
+        take()
+        isSending = false
+        sending.drop(sending.count)
+        if status < 0 {
+            if sendFailure == 0 { sendFailure = status }
+            encoded.drop(encoded.count)
+        }
+        hasRoom = true
+        give()
+        run()
+    }
+
+    private func received(_ status: Int32, _ count: Int) {
+        take()
+        isReceiving = false
+        if status < 0 {
+            if receiveFailure == 0 { receiveFailure = status }
+        } else {
+            hasEnded = count == 0
+            let bytes = UnsafeBufferPointer(start: read.assumingMemoryBound(to: UInt8.self), count: count)
+            do throws(Failure) {
+                try decode(bytes.span, isLast: count == 0, into: &decoded)
+                if decoded.hasFailed { throw Failure(ENOMEM) }
+            } catch { receiveFailure = -error.errno }
+            // What came made nothing yet.
+            if decoded.count == 0, !hasEnded, receiveFailure == 0 { wantsInput = true }
+        }
+        hasInput = true
+        give()
+        run()
+    }
+
+    private func finished() {
+        take()
+        isFinishing = false
+        give()
+        run()
+    }
+}
+
+extension Outgoing {
+    /// The bytes of one buffer, one by one.
+    @_lifetime(copy self)
+    fileprivate func bytes(_ index: Int) -> Span<UInt8> {
+        let (base, length) = (buffers[index].base, buffers[index].length)
+        let bytes = UnsafeBufferPointer(
+            start: base?.assumingMemoryBound(to: UInt8.self),
+            count: base == nil ? 0 : length
+        )
+        return _overrideLifetime(bytes.span, copying: self)
+    }
+}
