@@ -1,6 +1,6 @@
 import LaminaProvider
 
-/// Escapes the bytes of a connection, so that no byte of one value passes below: `}` becomes `}]`, the avoided one `}>`.
+/// Escapes the bytes of a connection, so that one value never passes below: `}` becomes `}]`, the avoided one `}>`.
 struct Escape: StreamCodec {
     static let avoided = Setting.integer("avoided", in: 0...255, default: "0", help: "the byte that doesn't pass")
     static let about = LayerDescription(
