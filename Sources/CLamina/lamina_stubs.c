@@ -11,10 +11,11 @@
         return lamina_complete(slot, request, -ESTALE, 0);                                                             \
     }                                                                                                                  \
     static lamina_status primary_##entry parameters {                                                                  \
-        if (!slot->primary) {                                                                                          \
+        lamina_slot *primary = __atomic_load_n(&slot->primary, __ATOMIC_ACQUIRE);                                      \
+        if (!primary) {                                                                                                \
             return lamina_complete(slot, request, -EOPNOTSUPP, 0);                                                     \
         }                                                                                                              \
-        slot = slot->primary;                                                                                          \
+        slot = primary;                                                                                                \
         return lamina_##entry arguments;                                                                               \
     }                                                                                                                  \
     static lamina_status indirect_##entry parameters {                                                                 \

@@ -211,7 +211,8 @@ struct lamina_slot {
     const lamina_up *LAMINA_NULLABLE up;
     /// The level's state of this socket.
     void *LAMINA_NULLABLE context;
-    /// A terminating level's: slot 0 of the lower column that gets the entries which the level left empty.
+    /// A terminating level's: slot 0 of the lower column that gets the entries which the level left empty, and those that
+    /// it calls on from this slot. Replaced by an atomic store, also while calls are under way.
     lamina_slot *LAMINA_NULLABLE primary;
     lamina_column *column;
     uint32_t level;

@@ -36,6 +36,11 @@ struct LinkCompiler {
         for target in stride(from: level + 1, through: levels.count, by: 1) where isActive(target) {
             if let function = function(of: target, for: entry) { return (function, target) }
         }
+        if level > 0, level == levels.count, levels[level - 1].kind == .terminating, goesToPrimary(entry),
+            entry.classes & UInt32(LAMINA_CLASS_LIFETIME) == 0
+        {
+            return (lamina_primary_entry(number), level)
+        }
         return (lamina_unsupported_entry(number), max(level, levels.count))
     }
 
@@ -47,11 +52,9 @@ struct LinkCompiler {
         case .base:
             return Adapters.function(ofBase: level.table, for: entry) ?? lamina_unsupported_entry(UInt32(entry.number))
         case .terminating:
-            // The indications of its lower columns are its own: only itself can promise them to the level above.
-            if entry.number == Int(LAMINA_ENTRY_ENABLE_INDICATIONS) {
-                return lamina_unsupported_entry(UInt32(entry.number))
-            }
-            return entry.isOfChain ? nil : lamina_primary_entry(UInt32(entry.number))
+            if entry.isOfChain { return nil }
+            let number = UInt32(entry.number)
+            return goesToPrimary(entry) ? lamina_primary_entry(number) : lamina_unsupported_entry(number)
         case .layered: break
         }
         if entry.number == Int(LAMINA_ENTRY_ENABLE_INDICATIONS),
@@ -61,6 +64,12 @@ struct LinkCompiler {
         }
         guard entry.classes & level.triggers(in: category) & dataClasses != 0 else { return nil }
         return Adapters.function(for: entry, table: level.table) ?? lamina_unsupported_entry(UInt32(entry.number))
+    }
+
+    /// Whether a terminating level's primary column gets an entry that the level left empty, or passes on. The indications of
+    /// its lower columns are its own: only itself can promise them to the level above.
+    private func goesToPrimary(_ entry: Entry) -> Bool {
+        !entry.isOfChain && entry.number != Int(LAMINA_ENTRY_ENABLE_INDICATIONS)
     }
 
     /// The link for an event from `level` up.

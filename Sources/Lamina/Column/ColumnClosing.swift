@@ -54,7 +54,7 @@ final class ColumnClosing: @unchecked Sendable {
     /// Goes on when nobody is inside. Where this thread is, its way out leads through the caller, so the engine goes on.
     private func waitForCalls() {
         for _ in 0..<100 {
-            let presence = Threads.presence(in: state.slots)
+            let presence = presence
             guard presence.isSelfInside || presence.areOthersInside else { return closeLevels() }
             if presence.isSelfInside { break }
             sched_yield()
@@ -63,6 +63,20 @@ final class ColumnClosing: @unchecked Sendable {
             return giveUp("a call that has not returned", as: -ETIMEDOUT)
         }
         later { $0.waitForCalls() }
+    }
+
+    /// Who is inside the socket. A lower column is entered by those who are inside the socket that it belongs to: they may
+    /// have found it primary.
+    private var presence: Threads.Presence {
+        var presence = Threads.presence(in: state.slots)
+        var opener = state.opener
+        while let upper = opener {
+            let there = Threads.presence(in: upper.slots)
+            presence.isSelfInside = presence.isSelfInside || there.isSelfInside
+            presence.areOthersInside = presence.areOthersInside || there.areOthersInside
+            opener = upper.opener
+        }
+        return presence
     }
 
     private func later(_ step: @escaping (ColumnClosing) -> Void) {

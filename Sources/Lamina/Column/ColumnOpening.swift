@@ -53,6 +53,7 @@ enum ColumnOpening {
         else { return (nil, Completion.end(request, -ENOMEM)) }
         state.column.pointee.client = client
         state.column.pointee.above = above
+        state.opener = above.map { ColumnState.of($0) }
         state.slots.pointee.context = context
         let waits = chain.hasConditions(from: start)
         state.waits = waits

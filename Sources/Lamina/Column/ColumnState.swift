@@ -18,6 +18,8 @@ final class ColumnState: @unchecked Sendable {
     let proto: Int32
     let category: UInt32
     let origin: OriginStorage
+    /// The column whose terminating level opened this one.
+    var opener: ColumnState?
     /// The levels that the conditions let in, those of them that are linked, and those that were opened, bit 1 for level 1.
     /// What is let in and isn't linked is switched off.
     var wanted: UInt64 = 0
