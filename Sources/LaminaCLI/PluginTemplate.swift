@@ -13,14 +13,6 @@ struct PluginTemplate {
     private let module: String
 
     init(name: String, kind: NewCommand.Kind, language: NewCommand.Language) throws(LaminaError) {
-        guard kind != .terminating || language == .c else {
-            throw LaminaError(
-                .invalidArgument,
-                "--\(kind.rawValue)",
-                "is written in C; the SDK for Swift has layers and bases",
-                remedy: "add --c"
-            )
-        }
         guard let executable = Environment.executable else { throw File.error("/proc/self/exe", "can't be read") }
         self.name = name
         self.kind = kind

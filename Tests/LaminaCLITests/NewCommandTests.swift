@@ -35,7 +35,7 @@ struct NewCommandTests {
         "What is written builds, passes its tests, runs before it is installed, and installs, by the commands that are printed",
         arguments: [
             ([], "Mine", "layered"), (["--c"], "Mine", "layered"), (["--c", "--terminating"], "Mine", "terminating"),
-            (["--base"], "Mine", "base"), (["--c", "--base"], "Mine", "base"),
+            (["--terminating"], "Mine", "terminating"), (["--base"], "Mine", "base"), (["--c", "--base"], "Mine", "base"),
         ]
     )
     func works(options: [String], module: String, kind: String) throws {
@@ -87,7 +87,7 @@ struct NewCommandTests {
         arguments: [
             (["new"], "lamina new --help"), (["new", "a b"], "' ' can't stand in a name"),
             (["new", "1st"], "begins with no letter"), (["new", "trace"], "is the name of an installed provider"),
-            (["new", "mine", "--terminating"], "add --c"), (["new", "mine", "--base", "--layer"], "--layer"),
+            (["new", "mine", "--base", "--layer"], "--layer"),
             (["new", "testing"], "is a module"), (["new", "mine", "--directory", "/proc/none/mine"], "/proc/none"),
             (["new", "mine", "--directory", "/etc"], "exists and isn't empty"),
         ]
