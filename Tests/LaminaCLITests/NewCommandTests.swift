@@ -35,7 +35,8 @@ struct NewCommandTests {
         "What is written builds, passes its tests, runs before it is installed, and installs, by the commands that are printed",
         arguments: [
             ([], "Mine", "layered"), (["--c"], "Mine", "layered"), (["--c", "--terminating"], "Mine", "terminating"),
-            (["--terminating"], "Mine", "terminating"), (["--base"], "Mine", "base"), (["--c", "--base"], "Mine", "base"),
+            (["--terminating"], "Mine", "terminating"), (["--base"], "Mine", "base"),
+            (["--c", "--base"], "Mine", "base"),
         ]
     )
     func works(options: [String], module: String, kind: String) throws {

@@ -127,6 +127,21 @@ struct RuleTests {
     }
 
     @Test(
+        "Terminating layers in Swift over the SDK keep every rule that applies",
+        arguments: [
+            ("Examples/Layers/Failover", [("to", "127.0.0.1:9")]), ("Fixtures/layers/Switchboard", []),
+            ("Fixtures/layers/Switchboard", [("columns", "3")]),
+        ] as [(String, [(String, String)])]
+    )
+    func terminating(source: String, settings: [(String, String)]) throws {
+        let settings = settings.map { LayerSpecification.Setting(key: $0.0, values: [.bare($0.1)]) }
+        let conformance = Conformance(file: try SwiftPlugin.build(source), settings: settings, bases: Plugins.bases)
+        let results = try conformance.run(helper: Plugins.helper)
+        #expect(results.filter(\.isFailure).map(\.line) == [])
+        #expect(results.count { $0.verdict == .passed } > 12)
+    }
+
+    @Test(
         "Layers that delay calls keep every rule that applies, at work and at rest",
         arguments: [
             ("Throttle", nil), ("Throttle", ("rate", "8mbit")), ("Throttle", ("latency", "2ms")), ("Fault", nil),

@@ -8,7 +8,7 @@ struct ArticleTests {
 
     @Test(
         "The layers of \"Writing a layer\" are the examples",
-        arguments: ["Nothing", "Meter", "Redirect", "Keystream", "Escape"]
+        arguments: ["Nothing", "Meter", "Redirect", "Keystream", "Escape", "Failover"]
     )
     func layers(name: String) throws {
         let shown = try Documentation.block("swift", with: "struct \(name):", in: "\(Self.articles)/Writing-a-layer.md")

@@ -19,6 +19,24 @@ public struct Address: Sendable {
         c = address
     }
 
+    /// `ADDRESS:PORT`, `[IPV6]:PORT` or `NAME:PORT` as a user writes it. EINVAL where it is something else, and the message says
+    /// what to write.
+    public init(parsing text: String) throws(Failure) {
+        guard let parsed = Self.parsed(text) else {
+            throw Failure(EINVAL, "\"\(text)\" is no place; write ADDRESS:PORT, [IPV6]:PORT or NAME:PORT")
+        }
+        self = parsed
+    }
+
+    private static func parsed(_ text: String) -> Address? {
+        guard let written = try? WrittenPlace(text[...]), written.bits == nil,
+            let port = written.port.flatMap(WrittenPlace.number)
+        else { return nil }
+        guard var address = written.address else { return written.name.map { Address(name: $0, port: port) } }
+        withUnsafeMutablePointer(to: &address) { $0.setPort(port) }
+        return Address(address)
+    }
+
     /// This machine's own IPv4 address, 127.0.0.1, with a port.
     public static func loopback(port: Int) -> Address {
         var address = lamina_address()

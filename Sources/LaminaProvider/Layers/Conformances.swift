@@ -63,6 +63,7 @@ struct Conformances: Sendable {
     /// Whether it wants to know when calls began.
     let isTimed: Bool
     let delaysCalls: (any DelaysCalls.Type)?
+    let terminating: (any TerminatingLayer.Type)?
     /// The entries and indications that have a protocol, by their numbers.
     private let entries: [Use]
     private let indications: [Bool]
@@ -137,6 +138,7 @@ struct Conformances: Sendable {
         receivedBytes = type as? any ReceivedBytes.Type
         isTimed = type is any TimedEnds.Type
         delaysCalls = type as? any DelaysCalls.Type
+        terminating = type as? any TerminatingLayer.Type
         var entries = [Use](repeating: .none, count: Int(LAMINA_ENTRY_COUNT))
         entries[LAMINA_ENTRY_CONTROL] = Use(calls: controlCalls != nil, ends: controlEnds != nil)
         entries[LAMINA_ENTRY_BIND] = Use(calls: bindCalls != nil, ends: bindEnds != nil)

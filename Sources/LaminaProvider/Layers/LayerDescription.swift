@@ -83,6 +83,8 @@ public struct LayerDescription: Sendable {
     let after: StaticString?
     let conflicts: StaticString?
     let requires: StaticString?
+    /// Whether the type ends the columns of its sockets: it says so by its conformance.
+    var isTerminating = false
 
     /// Describes a layer. Allocates nothing beside its list of settings; never fails.
     ///

@@ -6,6 +6,7 @@ struct LayerType: @unchecked Sendable {
     // What it points to is constant and never freed.
     let conformances: Conformances
     let type: any Layer.Type
+    private(set) var about: LayerDescription
     let table: UnsafePointer<lamina_table>
     let indications: UnsafePointer<lamina_indications>
     let isStateless: Bool
@@ -15,6 +16,8 @@ struct LayerType: @unchecked Sendable {
     init(_ type: any Layer.Type) {
         let own = Conformances(of: type)
         self.type = type
+        about = type.about
+        about.isTerminating = own.terminating != nil
         conformances = own
         (isStateless, stateSize, stateAlignment) = Self.layout(of: type)
         let stateless = isStateless
@@ -56,9 +59,15 @@ struct LayerType: @unchecked Sendable {
         try LevelInstance.holding(type, type.about.settings, arguments)
     }
 
-    /// Data pass a layer without effect by, so that it can't have asked to see them.
+    /// Data pass a layer without effect by, so that it can't have asked to see them, or carry them elsewhere.
     private func check() throws(Failure) {
-        let about = type.about
+        if about.effect == .none, about.isTerminating {
+            throw Failure(
+                EINVAL,
+                "layer \(about.name) ends the columns of its sockets, and says that it has no effect on data: "
+                    + "declare effect .observe or .transform"
+            )
+        }
         guard about.effect == .none, let entry = conformances.dataEntry else { return }
         throw Failure(
             EINVAL,

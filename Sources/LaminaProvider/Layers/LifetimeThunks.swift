@@ -21,14 +21,17 @@ enum LifetimeThunks {
             end(slot)
             return lamina_complete(slot, request, -ENOMEM, 0)
         }
+        let columns = Part(slot).flatMap { part in level.own.terminating?.columns(part) }
+        columns?.begin(slot, arguments)
         guard let calls = level.own.openCalls, let part = Part(slot) else {
-            return lamina_open(slot, arguments, request)
+            return columns?.openPrimary(slot, arguments, request) ?? lamina_open(slot, arguments, request)
         }
         return calls.enter(part, Opening(arguments), slot, request)
     }
 
     private static let opened: lamina_completion = { slot, request, _ in
         guard let slot, let part = Part(slot) else { return 0 }
+        if request.pointee.status < 0, closesBelow(part, slot, request, opened) { return LAMINA_MORE_PROCESSING }
         part.own.openEnds?.end(part, slot, request, 0)
         if request.pointee.status < 0 { end(slot) }
         return 0
@@ -48,15 +51,48 @@ enum LifetimeThunks {
         _ slot: UnsafeMutablePointer<lamina_slot>,
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
-        guard let part = Part(slot), let calls = part.own.closeCalls else { return lamina_close(slot, request) }
+        guard let part = Part(slot), let calls = part.own.closeCalls else { return closeRest(slot, request) }
         return calls.enter(part, slot, request)
+    }
+
+    /// Closes the levels below. A terminating layer's columns are closed when the frame runs.
+    private static func closeRest(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        guard let part = Part(slot), part.own.terminating != nil else { return lamina_close(slot, request) }
+        return lamina_complete(slot, request, 0, 0)
     }
 
     private static let closed: lamina_completion = { slot, request, _ in
         guard let slot, let part = Part(slot) else { return 0 }
+        if closesBelow(part, slot, request, closed) { return LAMINA_MORE_PROCESSING }
         part.own.closeEnds?.end(part, slot, request, 0)
         end(slot)
         return 0
+    }
+
+    /// Whether the end of a socket waits for the columns below it: the frame runs again when they are closed. A caller that
+    /// only tries doesn't wait.
+    private static func closesBelow(
+        _ part: Part,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>,
+        _ frame: @escaping lamina_completion
+    ) -> Bool {
+        guard let columns = part.own.terminating?.columns(part), !columns.closeIfEmpty() else { return false }
+        guard request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) == 0 else {
+            columns.close { _ in }
+            return false
+        }
+        slot.pointee.column.pointee.upcalls.pointee.mark_pending(slot, request)
+        let (status, bytes) = (request.pointee.status, request.pointee.bytes)
+        columns.close { closeStatus in
+            // There is room: this frame has just gone.
+            _ = Frame.push(slot, request, frame, nil)
+            _ = lamina_complete(slot, request, status < 0 ? status : closeStatus, bytes)
+        }
+        return true
     }
 
     private static let exportState: lamina_export_state_function = { slot, state, request in

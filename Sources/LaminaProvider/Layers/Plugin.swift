@@ -14,7 +14,7 @@ import Glibc
 public func offer(_ layers: any Layer.Type...) {
     for layer in layers {
         let own = Immortal.copy(LayerType(layer))
-        let about = layer.about
+        let about = own.pointee.about
         Plugin.add(Plugin.Offered(describe: { ProviderDescription(about, $0) }) { LayerType.instantiate(own, $0, $1) })
     }
 }
@@ -86,12 +86,13 @@ extension ProviderDescription {
     init(_ about: LayerDescription, _ instantiate: Instantiate) {
         self.init(
             about.name,
-            LAMINA_LAYERED_PROVIDER,
+            about.isTerminating ? LAMINA_TERMINATING_PROVIDER : LAMINA_LAYERED_PROVIDER,
             version: about.version,
             summary: about.summary,
             uuid: about.uuid,
             effect: about.effect.rawValue,
-            handoff: about.handoff.rawValue,
+            // What its columns keep can't go along.
+            handoff: (about.isTerminating ? .none : about.handoff).rawValue,
             phase: about.phase.rawValue,
             categories: Int(about.categories.rawValue),
             flags: about.reorders ? LAMINA_PROVIDER_REORDERS : 0,
