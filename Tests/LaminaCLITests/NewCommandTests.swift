@@ -32,16 +32,27 @@ struct NewCommandTests {
     }
 
     @Test(
-        "What is written builds, passes its tests, runs before it is installed, and installs, by the commands that are printed",
-        arguments: [
-            ([], "Mine", "layered"), (["--c"], "Mine", "layered"), (["--c", "--terminating"], "Mine", "terminating"),
-            (["--terminating"], "Mine", "terminating"), (["--base"], "Mine", "base"),
-            (["--c", "--base"], "Mine", "base"),
-        ]
+        "What is written in C builds, passes its tests, runs before it is installed, and installs, by the printed commands",
+        arguments: [("--layer", "layered"), ("--terminating", "terminating"), ("--base", "base")]
     )
-    func works(options: [String], module: String, kind: String) throws {
+    func worksInC(option: String, kind: String) throws { try works([option, "--c"], kind) }
+
+    @Test("What is written in Swift does so as well")
+    func worksInSwift() throws {
+        let (package, kept) = ("\(place.path)/mine", "\(place.path)/build")
+        for (option, kind) in [("--layer", "layered"), ("--terminating", "terminating"), ("--base", "base")] {
+            // They stand in the same place, so that what they have in common is built once.
+            try works([option], kind) { _ = rename(kept, "\(package)/.build") }
+            try #require(rename("\(package)/.build", kept) == 0)
+            try #require(try Child.run(["rm", "-r", package]).code == 0)
+        }
+    }
+
+    /// `prepare` runs when the package is written.
+    private func works(_ options: [String], _ kind: String, _ prepare: () -> Void = {}) throws {
         let made = try command.run(["new", "mine", "--directory", "\(place.path)/mine"] + options)
         #expect(made.code == 0, "\(made.errors)")
+        prepare()
         let next = commands(made, after: "build, test and install it:")
         try #require(next.count == 3, "\(made.output)")
         for text in next.dropLast() {

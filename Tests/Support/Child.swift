@@ -5,7 +5,7 @@ import Lamina
 /// A child process with its streams on pipes, in a process group of its own.
 public final class Child {
     /// How long a child may be silent before it is killed, in milliseconds.
-    static let patience: Int32 = 120_000
+    static let patience: Int32 = 300_000
 
     /// Its process and process group.
     public let process: Int32
