@@ -146,6 +146,22 @@ struct StreamCodecTests {
         try pair.close()
     }
 
+    @Test("A reset passes below, also behind a graceful end", arguments: BaseProvider.allCases)
+    func resetBehindEnd(base: BaseProvider) throws {
+        let pair = try Pair(try escape(base))
+        try pair.client.waiting.disconnect()
+        #expect(try pair.server.waiting.receive(upTo: 1, deadline: soon()) == [])
+        try pair.client.waiting.disconnect(.abortive)
+        // The server has seen the graceful end; what it sends has nobody.
+        let deadline = soon()
+        var hasFailed = false
+        while !hasFailed {
+            try #require(Deadline.after(seconds: 0) < deadline, "the reset never came")
+            do { try pair.server.waiting.send([1], deadline: soon()) } catch { hasFailed = true }
+        }
+        try pair.close()
+    }
+
     @Test("Many threads send, receive and close at once")
     func manyThreads() throws {
         let chain = try escape(.memory, ":buffer=2k")

@@ -81,10 +81,12 @@ enum BaseAccept: Acceptor {
     }
 
     static func dismiss(_ state: UnsafeMutableRawPointer) {
-        state.assumingMemoryBound(to: BaseSocket.self).destroy()
+        BaseLifetime.dismiss(state.assumingMemoryBound(to: BaseSocket.self))
     }
 
-    static func discard(_ connection: Int) { UnsafeMutablePointer<BaseSocket>(bitPattern: connection)?.destroy() }
+    static func discard(_ connection: Int) {
+        if let socket = UnsafeMutablePointer<BaseSocket>(bitPattern: connection) { BaseLifetime.dismiss(socket) }
+    }
 
     static func write(
         _ base: UnsafeMutablePointer<lamina_slot>,

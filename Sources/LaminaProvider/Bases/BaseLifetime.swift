@@ -52,10 +52,15 @@ enum BaseLifetime {
         socket.group.close(socket.input, socket.output)
     }
 
+    /// Ends a connection that has no slot of its own yet; its transport may be telling it something.
+    static func dismiss(_ socket: UnsafeMutablePointer<BaseSocket>) {
+        socket.group.close(socket.input, socket.output)
+    }
+
     /// Nothing waits or runs on a socket that is being closed.
     static func finish(_ socket: UnsafeMutablePointer<BaseSocket>) {
         let (slot, end) = (socket.pointee.slot, socket.pointee.end)
-        slot.pointee.context = nil
+        if slot.base == socket { slot.pointee.context = nil }
         socket.destroy()
         if let end { end.conclude(slot, end.request) }
     }

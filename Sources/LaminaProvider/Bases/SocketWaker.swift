@@ -1,6 +1,3 @@
-import CLamina
-import Glibc
-
 /// Tells a socket of a base what has changed at its transport: calls that waited are tried again. A base gets one with each
 /// socket, and keeps it for the thread, the callback or the peer that knows.
 ///
@@ -10,22 +7,14 @@ import Glibc
 public final class SocketWaker: @unchecked Sendable {
     // Guarded by the lock.
     private var socket: UnsafeMutablePointer<BaseSocket>?
-    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let lock = PlainLock()
 
-    init() {
-        lock.initialize(to: pthread_mutex_t())
-        pthread_mutex_init(lock, nil)
-    }
+    init() {}
 
-    deinit {
-        pthread_mutex_destroy(lock)
-        lock.deallocate()
-    }
-
-    func begin(_ socket: UnsafeMutablePointer<BaseSocket>) { locked { self.socket = socket } }
+    func begin(_ socket: UnsafeMutablePointer<BaseSocket>) { lock.locked { self.socket = socket } }
 
     /// From here on nothing of the socket is touched.
-    func end() { locked { socket = nil } }
+    func end() { lock.locked { socket = nil } }
 
     /// Something has come, or the stream has ended: receives and accepts go on, and indications.
     public func incoming() {
@@ -45,12 +34,6 @@ public final class SocketWaker: @unchecked Sendable {
 
     /// The socket, kept; nil where it closes.
     private func pinned() -> UnsafeMutablePointer<BaseSocket>? {
-        locked { socket.flatMap { $0.group.pin() ? $0 : nil } }
-    }
-
-    private func locked<Result>(_ body: () -> Result) -> Result {
-        pthread_mutex_lock(lock)
-        defer { pthread_mutex_unlock(lock) }
-        return body()
+        lock.locked { socket.flatMap { $0.group.pin() ? $0 : nil } }
     }
 }

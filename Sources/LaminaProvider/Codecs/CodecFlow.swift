@@ -16,7 +16,7 @@ class CodecFlow: @unchecked Sendable {
     private let slot: UnsafeMutablePointer<lamina_slot>
     private let waker: SocketWaker
     private let level: Level
-    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let lock = PlainLock()
     private let sendRequest = UnsafeMutablePointer<lamina_request>.allocate(capacity: 3)
     private let read = UnsafeMutableRawPointer.allocate(byteCount: CodecFlow.readSize, alignment: 16)
     // Guarded by the lock, as the coders are.
@@ -28,6 +28,7 @@ class CodecFlow: @unchecked Sendable {
     private var (wantsInput, hasEnded) = (false, false)
     private var finish = Finish.none
     private var finishFlags: UInt32 = 0
+    private var isReset = false
     /// What a direction fails with, a negative errno, or 0.
     private var (sendFailure, receiveFailure): (Int32, Int32) = (0, 0)
     private var (hasRoom, hasInput) = (false, false)
@@ -41,14 +42,10 @@ class CodecFlow: @unchecked Sendable {
         slot = socket.slot
         self.waker = waker
         self.level = level
-        lock.initialize(to: pthread_mutex_t())
-        pthread_mutex_init(lock, nil)
         sendRequest.initialize(repeating: lamina_request(), count: 3)
     }
 
     deinit {
-        pthread_mutex_destroy(lock)
-        lock.deallocate()
         sendRequest.deallocate()
         read.deallocate()
     }
@@ -62,14 +59,11 @@ class CodecFlow: @unchecked Sendable {
     /// Decodes bytes, likewise.
     func decode(_ bytes: Span<UInt8>, isLast: Bool, into output: inout CodedBytes) throws(Failure) {}
 
-    private func take() { pthread_mutex_lock(lock) }
-    private func give() { pthread_mutex_unlock(lock) }
-
     // MARK: - What the program does
 
     /// Encodes as much as may be kept: how many bytes. Inside the output lane.
     func send(_ data: Outgoing) throws(Failure) -> Int {
-        take()
+        lock.take()
         var taken = 0
         for index in 0..<data.count where sendFailure == 0 {
             let bytes = data.bytes(index)
@@ -83,7 +77,7 @@ class CodecFlow: @unchecked Sendable {
             if start < bytes.count { break }
         }
         let failure = sendFailure
-        give()
+        lock.give()
         run()
         if failure != 0 { throw Failure(failure) }
         return taken
@@ -99,37 +93,36 @@ class CodecFlow: @unchecked Sendable {
 
     /// Ends what is sent, behind what was sent before; `flags` are the disconnect's.
     func finish(_ flags: UInt32) throws(Failure) {
-        take()
+        lock.take()
         if sendFailure == 0, finish == .none {
             code(Span(), isLast: true)
             (finish, finishFlags) = (.due, flags)
         }
         let failure = sendFailure
-        give()
+        lock.give()
         run()
         if failure != 0 { throw Failure(failure) }
     }
 
     /// Resets: nothing is kept, and the levels below are told.
     func reset() {
-        take()
+        lock.take()
         (sendFailure, receiveFailure) = (-ECONNABORTED, -ECONNABORTED)
-        let isFirst = finish != .told && !isFinishing
-        if isFirst { (finish, finishFlags) = (.due, UInt32(LAMINA_DISCONNECT_ABORTIVE)) }
+        if !isReset { (finish, finishFlags, isReset) = (.due, UInt32(LAMINA_DISCONNECT_ABORTIVE), true) }
         encoded.drop(encoded.count)
         decoded.drop(decoded.count)
-        give()
+        lock.give()
         run()
     }
 
     /// Moves decoded bytes into the room, and sees to more where there are none. Inside the input lane.
     func receive(into room: inout ReceiveRoom) throws(Failure) -> StreamProgress {
         for _ in 0..<2 {
-            take()
+            lock.take()
             decoded.take(into: &room)
             let (isOver, failure) = (hasEnded, receiveFailure)
             if room.count == 0, !isOver, failure == 0 { wantsInput = true }
-            give()
+            lock.give()
             if room.count > 0 { return .open }
             if failure != 0 { throw Failure(failure) }
             if isOver { return .ended }
@@ -141,10 +134,10 @@ class CodecFlow: @unchecked Sendable {
 
     /// Runs `body` once what was sent has gone and nothing of the level's own is out: at once, or later on another thread.
     func close(_ body: @escaping () -> Void) {
-        take()
+        lock.take()
         (isClosing, close) = (true, body)
         let (receives, flushes) = (isReceiving, isSending || encoded.count > 0 || finish == .due)
-        give()
+        lock.give()
         if receives { _ = slot.pointee.column.pointee.upcalls.pointee.cancel(receiveRequest) }
         // Where no timer can be had, it gives up at once.
         if flushes {
@@ -155,10 +148,10 @@ class CodecFlow: @unchecked Sendable {
 
     /// What was sent doesn't go any more.
     private func giveUp() {
-        take()
+        lock.take()
         isGivenUp = true
         let isOut = isSending
-        give()
+        lock.give()
         // No other send begins, so that it is this one's request.
         if isOut { _ = slot.pointee.column.pointee.upcalls.pointee.cancel(sendRequest) }
         run()
@@ -173,27 +166,26 @@ class CodecFlow: @unchecked Sendable {
 
     /// Does what is due, until nothing is, by one thread at a time. A request that ends at once makes it look again.
     private func run() {
-        take()
+        lock.take()
         looksAgain = true
-        guard !isRunning else { return give() }
+        guard !isRunning else { return lock.give() }
         isRunning = true
         while looksAgain {
             looksAgain = false
             while let step = step() {
-                give()
+                lock.give()
                 perform(step)
-                take()
+                lock.take()
             }
         }
         isRunning = false
-        give()
+        lock.give()
     }
 
     /// Takes the first thing that is due. Under the lock.
     private func step() -> Step? {
-        let isAbortive = finishFlags & UInt32(LAMINA_DISCONNECT_ABORTIVE) != 0
         let hasGone = !isSending && (encoded.count == 0 || sendFailure != 0 || isGivenUp)
-        if finish == .due, !isFinishing, hasGone || isAbortive {
+        if finish == .due, !isFinishing, hasGone || isReset {
             (finish, isFinishing) = (.told, true)
             return .finish(finishFlags)
         }
@@ -251,7 +243,7 @@ class CodecFlow: @unchecked Sendable {
     }
 
     private func sent(_ status: Int32) {
-        take()
+        lock.take()
         isSending = false
         sending.drop(sending.count)
         if status < 0 {
@@ -259,12 +251,12 @@ class CodecFlow: @unchecked Sendable {
             encoded.drop(encoded.count)
         }
         hasRoom = true
-        give()
+        lock.give()
         run()
     }
 
     private func received(_ status: Int32, _ count: Int) {
-        take()
+        lock.take()
         isReceiving = false
         if status < 0 {
             if receiveFailure == 0 { receiveFailure = status }
@@ -279,14 +271,14 @@ class CodecFlow: @unchecked Sendable {
             if decoded.count == 0, !hasEnded, receiveFailure == 0 { wantsInput = true }
         }
         hasInput = true
-        give()
+        lock.give()
         run()
     }
 
     private func finished() {
-        take()
+        lock.take()
         isFinishing = false
-        give()
+        lock.give()
         run()
     }
 }

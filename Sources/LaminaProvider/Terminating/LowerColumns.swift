@@ -9,7 +9,7 @@ import Glibc
 public final class LowerColumns: KeepsColumns, @unchecked Sendable {
     // `slot`, `upcalls` and `asked` are written before anybody else sees them; the rest is guarded by the lock, with the columns' and the
     // held calls' own fields.
-    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let lock = PlainLock()
     private var slot: UnsafeMutablePointer<lamina_slot>?
     private var upcalls: UnsafePointer<lamina_upcalls>?
     private var asked = lamina_open_arguments()
@@ -21,12 +21,7 @@ public final class LowerColumns: KeepsColumns, @unchecked Sendable {
     private var closed: ((lamina_status) -> Void)?
 
     /// No columns. Allocates.
-    public init() { pthread_mutex_init(lock, nil) }
-
-    deinit {
-        pthread_mutex_destroy(lock)
-        lock.deallocate()
-    }
+    public init() {}
 
     /// Itself: a state that has nothing else.
     public var columns: LowerColumns { self }
@@ -122,11 +117,7 @@ public final class LowerColumns: KeepsColumns, @unchecked Sendable {
 
     // MARK: - What changes
 
-    func locked<Result>(_ body: () -> Result) -> Result {
-        pthread_mutex_lock(lock)
-        defer { pthread_mutex_unlock(lock) }
-        return body()
-    }
+    func locked<Result>(_ body: () -> Result) -> Result { lock.locked(body) }
 
     /// Changes something under the lock, then does what follows from it: closes a column that is to go once nobody is about to
     /// call it, and ends the socket's close after the last one.
