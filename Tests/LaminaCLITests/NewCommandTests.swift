@@ -73,7 +73,9 @@ struct NewCommandTests {
         }
         let installed = try shell(next[2])
         #expect(installed.output.contains("installed mine (\(kind))"), "\(installed.output)\(installed.errors)")
-        #expect(try shell("\(try PackageTree.installed("bin/lamina")) show mine").output.contains(kind))
+        let lamina = try PackageTree.installed("bin/lamina")
+        #expect(try shell("\(lamina) show mine").output.contains(kind))
+        #expect(try shell("\(lamina) remove mine").code == 0)
     }
 
     @Test("A name of several words is one module, and its package is filled with it")

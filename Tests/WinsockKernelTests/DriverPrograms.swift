@@ -47,16 +47,20 @@ struct DriverPrograms {
         return "\(tree.path)/\(name)"
     }
 
+    private var catalog: String { "LAMINA_CATALOG_PATH=\(tree.path)/share/lamina/catalog.d" }
+    /// For programs under the thread sanitizer.
+    private static let suppressions = "TSAN_OPTIONS=suppressions=\(fixtures)/swift-runtime.supp"
+
     /// Runs a program to its end with the tree's catalog.
-    func run(_ program: [String], _ environment: String...) throws -> Child.Ending {
-        let catalog = "LAMINA_CATALOG_PATH=\(tree.path)/share/lamina/catalog.d"
-        return try Child.run(program, environment: [catalog] + environment)
+    func run(_ program: [String], _ environment: String...) throws -> Child.Ending { try run(program, environment) }
+
+    private func run(_ program: [String], _ environment: [String]) throws -> Child.Ending {
+        try Child.run(program, environment: [catalog, Self.suppressions] + environment)
     }
 
     /// Runs a program that says "done" at its end.
     func expectDone(_ program: [String], _ environment: String...) throws {
-        let catalog = "LAMINA_CATALOG_PATH=\(tree.path)/share/lamina/catalog.d"
-        let ending = try Child.run(program, environment: [catalog] + environment)
+        let ending = try run(program, environment)
         #expect(ending.code == 0 && ending.output == "done\n", "\(environment) \(ending.output)\(ending.errors)")
     }
 
