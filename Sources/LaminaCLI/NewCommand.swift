@@ -15,7 +15,7 @@ struct NewCommand: ParsableCommand {
               lamina new mine                  a layer in Swift, in ./mine
               lamina new mine --c              a layer in C
               lamina new mine --base           a transport, the end of a chain
-              lamina new mine --terminating    a level that opens columns of its own below each socket
+              lamina new mine --terminating    a level with columns of its own
             """
     )
 
