@@ -132,6 +132,18 @@ struct TypedLayerTests {
         #expect(lines.count { $0.hasPrefix("gone") } == 3)
     }
 
+    @Test("A socket of a category that a layer doesn't stand in has no state of it", arguments: BaseProvider.allCases)
+    func absent(base: BaseProvider) throws {
+        let chain = try Chain([
+            (try LayerSpecification(parsing: "ledger=\(label)"), try Library.load(try fixture("Ledger")).provider()),
+            (LayerSpecification(name: base.description), try base.provider()),
+        ])
+        let socket = try chain.open(.datagram())
+        try socket.waiting.bind(to: Address(host: "127.0.0.1", port: 0))
+        try socket.waiting.close()
+        #expect(LayerOutput.lines(of: label) == ["names , limit 5"])
+    }
+
     @Test("A call that a layer ends has its errno, and its message is in the log")
     func failure() async throws {
         let chain = try ledger()

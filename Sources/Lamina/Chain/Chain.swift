@@ -305,20 +305,23 @@ public final class Chain: @unchecked Sendable {
         instances[start..<(start + levelCount(from: start))].contains { !$0.conditions.isEmpty }
     }
 
-    /// The levels of such a column that no condition leaves out.
-    func unconditional(from start: Int) -> UInt64 {
-        mask(from: start) { $0.conditions.isEmpty }
+    /// The levels that stand in such a column of this category and that no condition leaves out.
+    func unconditional(from start: Int, in category: UInt32) -> UInt64 {
+        mask(from: start, in: category) { $0.conditions.isEmpty }
     }
 
-    /// The levels of such a column that the conditions let in for this socket. The last one always is.
-    func active(from start: Int, for subject: ConditionSubject) -> UInt64 {
-        mask(from: start) { $0.conditions.apply(to: subject) }
+    /// The levels that stand in such a column of this category and that the conditions let in for this socket. None
+    /// leaves the last one out.
+    func active(from start: Int, in category: UInt32, for subject: ConditionSubject) -> UInt64 {
+        mask(from: start, in: category) { $0.conditions.apply(to: subject) }
     }
 
-    private func mask(from start: Int, _ isLinked: (Instance) -> Bool) -> UInt64 {
+    private func mask(from start: Int, in category: UInt32, _ isLetIn: (Instance) -> Bool) -> UInt64 {
         let count = levelCount(from: start)
-        var mask: UInt64 = 1 << UInt64(count)
-        for level in 1...count where isLinked(instances[start + level - 1]) { mask |= 1 << UInt64(level) }
+        var mask: UInt64 = 0
+        for level in 1...count where levels[start + level - 1].categories & category != 0 {
+            if level == count || isLetIn(instances[start + level - 1]) { mask |= 1 << UInt64(level) }
+        }
         return mask
     }
 

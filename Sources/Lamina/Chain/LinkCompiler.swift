@@ -15,9 +15,7 @@ struct LinkCompiler {
     /// What slot 0 calls instead, while the links wait for a destination, by entry.
     let binders: [Int: lamina_any_function]
 
-    private func isActive(_ level: Int) -> Bool {
-        active & (1 << UInt64(level)) != 0 && levels[level - 1].categories & category != 0
-    }
+    private func isActive(_ level: Int) -> Bool { active & (1 << UInt64(level)) != 0 }
 
     /// The link for a call from `level` down: a function and the level that it belongs to.
     func next(_ entry: Entry, below level: Int) -> (lamina_any_function, Int) {

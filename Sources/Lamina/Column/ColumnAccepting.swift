@@ -39,7 +39,7 @@ enum ColumnAccepting {
         ) -> Void = { listener, base, remote, done, context in
             let state = ColumnState.of(base)
             let subject = ColumnBinding.subject(state, remote?.pointee, .in)
-            state.link(state.chain.active(from: state.start, for: subject), waits: false)
+            state.link(state.chain.active(from: state.start, in: state.category, for: subject), waits: false)
             LevelOpening.open(state.active & ~state.opened, of: state) { status in
                 guard status < 0 else {
                     if state.column.pointee.above == nil { clinux_store_u32(&state.isGivenOut, 1) }

@@ -83,7 +83,7 @@ enum ColumnBinding {
     ) -> lamina_status {
         let state = ColumnState.of(slot)
         guard state.chain.binding.withLock({ _ in state.waits }) else { return call() }
-        let wanted = state.chain.active(from: state.start, for: subject(state, address, direction))
+        let wanted = state.chain.active(from: state.start, in: state.category, for: subject(state, address, direction))
         let missing = wanted & ~state.chain.off(from: state.start) & ~state.opened
         guard missing != 0 else {
             settle(state, wanted)

@@ -13,7 +13,7 @@ enum ColumnOpening {
             }
             let state = ColumnState.of(slot)
             for level in stride(from: Int(slot.pointee.level) + 1, through: state.levelCount, by: 1)
-            where state.active & (1 << UInt64(level)) != 0 && state.holds(level) {
+            where state.active & (1 << UInt64(level)) != 0 {
                 guard let open = state.chain.instance(state.start + level)?.table?.pointee.open else { continue }
                 return open(state.slots + level, arguments, request)
             }
@@ -57,7 +57,7 @@ enum ColumnOpening {
         state.slots.pointee.context = context
         let waits = chain.hasConditions(from: start)
         state.waits = waits
-        state.link(chain.unconditional(from: start), waits: waits)
+        state.link(chain.unconditional(from: start, in: state.category), waits: waits)
         state.opened = state.active
         let slots = state.slots
         guard lamina_push(slots, request, opened, nil) != nil else {
@@ -142,7 +142,6 @@ final class LevelOpening: @unchecked Sendable {
 
     /// The call that begins a level; nil where it has none.
     private func beginning(of level: Int) -> ((Slot) -> Void)? {
-        guard state.holds(level) else { return nil }
         let table = state.chain.instance(state.start + level)?.table?.pointee
         let request = request
         if let given = states?.state(of: level) {
@@ -179,13 +178,5 @@ final class LevelOpening: @unchecked Sendable {
         let opening = Unmanaged<LevelOpening>.fromOpaque(context).takeRetainedValue()
         if clinux_add_u32(&opening.arrivals, 1) == 2, opening.noteCurrent() { opening.advance() }
         return 0
-    }
-}
-
-extension ColumnState {
-    /// Whether a level stands in sockets of this category; in others it is absent, and isn't opened either.
-    fileprivate func holds(_ level: Int) -> Bool {
-        guard let instance = chain.instance(start + level) else { return false }
-        return instance.provider.manifest.categories.rawValue & category != 0
     }
 }

@@ -172,7 +172,10 @@ extension HandoffState {
             program: origin.executable,
             direction: isListening ? .in : .out
         )
-        active = waits ? chain.unconditional(from: 0) : chain.active(from: 0, for: subject)
+        active =
+            waits
+            ? chain.unconditional(from: 0, in: category.rawValue)
+            : chain.active(from: 0, in: category.rawValue, for: subject)
         mode = .share
         isInbound = false
         name = nil
