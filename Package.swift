@@ -77,9 +77,10 @@ let shipped = LinkerSetting.unsafeFlags(
 )
 
 let plugins =
-    ["Kernel", "Memory", "Trace", "Count", "Hosts", "Redirect", "Resolver", "Socks5"].map { Plugin(name: $0) } + [
-        Plugin(name: "Throttle", isTyped: true), Plugin(name: "Fault", isTyped: true, parts: ["Rules"]),
-        Plugin(name: "Firewall", isTyped: true, parts: ["Rules"]), Plugin(name: "Meter", isTyped: true),
+    ["Kernel", "Memory", "Trace", "Count", "Socks5"].map { Plugin(name: $0) }
+    + ["Hosts", "Redirect", "Resolver", "Throttle", "Meter"].map { Plugin(name: $0, isTyped: true) } + [
+        Plugin(name: "Fault", isTyped: true, parts: ["Rules"]),
+        Plugin(name: "Firewall", isTyped: true, parts: ["Rules"]),
     ]
 
 let package = Package(

@@ -1,10 +1,9 @@
-import CLamina
 import LaminaProvider
 
 /// What is said about a name.
 enum HostRule {
     /// It has these addresses.
-    case addresses([lamina_address])
+    case addresses([Address])
     /// It is asked for by another name.
     case alias(String)
     /// There is no such name.
@@ -18,7 +17,7 @@ enum HostRule {
         case "refuse": self = .refuse
         case "pass": self = .pass
         default:
-            guard let address = NumericAddress.parse(word) else { return nil }
+            guard let address = Address(word, port: 0) else { return nil }
             self = .addresses([address])
         }
     }

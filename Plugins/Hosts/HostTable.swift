@@ -1,5 +1,17 @@
-import CLamina
 import LaminaProvider
+
+/// What tells IP addresses apart, neither port nor scope.
+struct Host: Hashable {
+    private let family: Int32
+    private let bytes: [UInt8]
+
+    /// Nil: it is no IP address.
+    init?(_ address: Address) {
+        guard let bytes = address.bytes else { return nil }
+        self.bytes = bytes
+        family = address.family
+    }
+}
 
 /// What one source, the settings or a file, says about names.
 struct HostTable: LineContent {
@@ -13,7 +25,7 @@ struct HostTable: LineContent {
     private var exact: [String: Entry] = [:]
     /// By what stands behind the `*`, the longest first.
     private var wildcards: [(suffix: String, entry: Entry)] = []
-    private var names: [[UInt8]: String] = [:]
+    private var names: [Host: String] = [:]
 
     /// What is said about a name in its compared form; nil for nothing.
     func find(_ name: String) -> Entry? {
@@ -22,7 +34,7 @@ struct HostTable: LineContent {
     }
 
     /// The first name that was given an address.
-    func name(of address: [UInt8]) -> String? { names[address] }
+    func name(of host: Host) -> String? { names[host] }
 
     /// Adds what a name or a wildcard is. Answers why it can't, in the words that follow the name.
     mutating func add(_ pattern: some StringProtocol, _ rule: HostRule, canonical: String = "") -> String? {
@@ -55,7 +67,7 @@ struct HostTable: LineContent {
     private mutating func note(_ name: String, _ rule: HostRule) {
         guard case .addresses(let addresses) = rule else { return }
         for address in addresses {
-            if let key = NumericAddress.key(address), names[key] == nil { names[key] = name }
+            if let host = Host(address), names[host] == nil { names[host] = name }
         }
     }
 

@@ -1,5 +1,3 @@
-import CLamina
-import Glibc
 import LaminaProvider
 
 /// Where a connect goes, as rules see it.
@@ -12,15 +10,14 @@ struct Destination {
     let port: UInt16
 
     /// What an address says, for a program that asked for this name. Nil: it is neither an IP address nor a name.
-    init?(_ address: UnsafePointer<lamina_address>, asked: UnsafePointer<CChar>?) {
-        if address.pointee.form == UInt16(LAMINA_ADDRESS_NAME) {
-            let text = address.name
-            bytes = NumericAddress.parse(text).flatMap(NumericAddress.plain)
+    init?(_ address: Address, asked: @autoclosure () -> String?) {
+        if let text = address.name {
+            bytes = Address(text, port: 0)?.bytes
             name = ComparedName.of(text)
         } else {
-            guard let plain = NumericAddress.plain(address.pointee) else { return nil }
+            guard let plain = address.bytes else { return nil }
             bytes = plain
-            name = asked.flatMap { ComparedName.of(String(cString: $0)) }
+            name = asked().flatMap { ComparedName.of($0) }
         }
         port = address.port
     }

@@ -1,4 +1,3 @@
-import CLamina
 import LaminaProvider
 
 /// What becomes of the destinations that a pattern is about.
@@ -19,7 +18,7 @@ struct Target {
     enum Host {
         /// The destination's own.
         case same
-        case address(lamina_address)
+        case address(Address)
         case name(String)
     }
 
@@ -27,16 +26,16 @@ struct Target {
     /// In host byte order; nil: the destination's own.
     let port: UInt16?
 
-    /// The address to connect to instead of `asked`, whose port is this one.
-    func address(insteadOf asked: lamina_address, port asksFor: UInt16) -> lamina_address {
-        let port = port ?? asksFor
-        var result: lamina_address
+    /// The address to connect to instead of the one that was asked for.
+    func address(insteadOf asked: Address) -> Address {
+        let port = port ?? asked.port
+        var result: Address
         switch host {
         case .same: result = asked
         case .address(let address): result = address
-        case .name(let name): return lamina_address(name: name, port: port)
+        case .name(let name): return Address(name: name, port: port)
         }
-        withUnsafeMutablePointer(to: &result) { $0.setPort(port) }
+        result.port = port
         return result
     }
 }

@@ -1,4 +1,3 @@
-public import CLamina
 import Glibc
 
 /// What a level is told in lines: the elements of a list setting, and files, in their order, each read again when it has
@@ -7,28 +6,28 @@ public final class LineSources<Content: LineContent>: @unchecked Sendable {
     private let own: Content
     // Guarded by the lock.
     private var files: [LineFile<Content>]
-    private let slot: UnsafeMutablePointer<lamina_slot>
-    private let upcalls: UnsafePointer<lamina_upcalls>
+    private let level: Level
 
-    /// Reads the settings `list` and `file` of the level that `instantiate` makes; `add` takes in an element of the list,
-    /// and answers what is wrong with it in one line. Blocks for the files. The first element or file that can't be used
-    /// is thrown.
+    /// Takes in the elements of a list, by `add`, which answers what is wrong with one in one line, and reads the files. Blocks
+    /// for the files. The first element or file that can't be used is a failure with EINVAL.
     public init(
-        list: StaticString,
-        file: StaticString,
-        _ arguments: UnsafePointer<lamina_instance_arguments>,
+        _ level: Level,
+        list: [String],
+        files paths: [String],
         add: (inout Content, String) -> String?
-    ) throws(LineProblem) {
-        slot = arguments.pointee.slot
-        upcalls = arguments.pointee.upcalls
-        let settings = InstanceSettings(arguments)
+    ) throws(Failure) {
+        self.level = level
         var own = Content()
-        for text in settings.texts(list) {
-            if let problem = add(&own, text) { throw LineProblem(text: problem) }
+        for text in list {
+            if let problem = add(&own, text) { throw Failure(EINVAL, problem) }
         }
         self.own = own
         files = []
-        for path in settings.texts(file) { files.append(try LineFile(path)) }
+        do throws(LineProblem) {
+            for path in paths { files.append(try LineFile(path)) }
+        } catch {
+            throw Failure(EINVAL, error.text)
+        }
     }
 
     /// The first answer, of the list, then of a file. Files that have changed are read again, up to the one that answers,
@@ -49,12 +48,8 @@ public final class LineSources<Content: LineContent>: @unchecked Sendable {
             }
             return nil
         }
-        for problem in problems { warn("\(problem); what it said before still holds") }
+        for problem in problems { level.log(.warning, "\(problem); what it said before still holds") }
         return result
-    }
-
-    private func warn(_ text: String) {
-        text.withCString { upcalls.pointee.log(slot, UInt32(LAMINA_LOG_WARNING), $0, strlen($0)) }
     }
 }
 

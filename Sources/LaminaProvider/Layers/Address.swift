@@ -33,8 +33,8 @@ public struct Address: Sendable {
             let port = written.port.flatMap(WrittenPlace.number)
         else { return nil }
         guard var address = written.address else { return written.name.map { Address(name: $0, port: port) } }
-        withUnsafeMutablePointer(to: &address) { $0.setPort(port) }
-        return Address(address)
+        address.port = port
+        return address
     }
 
     /// This machine's own IPv4 address, 127.0.0.1, with a port.

@@ -204,6 +204,13 @@ struct Conformances: Sendable {
         indications[indication] || lamina_describe_indication(UInt32(indication)).pointee.triggers & passing != 0
     }
 
+    /// Whether it sees anything of sockets: a type that sees questions of the chain alone has nothing to open.
+    var seesSockets: Bool {
+        let ofChain = [LAMINA_ENTRY_RESOLVE, LAMINA_ENTRY_REVERSE_RESOLVE, LAMINA_ENTRY_PROVIDER_CONTROL]
+        return terminating != nil || indications.contains(true)
+            || entries.indices.contains { entries[$0] != .none && !ofChain.contains($0) }
+    }
+
     /// The first entry or indication with data that the type has a protocol for.
     var dataEntry: String? {
         let data = UInt32(LAMINA_CLASS_DATA_OUT | LAMINA_CLASS_DATA_IN)

@@ -5,7 +5,7 @@ import Glibc
 enum LifetimeThunks {
     /// Fills in those that a type needs.
     static func fill(_ table: inout lamina_table, _ own: Conformances, isStateless: Bool) {
-        table.open = open
+        if !isStateless || own.seesSockets { table.open = open }
         if !isStateless || own.fills(LAMINA_ENTRY_CLOSE) { table.close = close }
         if own.handsOver != nil {
             table.export_state = exportState

@@ -67,16 +67,33 @@ public struct NameQuestion: ~Escapable {
         (0..<Int(min(query.pointee.count, query.pointee.capacity))).map { Address(query.pointee.addresses[$0]) }
     }
 
-    /// Writes answers, as many as there is room for, with the question's port.
-    public func answer(_ addresses: [Address]) {
-        let taken = addresses.prefix(capacity)
-        for (index, address) in taken.enumerated() {
-            var address = address
+    /// Whether the name is to be an address in numbers, and nobody is asked for any other (AI_NUMERICHOST).
+    public var isNumeric: Bool { query.pointee.flags & UInt32(AI_NUMERICHOST) != 0 }
+
+    /// Writes answers: addresses of the family that is asked for, and names, as many as there is room for, with the question's
+    /// port; and the canonical name, where it is asked for. Answers how many addresses were written.
+    @discardableResult
+    public func answer(_ addresses: [Address], canonicalName: String? = nil) -> Int {
+        var count = 0
+        for var address in addresses where count < capacity {
+            guard family == AF_UNSPEC || address.family == family || address.name != nil else { continue }
             address.port = port
-            query.pointee.addresses[index] = address.c
+            query.pointee.addresses[count] = address.c
+            count += 1
         }
-        query.pointee.count = UInt32(taken.count)
+        query.pointee.count = UInt32(count)
+        if count > 0, let canonicalName, let room = query.pointee.canonical {
+            write(canonicalName, UnsafeMutableRawBufferPointer(start: room, count: Int(LAMINA_NAME_CAPACITY)))
+        }
+        return count
     }
+}
+
+/// Writes a name, of which 253 bytes are taken, NUL-terminated.
+private func write(_ name: String, _ room: UnsafeMutableRawBufferPointer) {
+    let text = name.utf8.prefix(253)
+    room.copyBytes(from: text)
+    room[text.count] = 0
 }
 
 /// A question for an address's name (`lamina_reverse_arguments`, getnameinfo). It lasts until the call has ended.
@@ -89,6 +106,19 @@ public struct AddressQuestion: ~Escapable {
     /// The address. A copy.
     public var address: Address { Address(query.pointee.address) }
 
+    /// Whether the address's numbers are the answer, and nobody is asked for its name (NI_NUMERICHOST). A layer that sets it
+    /// before it passes the question on keeps it from being asked further.
+    public var isNumeric: Bool {
+        get { query.pointee.flags & UInt32(NI_NUMERICHOST) != 0 }
+        nonmutating set {
+            let flag = UInt32(NI_NUMERICHOST)
+            query.pointee.flags = newValue ? query.pointee.flags | flag : query.pointee.flags & ~flag
+        }
+    }
+
+    /// Whether numbers are no answer: ENOENT where there is no name (NI_NAMEREQD).
+    public var needsName: Bool { query.pointee.flags & UInt32(NI_NAMEREQD) != 0 }
+
     /// The answer, once there is one; empty before.
     public var name: String {
         withUnsafeBytes(of: &query.pointee.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
@@ -96,11 +126,7 @@ public struct AddressQuestion: ~Escapable {
 
     /// Writes the answer, of which 253 bytes are taken.
     public func answer(_ name: String) {
-        withUnsafeMutableBytes(of: &query.pointee.name) { room in
-            let text = name.utf8.prefix(253)
-            room.copyBytes(from: text)
-            room[text.count] = 0
-        }
+        withUnsafeMutableBytes(of: &query.pointee.name) { write(name, $0) }
     }
 }
 

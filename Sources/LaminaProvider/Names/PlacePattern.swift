@@ -1,5 +1,3 @@
-import CLamina
-
 /// The hosts and ports that a rule is about.
 public struct PlacePattern: Sendable, Equatable {
     /// Hosts.
@@ -38,8 +36,8 @@ public struct PlacePattern: Sendable, Equatable {
     }
 
     private static func host(of place: WrittenPlace, _ wildcards: Bool) -> Host? {
-        if let address = place.address, let bytes = NumericAddress.key(address) {
-            let plain = NumericAddress.plain(address) ?? bytes
+        if let address = place.address, let bytes = NumericAddress.key(address.c) {
+            let plain = address.bytes ?? bytes
             var bits = bytes.count * 8
             if let text = place.bits {
                 guard text.utf8.allSatisfy(WrittenPlace.isDigit), let number = Int(text), number <= bits else {

@@ -1,5 +1,3 @@
-public import CLamina
-
 /// Why a place can't be read, and what to write: a sentence without its final point.
 public struct PlaceProblem: Error {
     /// The sentence.
@@ -39,9 +37,9 @@ public struct WrittenPlace {
         port = colon.map { rest[rest.index(after: $0)...] }
     }
 
-    /// The host, where it is an address in numbers: IPv6 stands in brackets, IPv4 doesn't.
-    public var address: lamina_address? {
-        guard let address = NumericAddress.parse(String(host)) else { return nil }
+    /// The host with port 0, where it is an address in numbers: IPv6 stands in brackets, IPv4 doesn't.
+    public var address: Address? {
+        guard let address = Address(String(host), port: 0) else { return nil }
         return isBracketed == host.contains(":") ? address : nil
     }
 

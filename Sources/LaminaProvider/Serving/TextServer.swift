@@ -61,7 +61,7 @@ private enum ListeningSocket {
         } catch {
             throw Failure(EINVAL, error.text)
         }
-        guard let written, written.bits == nil, var address = written.address,
+        guard let written, written.bits == nil, var address = written.address?.c,
             let port = written.port.flatMap({ UInt16($0) })
         else {
             throw Failure(

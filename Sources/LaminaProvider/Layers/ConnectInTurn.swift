@@ -1,8 +1,19 @@
-public import CLamina
+import CLamina
 import Glibc
 
+extension Next where State: ~Copyable {
+    /// Connects to the first of these addresses that the levels below connect to, one after the other; where none is, the
+    /// call ends with what came of the last. A call that is cancelled, late, or given up (ECANCELED) tries no further one.
+    ///
+    /// With two or more this allocates. A call that only tries ends with EAGAIN then, because a second attempt can't be made
+    /// inside of it; without an address it ends with EADDRNOTAVAIL.
+    public consuming func connect(inTurn addresses: [Address], flags: ConnectFlags) -> Answer {
+        Answer(ConnectInTurn.connect(addresses, slot, flags.rawValue, request))
+    }
+}
+
 /// Connects to the first of several addresses, and where that fails to the next.
-public enum ConnectInTurn {
+private enum ConnectInTurn {
     /// What is left to try.
     private struct Attempt {
         let addresses: UnsafeMutablePointer<lamina_address>
@@ -11,29 +22,21 @@ public enum ConnectInTurn {
         var index = 0
     }
 
-    /// Ends `request` by connecting the levels below `slot` to one of these addresses: the first that they connect to,
-    /// else with what came of the last. A request that is cancelled, late, or given up (`-ECANCELED`) tries no further
-    /// one.
-    ///
-    /// For a layer's entry `connect`, which returns what this returns; `flags` are that call's. The addresses are copied;
-    /// with two or more this allocates, and the request takes a frame. A request that only tries ends with `-EAGAIN`
-    /// then, because a second attempt can't be made inside of it; without an address it ends with `-EADDRNOTAVAIL`.
-    /// Any thread; never blocks.
-    public static func connect(
-        _ addresses: [lamina_address],
+    static func connect(
+        _ addresses: [Address],
         _ slot: UnsafeMutablePointer<lamina_slot>,
         _ flags: UInt32,
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
         guard let first = addresses.first else { return lamina_complete(slot, request, -EADDRNOTAVAIL, 0) }
         guard addresses.count > 1 else {
-            return withUnsafePointer(to: first) { lamina_connect(slot, $0, flags, request) }
+            return withUnsafePointer(to: first.c) { lamina_connect(slot, $0, flags, request) }
         }
         if request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0 {
             return lamina_complete(slot, request, -EAGAIN, 0)
         }
         let list = UnsafeMutablePointer<lamina_address>.allocate(capacity: addresses.count)
-        for (index, address) in addresses.enumerated() { (list + index).initialize(to: address) }
+        for (index, address) in addresses.enumerated() { (list + index).initialize(to: address.c) }
         let attempt = UnsafeMutablePointer<Attempt>.allocate(capacity: 1)
         attempt.initialize(to: Attempt(addresses: list, count: addresses.count, flags: flags))
         guard lamina_push(slot, request, ended, attempt) != nil else {
