@@ -17,6 +17,7 @@ struct Hosts: Layer, ConnectCalls, ResolveCalls, ReverseResolveCalls {
         uuid: "8e0f4c52-1f3a-4a62-9c1b-0d7d2b6a5e43",
         phase: .redirector,
         categories: [.connection, .stream],
+        onlyNames: true,
         settings: [map, files]
     )
 

@@ -44,8 +44,17 @@ final class Caller {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Reads the next question: nil when the caller has gone, or says what no preload object says.
-    func read(secret: Secret) -> lamina_run_request? {
+    /// What a read of the connection gives.
+    enum Arrival {
+        case question(lamina_run_request)
+        /// Nothing yet.
+        case nothing
+        /// The caller has gone, or says what no preload object says.
+        case end
+    }
+
+    /// Reads the next question, if it is there.
+    func read(secret: Secret) -> Arrival {
         var request = lamina_run_request()
         let size = MemoryLayout<lamina_run_request>.size
         var descriptors = [Int32](repeating: -1, count: Int(clinux_most_descriptors))
@@ -56,13 +65,14 @@ final class Caller {
             lent = descriptors[0]
             descriptors[1..<Int(brought)].forEach { close($0) }
         }
-        guard count == size, secret == Secret(first: request.secret.0, second: request.secret.1) else { return nil }
+        if count == -EAGAIN { return .nothing }
+        guard count == size, secret == Secret(first: request.secret.0, second: request.secret.1) else { return .end }
         image = request.image
         if isSupervisor {
             process = request.process
             if let owner = Process.owner(of: process) { (user, group) = owner }
         }
-        return request
+        return .question(request)
     }
 
     func answer(_ reply: lamina_run_reply) {

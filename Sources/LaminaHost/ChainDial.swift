@@ -152,7 +152,7 @@ final class ChainDial {
     private func refused(_ status: lamina_status) -> ConnectOutcome { .refused(-status, by: operation.failedLevel) }
 
     private func end(_ outcome: ConnectOutcome) {
-        close()
+        defer { close() }
         guard !isCancelled, !isDecided else { return }
         isDecided = true
         completion(outcome)

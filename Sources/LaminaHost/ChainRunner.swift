@@ -110,6 +110,29 @@ final class ChainRunner {
     /// What is unusual about the order of the layers, and which are absent, one line each.
     var warnings: [String] { chain.warnings }
 
+    /// The networks and ports of the connections that a level may have to do with: those of its conditions, and of name
+    /// servers, which the worker stands in for. Nil: all.
+    var asked: [Condition]? {
+        guard hasKernelBase else { return nil }
+        var nameServers = Condition()
+        nameServers.ports = NameServers.port...NameServers.port
+        var asked = [nameServers]
+        for instance in chain.instances.dropLast() where instance.label != RunLayer.label {
+            let manifest = instance.provider.manifest
+            guard !manifest.onlyNames, instance.concerns([.stream, .connection]) else { continue }
+            if instance.conditions.when.isEmpty { return nil }
+            for condition in instance.conditions.when where condition.direction != .in {
+                guard condition.network != nil || condition.ports != nil else { return nil }
+                var place = Condition()
+                (place.network, place.ports) = (condition.network, condition.ports)
+                asked.append(place)
+            }
+        }
+        return asked.count <= Coverage.askedCapacity ? asked : nil
+    }
+
+    private var hasKernelBase: Bool { chain.instances.last?.provider.manifest.name == "kernel" }
+
     /// What becomes of the program's socket: its own where no layer that sees data is bound to this connection, lent where
     /// they see them only until it is connected, and `lends` says that it can be.
     func way(of request: ConnectRequest, lends: Bool) -> Passage.Way {
@@ -120,7 +143,7 @@ final class ChainRunner {
             program: request.origin.executable
         )
         // What another base reaches, a socket of the program's can't.
-        guard chain.instances.last?.provider.manifest.name == "kernel" else { return .pumped }
+        guard hasKernelBase else { return .pumped }
         let layers = chain.instances.dropLast().filter {
             $0.effect(on: [.stream, .connection]) != .none && $0.conditions.apply(to: subject)
         }

@@ -24,13 +24,14 @@ struct Launch {
     /// Starts the program under the guard.
     func start(
         _ rendezvous: Rendezvous,
+        _ coverage: Coverage,
         control: String?,
         signals: Signals
     ) throws(LaunchFailure) -> clinux_spawned {
         let secret = rendezvous.secret
         let spawned = CStrings.with([name] + arguments) { argv in
             CStrings.with(["/bin/sh", path] + arguments) { shell in
-                CStrings.with(environment(rendezvous, control)) { envp in
+                CStrings.with(environment(rendezvous.environment(coverage), control)) { envp in
                     path.withCString { path in
                         withUnsafePointer(to: signals.inheritedMask) { mask in
                             var program = clinux_program(
@@ -68,7 +69,7 @@ struct Launch {
         }
     }
 
-    private func environment(_ rendezvous: Rendezvous, _ control: String?) -> [String] {
+    private func environment(_ run: String, _ control: String?) -> [String] {
         var entries: [String] = []
         var preload = preloadObject.map { [$0] } ?? []
         // Its run time refuses to start behind another library, unless it is told that this is meant.
@@ -89,7 +90,7 @@ struct Launch {
         if let control { entries.append("\(ControlSocket.variable)=\(control)") }
         if !preload.isEmpty { entries.append("LD_PRELOAD=" + preload.joined(separator: ":")) }
         if !sanitizer.isEmpty { entries.append("ASAN_OPTIONS=" + sanitizer.joined(separator: ":")) }
-        return entries + [rendezvous.environment]
+        return entries + [run]
     }
 
     private static func findPreloadObject(_ given: String?) throws(LaunchFailure) -> String {

@@ -16,11 +16,7 @@ struct Rendezvous {
     private let port4: UInt16
     private let port6: UInt16
 
-    private let rules: String
-
-    /// `rules`: what is carried, as the preload object reads it.
-    init(rules: String) throws(Errno) {
-        self.rules = rules
+    init() throws(Errno) {
         secret = Secret()
         name = Secret()
         questions = try UnixSocket.listen(abstract: name.digits).get()
@@ -37,7 +33,9 @@ struct Rendezvous {
     var listeners: [Int32] { [listener4, listener6].filter { $0 >= 0 } }
 
     /// What the program finds in its environment.
-    var environment: String { "\(LAMINA_RUN_VARIABLE)=\(name.digits),\(secret.digits),\(port4),\(port6),\(rules)" }
+    func environment(_ coverage: Coverage) -> String {
+        "\(LAMINA_RUN_VARIABLE)=\(name.digits),\(secret.digits),\(port4),\(port6),\(coverage.digits)"
+    }
 
     /// Where the program's socket is to be connected for a destination; nil where there is no listener it can reach.
     func address(for destination: Endpoint, ipv6Only: Bool) -> Endpoint? {

@@ -52,7 +52,7 @@ final class Supervisor {
             return
         }
         do throws(Errno) {
-            front = .program(try Rendezvous(rules: self.run.coverage.digits))
+            front = .program(try Rendezvous())
         } catch {
             throw LaunchFailure.refused("a run needs loopback sockets: \(error.text)")
         }
@@ -74,7 +74,12 @@ final class Supervisor {
         defer { control?.close() }
         switch (front, launch) {
         case (.program(let rendezvous), let launch?):
-            let spawned = try launch.start(rendezvous, control: control?.socket.path, signals: signals)
+            let spawned = try launch.start(
+                rendezvous,
+                run.coverage,
+                control: control?.socket.path,
+                signals: signals
+            )
             program = spawned.process
             control?.process = program
             // The program has its own limit by now; each call that the guard carries takes a few.
@@ -170,7 +175,10 @@ final class Supervisor {
             }
         }
         switch worker.report() {
-        case .ready: return true
+        case .ready(let asked):
+            // A program that runs knows what its first worker said; another one has the same levels, or fewer.
+            if program < 0 { run.coverage.asked = asked }
+            return true
         case .failed(let message):
             discardWorker()
             throw LaunchFailure.refused(message)

@@ -77,15 +77,30 @@ final class Worker {
         }
         let caller = Caller(descriptor: descriptor, process: process, user: user, group: group)
         callers[descriptor] = caller
+        hear(caller)
+        // One that has its answer by then is gone, and nothing was watched for it.
+        loop.soon { [unowned self] in attend(caller) }
+    }
+
+    /// Waits for what else a caller says.
+    private func attend(_ caller: Caller) {
+        guard callers[caller.descriptor] === caller else { return }
         do {
-            try loop.watch(descriptor, EventLoop.readable) { [unowned self] _ in hear(caller) }
+            try loop.watch(caller.descriptor, EventLoop.readable) { [unowned self] _ in hear(caller) }
         } catch {
             dismiss(caller)
         }
     }
 
     private func hear(_ caller: Caller) {
-        guard let request = caller.read(secret: rendezvous.secret) else { return dismiss(caller) }
+        switch caller.read(secret: rendezvous.secret) {
+        case .question(let request): take(request, of: caller)
+        case .nothing: break
+        case .end: dismiss(caller)
+        }
+    }
+
+    private func take(_ request: lamina_run_request, of caller: Caller) {
         guard request.version == UInt32(LAMINA_RUN_VERSION) else {
             caller.answer(error: EPROTO)
             return dismiss(caller)

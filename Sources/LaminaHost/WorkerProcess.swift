@@ -13,7 +13,8 @@ struct WorkerProcess {
 
     /// What a worker reports when its chain is loaded, or isn't.
     enum Report {
-        case ready
+        /// With the connections that its levels may have to do with, as `Coverage.asked` has them.
+        case ready([Condition]?)
         case failed(String)
         /// It has crashed.
         case crashed(Crash)
@@ -82,10 +83,17 @@ struct WorkerProcess {
 
     /// What a message of the worker's reports; nil where it answers a command.
     static func report(_ message: ArraySlice<UInt8>) -> Report? {
-        if message.first == 1 { return .ready }
+        if message.first == 1 { return .ready(asked(message.dropFirst())) }
         if message.first == WorkerCommands.reply { return nil }
         if let crash = Crash(message) { return .crashed(crash) }
         return .failed(String(decoding: message.dropFirst(), as: UTF8.self))
+    }
+
+    /// What is asked about: nothing for everything, else a line for each condition.
+    private static func asked(_ text: ArraySlice<UInt8>) -> [Condition]? {
+        if text.isEmpty { return nil }
+        let lines = text.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
+        return try? lines.map { try Condition(parsing: $0) }
     }
 
     private static func send(_ bytes: [UInt8], to control: Int32) {
@@ -174,7 +182,8 @@ struct WorkerProcess {
                 runner: runner
             )
         }
-        send([1], to: control)
+        let asked = runner.asked.map { conditions in conditions.flatMap { "\($0)\n".utf8 } }
+        send([1] + (asked ?? []), to: control)
         withExtendedLifetime(server) { loop.run() }
     }
 

@@ -65,6 +65,7 @@ static enum coverage judge(const struct in6_addr *host, unsigned port, unsigned 
     int asked = 0, restricted = 0, matched = 0, maybe = 0;
     for (unsigned i = 0; i < count; i++) {
         const rule *rule = &rules[i];
+        if (rule->flags & LAMINA_RUN_RULE_ASKED) continue;
         int named = rule->flags & LAMINA_RUN_RULE_NAMED;
         int bypass = rule->flags & LAMINA_RUN_RULE_BYPASS;
         int always = rule->flags & LAMINA_RUN_RULE_ALWAYS;
@@ -88,6 +89,20 @@ enum coverage coverage_of(const struct sockaddr *address, socklen_t length) {
     unsigned port;
     if (!count || !plain(address, length, &host, &port)) return CARRIED;
     return judge(&host, port, LAMINA_RUN_RULE_OUT);
+}
+
+int is_asked_about(const struct sockaddr *address, socklen_t length) {
+    struct in6_addr host;
+    unsigned port;
+    int some = 0;
+    if (!plain(address, length, &host, &port)) return 1;
+    for (unsigned i = 0; i < count; i++) {
+        const rule *rule = &rules[i];
+        if (!(rule->flags & (LAMINA_RUN_RULE_ASKED | LAMINA_RUN_RULE_ALWAYS))) continue;
+        if (matches(rule, &host, port)) return 1;
+        some |= rule->flags & LAMINA_RUN_RULE_ASKED;
+    }
+    return !some;
 }
 
 int is_stand_in(const struct sockaddr *address, socklen_t length) {

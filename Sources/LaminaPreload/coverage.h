@@ -17,6 +17,8 @@ HIDDEN int hexadecimal_digit(char c);
 
 // Whether a connection to `address` is carried.
 HIDDEN enum coverage coverage_of(const struct sockaddr *address, socklen_t length);
+// Whether the chain may have to do with a connection to `address` that is carried.
+HIDDEN int is_asked_about(const struct sockaddr *address, socklen_t length);
 // Whether datagrams to `address` may pass: those that stay on this machine, and those that are none of the run's.
 HIDDEN int passes_datagrams(const struct sockaddr *address, socklen_t length);
 // Whether `address` may be one that stands for a name server; the worker knows.

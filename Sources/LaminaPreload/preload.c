@@ -230,7 +230,9 @@ static long do_connect(int fd, const struct sockaddr *address, socklen_t length)
     if (socket_option(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP) {
         return call3(SYS_connect, fd, (long)address, length);
     }
-    if (coverage_of(address, length) == BYPASSED) return connect_raw(run, fd, address, length);
+    if (coverage_of(address, length) == BYPASSED || !is_asked_about(address, length)) {
+        return connect_raw(run, fd, address, length);
+    }
     unsigned char state = 0;
     socklen_t one = sizeof state;
     call6(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, (long)&state, (long)&one, 0);

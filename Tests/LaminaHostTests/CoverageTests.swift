@@ -65,6 +65,24 @@ struct CoverageTests {
         #expect(try isOwn(["--only=:\(server.port)", "--bypass=127.0.0.1"], server))
     }
 
+    @Test("The worker is asked about connections that a level has to do with", arguments: ["preload", "notify"])
+    func asked(backEnd: String) throws {
+        func questions(_ layer: String) throws -> Int64? {
+            let scene = try ControlScene(["--backend=\(backEnd)", "\(PackageTree.products)/libLamina\(layer)"])
+            let sockets = try scene.run().status().json["sockets"]
+            #expect(scene.end() == 0)
+            return sockets?["direct"]?.integerValue
+        }
+        let redirect = "Redirect.so:rule=192.0.2.1=127.0.0.1"
+        #expect(try questions(redirect) == 1)
+        #expect(try questions("\(redirect),when=[net=10.0.0.0/8]") == 0)
+        #expect(try questions("\(redirect),when=[net=10.0.0.0/8],when=[net=127.0.0.1]") == 1)
+        #expect(try questions("\(redirect),when=[name=*.test]") == 1)
+        #expect(try questions("\(redirect),when=[direction=in]") == 0)
+        #expect(try questions("Hosts.so:map=nobody.test=127.0.0.1") == 0)
+        #expect(try questions("Resolver.so") == 0)
+    }
+
     @Test("A rule by name is about connections to the addresses of that name")
     func names() throws {
         let server = try TestServer()

@@ -74,6 +74,9 @@ enum {
     /// A layer that sends and receives on its own account while a stream connects, and no byte too many; once that has
     /// succeeded, every byte passes it as it is.
     LAMINA_PROVIDER_HANDSHAKES = 4,
+    /// A layer whose calls of sockets are about destinations that are names; what goes to addresses it leaves as it is,
+    /// and need not see.
+    LAMINA_PROVIDER_ONLY_NAMES = 8,
 };
 
 enum {

@@ -16,7 +16,7 @@
 #define LAMINA_RUN_VARIABLE "LAMINA_RUN"
 
 /// Both sides are built together; a preload object of another build is answered with EPROTO.
-enum { LAMINA_RUN_VERSION = 7 };
+enum { LAMINA_RUN_VERSION = 8 };
 
 /// What a rule says of what it matches.
 enum {
@@ -32,9 +32,12 @@ enum {
     LAMINA_RUN_RULE_IN = 16,
     /// Addresses of IPv4 don't match.
     LAMINA_RUN_RULE_IPV6 = 32,
+    /// Says nothing of what is carried: a level of the chain has to do with connections there. Where there are such
+    /// rules, nobody is asked about connections that none of them matches, and no rule of those that come first.
+    LAMINA_RUN_RULE_ASKED = 64,
 };
 
-enum { LAMINA_RUN_RULES = 64, LAMINA_RUN_RULE_SIZE = 22 };
+enum { LAMINA_RUN_RULES = 96, LAMINA_RUN_RULE_SIZE = 22 };
 
 /// What a message asks for.
 enum {

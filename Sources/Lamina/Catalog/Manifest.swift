@@ -52,6 +52,8 @@ public struct Manifest: Sendable, Equatable {
     public var reorders = false
     /// Whether it touches data only while a stream connects (`LAMINA_PROVIDER_HANDSHAKES`).
     public var handshakes = false
+    /// Whether it need not see what goes to destinations that are no names (`LAMINA_PROVIDER_ONLY_NAMES`).
+    public var onlyNames = false
     /// The socket categories that it stands in.
     public var categories = SocketCategories.all
     /// What a base offers.
@@ -107,7 +109,8 @@ extension Manifest {
     private static let keys = [
         "format", "name", "uuid", "version", "summary", "library", "kind", "phase", "before", "after", "conflicts",
         "requires", "effect", "handoff", "required", "hidden", "generic", "reorders", "handshakes",
-        "categories", "protocols", "abi", "settings", "extensions", "entries", "indications", "sha256", "identity",
+        "onlyNames", "categories", "protocols", "abi", "settings", "extensions", "entries", "indications", "sha256",
+        "identity",
         "installation", "masked", "reason",
     ]
 
@@ -150,6 +153,7 @@ extension Manifest {
         isGeneric = try reader.bool("generic") ?? false
         reorders = try reader.bool("reorders") ?? false
         handshakes = try reader.bool("handshakes") ?? false
+        onlyNames = try reader.bool("onlyNames") ?? false
         if let bits = try reader.flags("categories", SocketCategories.names.map { ($0.name, $0.value.rawValue) }) {
             categories = SocketCategories(rawValue: bits)
         }

@@ -35,9 +35,10 @@ public enum Output {
         sink.withLock { $0.level = level }
     }
 
-    /// Writes one line of the log: `lamina: subject: text`.
-    public static func log(_ level: Level, _ subject: String, _ text: String) {
+    /// Writes one line of the log: `lamina: subject: text`. The text isn't made where it isn't shown.
+    public static func log(_ level: Level, _ subject: String, _ text: @autoclosure () -> String) {
         guard level <= sink.withLock({ $0.level }) else { return }
+        let text = text()
         write(subject.isEmpty ? "lamina: \(text)\n" : "lamina: \(subject): \(text)\n")
     }
 

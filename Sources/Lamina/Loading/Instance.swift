@@ -88,6 +88,15 @@ public final class Instance: @unchecked Sendable {
         }
     }
 
+    /// Whether it has to do with sockets of one of these categories: it stands in them, and fills a call of theirs or an
+    /// indication. One that answers names alone has nothing to do with them.
+    public func concerns(_ categories: SocketCategories) -> Bool {
+        let shared = categories.rawValue & provider.manifest.categories.rawValue
+        guard shared != 0 else { return false }
+        return Entry.all.contains { !$0.isOfChain && $0.categories & shared != 0 && $0.function(in: table) != nil }
+            || Entry.indications.contains { $0.categories & shared != 0 && $0.function(in: indications) != nil }
+    }
+
     /// Changes a live setting while sockets are open (the table's `configure`). The value is read as the layer syntax
     /// has it. Where the provider refuses, the old value stays and the error says why. Runs the provider's code.
     public func configure(_ key: String, to text: String) throws(LaminaError) {

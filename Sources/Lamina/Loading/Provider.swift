@@ -63,7 +63,10 @@ public final class Provider: @unchecked Sendable {
         manifest.isGeneric = flags & LAMINA_PROVIDER_GENERIC != 0
         manifest.reorders = flags & LAMINA_PROVIDER_REORDERS != 0
         manifest.handshakes = flags & LAMINA_PROVIDER_HANDSHAKES != 0
-        let known = LAMINA_PROVIDER_GENERIC | LAMINA_PROVIDER_REORDERS | LAMINA_PROVIDER_HANDSHAKES
+        manifest.onlyNames = flags & LAMINA_PROVIDER_ONLY_NAMES != 0
+        let known =
+            LAMINA_PROVIDER_GENERIC | LAMINA_PROVIDER_REORDERS | LAMINA_PROVIDER_HANDSHAKES
+            | LAMINA_PROVIDER_ONLY_NAMES
         guard flags & ~known == 0 else {
             throw reader.error("flags", "0x\(String(flags, radix: 16)) has a bit that nobody knows")
         }

@@ -14,6 +14,7 @@ extension Coverage {
         }
         for condition in bypass { text += Self.digits(condition, LAMINA_RUN_RULE_BYPASS) }
         for condition in only { text += Self.digits(condition, 0) }
+        for condition in asked ?? [] { text += Self.digits(condition, LAMINA_RUN_RULE_ASKED) }
         return text
     }
 

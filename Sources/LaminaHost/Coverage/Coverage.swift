@@ -8,6 +8,8 @@ public import Lamina
 public struct Coverage: Sendable, Equatable {
     /// How many networks and ports all rules together may name: the preload object has room for no more.
     static let capacity = 60
+    /// How many connections that are asked about may be named; where there are more, all are asked about.
+    static let askedCapacity = 32
 
     /// What is carried; empty: everything.
     public private(set) var only: [Condition] = []
@@ -15,6 +17,9 @@ public struct Coverage: Sendable, Equatable {
     public private(set) var bypass: [Condition] = []
     /// Networks that are carried whatever the rules say: their addresses stand for names.
     var always: [Network] = []
+
+    /// The networks and ports of the connections that a level of the chain may have to do with; nil: all.
+    var asked: [Condition]?
 
     /// Everything is carried.
     public init() {}
@@ -54,6 +59,14 @@ public struct Coverage: Sendable, Equatable {
         let subject = ConditionSubject(address: destination.network, port: destination.port)
         guard only.contains(where: { $0.name != nil }) else { return bypasses(subject) }
         return Coverage(only: [], bypass: bypass, always: always).bypasses(subject)
+    }
+
+    /// Whether the chain may have to do with a connection to `destination` that is carried.
+    func asks(about destination: Endpoint) -> Bool {
+        guard let asked else { return true }
+        if let network = destination.network, always.contains(where: { $0.contains(network) }) { return true }
+        let subject = ConditionSubject(address: destination.network, port: destination.port)
+        return asked.contains { $0.matches(subject) ?? true }
     }
 
     /// Whether a name is none of the run's whatever its addresses are, so that no layer is asked for them.

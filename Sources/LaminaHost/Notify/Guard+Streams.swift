@@ -31,7 +31,7 @@ extension Guard {
             return .answer(-Int64(address.isShort ? EINVAL : EAFNOSUPPORT))
         }
         guard destination.family == socket.kind.domain else { return .answer(-Int64(EAFNOSUPPORT)) }
-        if coverage.bypasses(destination) { return .allow }
+        if coverage.bypasses(destination) || !coverage.asks(about: destination) { return .allow }
         carry(call, socket, to: destination)
         return .pending
     }

@@ -78,6 +78,7 @@ public struct LayerDescription: Sendable {
     let phase: Phase
     var categories: Categories
     let reorders: Bool
+    let onlyNames: Bool
     let settings: [any DeclaredSetting]
     let before: StaticString?
     let after: StaticString?
@@ -98,6 +99,8 @@ public struct LayerDescription: Sendable {
     ///   - phase: Its place in a derived order.
     ///   - categories: The sockets that it stands in; in others it is absent.
     ///   - reorders: Whether it reorders datagrams on purpose.
+    ///   - onlyNames: Whether its calls of sockets are about destinations that are names alone, so that others need not pass
+    ///     it.
     ///   - settings: What its user may set.
     ///   - before: Layers that stand nearer to the base, with commas between their names.
     ///   - after: Layers that stand nearer to the program, likewise.
@@ -113,6 +116,7 @@ public struct LayerDescription: Sendable {
         phase: Phase = .none,
         categories: Categories = .all,
         reorders: Bool = false,
+        onlyNames: Bool = false,
         settings: [any DeclaredSetting] = [],
         before: StaticString? = nil,
         after: StaticString? = nil,
@@ -128,6 +132,7 @@ public struct LayerDescription: Sendable {
         self.phase = phase
         self.categories = categories
         self.reorders = reorders
+        self.onlyNames = onlyNames
         self.settings = settings
         self.before = before
         self.after = after

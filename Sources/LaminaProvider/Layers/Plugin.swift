@@ -95,7 +95,8 @@ extension ProviderDescription {
             handoff: (about.isTerminating ? .none : about.handoff).rawValue,
             phase: about.phase.rawValue,
             categories: Int(about.categories.rawValue),
-            flags: about.reorders ? LAMINA_PROVIDER_REORDERS : 0,
+            flags: (about.reorders ? LAMINA_PROVIDER_REORDERS : 0)
+                | (about.onlyNames ? LAMINA_PROVIDER_ONLY_NAMES : 0),
             settings: about.settings.map { $0.declaration.described($0.name) },
             before: about.before,
             after: about.after,

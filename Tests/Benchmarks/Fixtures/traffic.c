@@ -78,6 +78,34 @@ static void connects(char **v, int flags) {
     print_median(values, count);
 }
 
+static void exchange(int fd, const void *question, size_t length, void *answer, size_t expected) {
+    if (write(fd, question, length) != (ssize_t)length || recv(fd, answer, expected, MSG_WAITALL) != (ssize_t)expected) {
+        fail("socks5");
+    }
+}
+
+// `connect-socks5 PORT COUNT PROXY`: the same through a SOCKS5 proxy on loopback, by a client that does nothing else.
+static void connects_by_proxy(char **v) {
+    struct sockaddr_in there = at(v[0]), proxy = at(v[2]);
+    int count = atoi(v[1]);
+    double *values = calloc(count, sizeof *values);
+    unsigned char request[10] = {5, 1, 0, 1}, answer[10];
+    memcpy(request + 4, &there.sin_addr, 4);
+    memcpy(request + 8, &there.sin_port, 2);
+    for (int i = -5; i < count; i++) {
+        double begin = now();
+        int fd = reach(&proxy, 0);
+        char byte = 'e';
+        exchange(fd, "\5\1\0", 3, answer, 2);
+        exchange(fd, request, sizeof request, answer, sizeof answer);
+        if (answer[1]) fail("socks5");
+        exchange(fd, &byte, 1, &byte, 1);
+        if (i >= 0) values[i] = now() - begin;
+        close(fd);
+    }
+    print_median(values, count);
+}
+
 // `trips PORT COUNT`: the microseconds of 64 bytes there and back.
 static void trips(char **v) {
     struct sockaddr_in there = at(v[0]);
@@ -196,6 +224,7 @@ int main(int count, char **v) {
     signal(SIGPIPE, SIG_IGN);
     if (count == 4 && !strcmp(v[1], "connect")) return connects(v + 2, 0), 0;
     if (count == 4 && !strcmp(v[1], "connect-nonblocking")) return connects(v + 2, SOCK_NONBLOCK), 0;
+    if (count == 5 && !strcmp(v[1], "connect-socks5")) return connects_by_proxy(v + 2), 0;
     if (count == 4 && !strcmp(v[1], "trips")) return trips(v + 2), 0;
     if (count == 4 && !strcmp(v[1], "stream")) return stream(v + 2), 0;
     pthread_t thread;
