@@ -32,6 +32,8 @@ struct Running {
         let name: String
         let words: [String]
         var mode: String?
+        /// What follows the mode's own arguments.
+        var more: [String] = []
     }
 
     func run() throws -> [Table] {
@@ -51,6 +53,10 @@ struct Running {
 
     private var native: Way { Way(name: "natively", words: []) }
     private var hopless: Way { Way(name: "run, no hop", words: run("hosts:map=[nobody.invalid=127.0.0.1]")) }
+    /// A chain whose layer sees where connections go, and so is asked about each.
+    private var asked: Way {
+        Way(name: "run, no hop, a layer asked", words: run("redirect:rule=[192.0.2.1=127.0.0.1]"))
+    }
     private var notify: Way {
         Way(
             name: "run --backend=notify, no hop",
@@ -74,10 +80,13 @@ struct Running {
     }
 
     private func connects(_ port: String, _ socks: Microsocks?) throws -> Table {
-        var ways = [native, hopless, notify]
+        var ways = [native, hopless, asked, notify]
         if let way = try proxychains("proxychains4, bypass", 9, bypass: true) { ways.append(way) }
         if let socks {
             if let way = try proxychains("proxychains4 to microsocks", socks.port, bypass: false) { ways.append(way) }
+            ways.append(
+                Way(name: "a plain SOCKS5 client in C", words: [], mode: "connect-socks5", more: ["\(socks.port)"])
+            )
             let layer = run("socks5:server=127.0.0.1:\(socks.port)")
             ways.append(Way(name: "run, socks5 to microsocks", words: layer))
             ways.append(
@@ -88,16 +97,17 @@ struct Running {
         ways.append(Way(name: "natively, non-blocking", words: [], mode: "connect-nonblocking"))
         let count = settings.isQuick ? 50 : 150
         let rounds = try Samples.rounds(
-            of: ways.map { way in { try figure(way.words, [way.mode ?? "connect", port, "\(count)"]) } },
+            of: ways.map { way in { try figure(way.words, [way.mode ?? "connect", port, "\(count)"] + way.more) } },
             count: settings.isQuick ? 3 : 9
         )
         var table = Table("connect and a byte there and back", columns: ["us", "x native"], digits: [1, 2])
         for (way, samples) in zip(ways, rounds) {
-            let base = way.mode == nil ? rounds[0] : rounds[rounds.count - 1]
+            let base = way.mode == "connect-nonblocking" ? rounds[rounds.count - 1] : rounds[0]
             let ratio = samples.ratios(to: base).median
             table.add(way.name, [samples.median, ratio])
             switch way.name {
-            case hopless.name: table.goals.append(Goal(name: way.name, value: ratio, bound: .atMost(1.4), unit: " x"))
+            case hopless.name, asked.name:
+                table.goals.append(Goal(name: way.name, value: ratio, bound: .atMost(1.4), unit: " x"))
             case "run, socks5 to microsocks":
                 table.goals.append(Goal(name: way.name, value: ratio, bound: .atMost(2.5), unit: " x"))
             case "run, socks5 to microsocks, non-blocking":
