@@ -77,8 +77,8 @@ let shipped = LinkerSetting.unsafeFlags(
 )
 
 let plugins =
-    ["Kernel", "Memory", "Trace", "Count", "Socks5"].map { Plugin(name: $0) }
-    + ["Hosts", "Redirect", "Resolver", "Throttle", "Meter"].map { Plugin(name: $0, isTyped: true) } + [
+    ["Kernel", "Memory", "Trace", "Count"].map { Plugin(name: $0) }
+    + ["Hosts", "Redirect", "Resolver", "Socks5", "Throttle", "Meter"].map { Plugin(name: $0, isTyped: true) } + [
         Plugin(name: "Fault", isTyped: true, parts: ["Rules"]),
         Plugin(name: "Firewall", isTyped: true, parts: ["Rules"]),
     ]

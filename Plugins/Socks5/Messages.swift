@@ -1,5 +1,5 @@
-import CLamina
 import Glibc
+import LaminaProvider
 
 /// What the two sides say (RFC 1928, RFC 1929).
 enum Messages {
@@ -21,24 +21,24 @@ enum Messages {
             + [UInt8(credentials.password.count)] + credentials.password
     }
 
-    /// A request to connect. Empty: the protocol can't carry the address.
-    static func request(for address: UnsafePointer<lamina_address>) -> [UInt8] {
-        SocksAddress.bytes(of: address).map { [version, connect, 0] + $0 } ?? []
+    /// A request to connect. Nil: the protocol can't carry the address.
+    static func request(for address: Address) -> [UInt8]? {
+        SocksAddress.bytes(of: address).map { [version, connect, 0] + $0 }
     }
 
-    /// What a reply's code means, nil for success: the status, and what to say where that status alone says too little.
-    static func refusal(_ code: UInt8) -> (status: lamina_status, remark: String?)? {
+    /// What a reply's code means, nil for success: an errno, and what to say where that alone says too little.
+    static func refusal(_ code: UInt8) -> (errno: Int32, remark: String?)? {
         switch code {
         case 0: nil
-        case 1: (-ECONNREFUSED, "reports a general failure")
-        case 2: (-EACCES, "doesn't allow the destination")
-        case 3: (-ENETUNREACH, nil)
-        case 4: (-EHOSTUNREACH, nil)
-        case 5: (-ECONNREFUSED, nil)
-        case 6: (-ETIMEDOUT, nil)
-        case 7: (-EOPNOTSUPP, "can't connect to others")
-        case 8: (-EAFNOSUPPORT, "doesn't take this type of address")
-        default: (-EPROTO, "answers with the unknown code \(code)")
+        case 1: (ECONNREFUSED, "reports a general failure")
+        case 2: (EACCES, "doesn't allow the destination")
+        case 3: (ENETUNREACH, nil)
+        case 4: (EHOSTUNREACH, nil)
+        case 5: (ECONNREFUSED, nil)
+        case 6: (ETIMEDOUT, nil)
+        case 7: (EOPNOTSUPP, "can't connect to others")
+        case 8: (EAFNOSUPPORT, "doesn't take this type of address")
+        default: (EPROTO, "answers with the unknown code \(code)")
         }
     }
 }

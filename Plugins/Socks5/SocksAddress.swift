@@ -1,5 +1,3 @@
-import CLamina
-import Glibc
 import LaminaProvider
 
 /// Destinations, as the protocol carries them.
@@ -9,26 +7,21 @@ enum SocksAddress {
     private static let ipv6: UInt8 = 4
 
     /// An address of a host in numbers or by name. Nil: it is neither.
-    static func make(host: String, port: UInt16) -> lamina_address? {
-        if var address = NumericAddress.parse(host) {
-            withUnsafeMutablePointer(to: &address) { $0.setPort(port) }
-            return address
-        }
+    static func make(host: String, port: UInt16) -> Address? {
+        if let address = Address(host, port: port) { return address }
         let isName =
             (1...253).contains(host.utf8.count)
             && host.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: ":") }
-        return isName ? lamina_address(name: host, port: port) : nil
+        return isName ? Address(name: host, port: port) : nil
     }
 
     /// The type, the address and the port of a request. Nil: the protocol can't carry it.
-    static func bytes(of address: UnsafePointer<lamina_address>) -> [UInt8]? {
-        if address.pointee.form == UInt16(LAMINA_ADDRESS_NAME) {
-            let length = Int(address.pointee.length)
-            guard (1...253).contains(length) else { return nil }
-            let text = UnsafeRawBufferPointer(start: address.bytes, count: length)
-            return [name, UInt8(length)] + text + bytes(of: address.port)
+    static func bytes(of address: Address) -> [UInt8]? {
+        if let text = address.name {
+            guard (1...253).contains(text.utf8.count) else { return nil }
+            return [name, UInt8(text.utf8.count)] + text.utf8 + bytes(of: address.port)
         }
-        guard let plain = NumericAddress.plain(address.pointee) else { return nil }
+        guard let plain = address.bytes else { return nil }
         return [plain.count == 4 ? ipv4 : ipv6] + plain + bytes(of: address.port)
     }
 

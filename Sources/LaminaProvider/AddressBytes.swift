@@ -11,7 +11,7 @@ extension UnsafeMutablePointer<lamina_address> {
     public var socket: UnsafeMutablePointer<sockaddr> { bytes.assumingMemoryBound(to: sockaddr.self) }
 
     /// Puts a port, in host byte order, into an IP address or a name.
-    public func setPort(_ port: UInt16) {
+    func setPort(_ port: UInt16) {
         if pointee.form == UInt16(LAMINA_ADDRESS_NAME) {
             pointee.port = port
         } else if Int32(socket.pointee.sa_family) == AF_INET {
@@ -48,7 +48,7 @@ extension UnsafePointer<lamina_address> {
 
 extension lamina_address {
     /// A name of at most 253 bytes that nobody has resolved, with a port in host byte order.
-    public init(name: String, port: UInt16) {
+    init(name: String, port: UInt16) {
         self.init()
         form = UInt16(LAMINA_ADDRESS_NAME)
         self.port = port

@@ -235,6 +235,17 @@ struct Socks5Tests {
         #expect(try pair.server.waiting.receive(upTo: 1, deadline: soon()) == [1])
         try pair.close()
         #expect(server.heard.isEmpty)
+        // Whom the condition doesn't leave out goes through the server: the level comes in at the connect.
+        try direct.connect(to: Address(host: "192.0.2.7", port: 1), deadline: soon()).waiting.close()
+        #expect(server.heard.last == [5, 1, 0, 1, 192, 0, 2, 7, 0, 1])
+        // A descriptor that comes alone is as connected as it will be.
+        let plain = try Pair(BaseProvider.kernel.chain())
+        let descriptor = fcntl(try plain.client.waiting.descriptor(), F_DUPFD_CLOEXEC, 0)
+        let adopted = try Socket(adopting: descriptor, on: chain(to: server))
+        try adopted.waiting.send([2])
+        #expect(try plain.server.waiting.receive(upTo: 1, deadline: soon()) == [2])
+        try adopted.waiting.close()
+        try plain.close()
         let error = failure { try chain(to: server).open(.datagram()) }
         #expect(error?.errno == EOPNOTSUPP && error?.level == "socks5")
     }

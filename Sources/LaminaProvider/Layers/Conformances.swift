@@ -64,6 +64,7 @@ struct Conformances: Sendable {
     let isTimed: Bool
     let delaysCalls: (any DelaysCalls.Type)?
     let terminating: (any TerminatingLayer.Type)?
+    let handshakes: (any Handshakes.Type)?
     /// The entries and indications that have a protocol, by their numbers.
     private let entries: [Use]
     private let indications: [Bool]
@@ -139,6 +140,7 @@ struct Conformances: Sendable {
         isTimed = type is any TimedEnds.Type
         delaysCalls = type as? any DelaysCalls.Type
         terminating = type as? any TerminatingLayer.Type
+        handshakes = type as? any Handshakes.Type
         var entries = [Use](repeating: .none, count: Int(LAMINA_ENTRY_COUNT))
         entries[LAMINA_ENTRY_CONTROL] = Use(calls: controlCalls != nil, ends: controlEnds != nil)
         entries[LAMINA_ENTRY_BIND] = Use(calls: bindCalls != nil, ends: bindEnds != nil)

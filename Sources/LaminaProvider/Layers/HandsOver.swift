@@ -36,6 +36,11 @@ public struct StateBytes: ~Copyable {
         bytes.withUnsafeBytes { append(from: $0) }
     }
 
+    /// Appends an address, nil for none: always as many bytes.
+    public mutating func append(_ address: Address?) {
+        withUnsafeBytes(of: address?.c ?? lamina_address()) { append(from: $0) }
+    }
+
     private mutating func append(from bytes: UnsafeRawBufferPointer) {
         if count + bytes.count <= room.count {
             UnsafeMutableRawBufferPointer(rebasing: room[count...]).copyMemory(from: bytes)
@@ -53,5 +58,27 @@ extension RawSpan {
         let size = MemoryLayout<Value>.size
         guard offset >= 0, offset <= byteCount - size else { throw Failure(EINVAL, "the state ends too early") }
         return Value(littleEndian: withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: Value.self) })
+    }
+
+    /// The address that `StateBytes.append` wrote `offset` bytes into the state; nil for none. Fails where it ends before, or
+    /// there is no address.
+    public func address(at offset: Int) throws(Failure) -> Address? {
+        let size = MemoryLayout<lamina_address>.size
+        guard offset >= 0, offset <= byteCount - size else { throw Failure(EINVAL, "the state ends too early") }
+        var address = lamina_address()
+        withUnsafeBytes { bytes in
+            withUnsafeMutableBytes(of: &address) {
+                $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + size]))
+            }
+        }
+        switch Int(address.form) {
+        case LAMINA_ADDRESS_NONE: return nil
+        case LAMINA_ADDRESS_SOCKET, LAMINA_ADDRESS_NAME: break
+        default: throw Failure(EINVAL, "the state has no address where one should be")
+        }
+        guard address.length <= MemoryLayout.size(ofValue: address.storage) else {
+            throw Failure(EINVAL, "the state has an address that is too long")
+        }
+        return Address(address)
     }
 }

@@ -86,6 +86,8 @@ public struct LayerDescription: Sendable {
     let requires: StaticString?
     /// Whether the type ends the columns of its sockets: it says so by its conformance.
     var isTerminating = false
+    /// Whether the type touches data only until a connection stands: likewise.
+    var handshakes = false
 
     /// Describes a layer. Allocates nothing beside its list of settings; never fails.
     ///

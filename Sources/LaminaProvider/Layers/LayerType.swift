@@ -18,6 +18,7 @@ struct LayerType: @unchecked Sendable {
         self.type = type
         about = type.about
         about.isTerminating = own.terminating != nil
+        about.handshakes = own.handshakes != nil
         conformances = own
         (isStateless, stateSize, stateAlignment) = Self.layout(of: type)
         let stateless = isStateless

@@ -23,6 +23,9 @@ enum LifetimeThunks {
         }
         let columns = Part(slot).flatMap { part in level.own.terminating?.columns(part) }
         columns?.begin(slot, arguments)
+        if Opening(arguments).isFromBelow, let part = Part(slot), let handshakes = level.own.handshakes {
+            handshakes.state(part).comesLate(Socket(slot))
+        }
         guard let calls = level.own.openCalls, let part = Part(slot) else {
             return columns?.openPrimary(slot, arguments, request) ?? lamina_open(slot, arguments, request)
         }
@@ -43,6 +46,7 @@ enum LifetimeThunks {
             Socket(slot).log(.error, "no memory to close the socket with; its state stays behind")
         }
         if let delays = part.own.delaysCalls { return delays.lanes(part).close(slot, request) }
+        if let handshakes = part.own.handshakes, handshakes.state(part).isClosedLater(request) { return LAMINA_PENDING }
         return passClose(slot, request)
     }
 
@@ -96,8 +100,14 @@ enum LifetimeThunks {
     }
 
     private static let exportState: lamina_export_state_function = { slot, state, request in
-        guard let part = Part(slot), let type = part.own.handsOver, state.pointee.phase == UInt32(LAMINA_EXPORT_WRITE)
-        else { return lamina_complete(slot, request, 0, 0) }
+        guard let part = Part(slot), let type = part.own.handsOver else { return lamina_complete(slot, request, 0, 0) }
+        let phase = Int(state.pointee.phase)
+        if let handshakes = part.own.handshakes, handshakes.state(part).isBusy,
+            [LAMINA_EXPORT_ASK, LAMINA_EXPORT_FREEZE, LAMINA_EXPORT_WRITE].contains(phase)
+        {
+            return lamina_complete(slot, request, -EBUSY, 0)
+        }
+        guard phase == LAMINA_EXPORT_WRITE else { return lamina_complete(slot, request, 0, 0) }
         state.pointee.version = type.stateVersion
         let room = UnsafeMutableRawBufferPointer(start: state.pointee.bytes, count: state.pointee.capacity)
         let (count, fits) = type.write(part, room)

@@ -94,6 +94,13 @@ extension Next where State: ~Copyable {
         return Answer(lamina_remote_address(slot, address, request))
     }
 
+    /// Ends a question for an address with this one.
+    public consuming func answer(_ room: AddressRoom, _ address: Address) -> Answer {
+        guard let place = room.first else { return fail(EINVAL) }
+        place.pointee = address.c
+        return end()
+    }
+
     /// Gives the data back.
     @inlinable @inline(__always)
     public consuming func release(_ data: IndicatedData) -> Answer {
@@ -187,6 +194,14 @@ extension Next where State: ~Copyable {
     @inlinable @inline(__always)
     public consuming func open(_ opening: Opening) -> Answer {
         Answer(lamina_open(slot, opening.arguments, request))
+    }
+
+    /// Opens the levels below for another family, `AF_UNSPEC` where the destination isn't known yet.
+    public consuming func open(_ opening: Opening, family: Int32) -> Answer {
+        var arguments = opening.arguments.pointee
+        arguments.family = family
+        let (slot, request) = (slot, request)
+        return withUnsafePointer(to: arguments) { Answer(lamina_open(slot, $0, request)) }
     }
 
     /// Closes the levels below.

@@ -96,7 +96,8 @@ extension ProviderDescription {
             phase: about.phase.rawValue,
             categories: Int(about.categories.rawValue),
             flags: (about.reorders ? LAMINA_PROVIDER_REORDERS : 0)
-                | (about.onlyNames ? LAMINA_PROVIDER_ONLY_NAMES : 0),
+                | (about.onlyNames ? LAMINA_PROVIDER_ONLY_NAMES : 0)
+                | (about.handshakes ? LAMINA_PROVIDER_HANDSHAKES : 0),
             settings: about.settings.map { $0.declaration.described($0.name) },
             before: about.before,
             after: about.after,

@@ -4,7 +4,7 @@ import Glibc
 /// Addresses in numbers.
 public enum NumericAddress {
     /// Reads an IPv4 or IPv6 address, with or without a scope (`fe80::1%lo`), without a port. Nil: it is none.
-    public static func parse(_ text: String) -> lamina_address? {
+    static func parse(_ text: String) -> lamina_address? {
         var address = lamina_address()
         address.form = UInt16(LAMINA_ADDRESS_SOCKET)
         if inet_pton(AF_INET, text, &address.storage.ipv4.sin_addr) == 1 {
@@ -29,7 +29,7 @@ public enum NumericAddress {
     }
 
     /// The bytes that tell addresses apart, neither port nor scope: 4 or 16. Nil: it is no IP address.
-    public static func key(_ address: lamina_address) -> [UInt8]? {
+    static func key(_ address: lamina_address) -> [UInt8]? {
         guard address.form == UInt16(LAMINA_ADDRESS_SOCKET) else { return nil }
         switch Int32(address.storage.socket.sa_family) {
         case AF_INET: return withUnsafeBytes(of: address.storage.ipv4.sin_addr) { Array($0) }

@@ -61,7 +61,7 @@ public final class LowerColumn: @unchecked Sendable {
         for call: PendingCall? = nil,
         then: @escaping @Sendable (Result<Void, Failure>) -> Void
     ) {
-        let room = Room(bytes.count)
+        let room = DataRoom(bytes.count)
         room.bytes.copyBytes(from: bytes)
         begin(call) { lower, request in
             withUnsafePointer(to: room.buffer) { _ = lamina_send(lower, $0, 1, flags.rawValue, request) }
@@ -77,7 +77,7 @@ public final class LowerColumn: @unchecked Sendable {
         for call: PendingCall? = nil,
         then: @escaping @Sendable (Result<[UInt8], Failure>) -> Void
     ) {
-        let room = Room(count)
+        let room = DataRoom(count)
         begin(call) { lower, request in
             withUnsafePointer(to: room.buffer) { _ = lamina_receive(lower, $0, 1, flags.rawValue, request) }
         } then: { status, bytes in
@@ -95,16 +95,6 @@ public final class LowerColumn: @unchecked Sendable {
         begun.issue { issue(lower, $0) }
         owner.change(self) { users -= 1 }
     }
-}
-
-/// Memory of one operation's data.
-private final class Room {
-    let bytes: UnsafeMutableRawBufferPointer
-
-    init(_ count: Int) { bytes = .allocate(byteCount: max(count, 0), alignment: 16) }
-    deinit { bytes.deallocate() }
-
-    var buffer: lamina_buffer { lamina_buffer(base: bytes.baseAddress, length: bytes.count) }
 }
 
 /// An operation in a lower column, with a request of its own. Its open and its close are such operations too.
