@@ -16,10 +16,10 @@ struct ArticleTests {
         #expect(shown == String(decoding: example, as: UTF8.self))
     }
 
-    @Test("The layer that delays, of \"Layers in Swift\", is the example")
-    func delay() throws {
-        let shown = try Documentation.block("swift", with: "struct Delay:", in: "\(Self.articles)/Layers-in-Swift.md")
-        let example = try readAll("\(PackageTree.root)/Tests/Examples/Layers/Delay.swift")
+    @Test("The layers of \"Layers in Swift\" are the examples", arguments: ["Delay", "Login"])
+    func further(name: String) throws {
+        let shown = try Documentation.block("swift", with: "struct \(name):", in: "\(Self.articles)/Layers-in-Swift.md")
+        let example = try readAll("\(PackageTree.root)/Tests/Examples/Layers/\(name).swift")
         #expect(shown == String(decoding: example, as: UTF8.self))
     }
 

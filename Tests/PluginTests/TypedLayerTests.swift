@@ -39,7 +39,10 @@ struct TypedLayerTests {
 
     @Test(
         "A layer is the lines that say what it does",
-        arguments: [("Nothing", 12), ("Meter", 30), ("Redirect", 20), ("Keystream", 60), ("Escape", 60), ("Delay", 30)]
+        arguments: [
+            ("Nothing", 12), ("Meter", 30), ("Redirect", 20), ("Keystream", 60), ("Escape", 60), ("Delay", 30),
+            ("Login", 40),
+        ]
     )
     func length(name: String, limit: Int) throws {
         let source = try readAll("\(PackageTree.root)/Tests/Examples/Layers/\(name).swift")

@@ -179,14 +179,15 @@ public final class HandshakeState: @unchecked Sendable {
 
     /// Ends the program's connect with its conversation.
     private func finish(_ conversation: Conversation, _ status: lamina_status) {
-        let outer = locked { () -> UnsafeMutablePointer<lamina_request>? in
+        let (outer, status) = locked { () -> (UnsafeMutablePointer<lamina_request>?, lamina_status) in
             let outer = self.outer
             self.outer = nil
             // A cancel that has the request comes for its share.
             let isMine = outer.map { lamina_request_claim($0) != 0 } ?? false
             if outer != nil, !isMine { users += 1 }
             phase = isMine && status >= 0 ? .open : conversation.hasConnected ? .broken : .idle
-            return isMine ? outer : nil
+            // Whatever the layer makes of a step that was cancelled.
+            return (isMine ? outer : nil, status < 0 && isEnding ? -ECANCELED : status)
         }
         if let outer { _ = lamina_complete(slot, outer, status, 0) }
         leave()
