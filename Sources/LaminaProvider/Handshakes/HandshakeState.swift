@@ -248,7 +248,7 @@ public final class HandshakeState: @unchecked Sendable {
     func takeWanted() -> IndicationSet {
         locked {
             defer { wanted = [] }
-            if wanted.isEmpty, outer != nil { phase = .open }
+            if wanted.isEmpty, outer != nil, out == nil { phase = .open }
             return wanted
         }
     }
