@@ -13,6 +13,9 @@ final class Worker {
     /// How long a program that was sent on may take to come, in milliseconds.
     static let expectation: Int64 = 60_000
 
+    /// How long sockets that don't block are pumped after a handshake has taken longer than the patience, in nanoseconds.
+    static let slowness: Int64 = 60_000_000_000
+
     private let loop: EventLoop
     private let rendezvous: Rendezvous
     let runner: ChainRunner
@@ -28,6 +31,8 @@ final class Worker {
     private var callers: [Int32: Caller] = [:]
     private var passages = Passages()
     private var isDraining = false
+    /// From this time on, by the monotonic clock, sockets that don't block are lent to the chain.
+    private var lendsAgain: Int64 = 0
 
     /// Serves on `rendezvous`, and carries out what comes over `control`, until the supervisor closes its other end.
     init(
@@ -107,7 +112,9 @@ final class Worker {
         }
         switch Int(request.kind) {
         case LAMINA_RUN_CONNECT: connect(caller, request)
-        case LAMINA_RUN_DETACH: if let passage = caller.passage { detach(passage) }
+        case LAMINA_RUN_DETACH:
+            if request.nonblocking != 0 { lendsAgain = clinux_monotonic() + Worker.slowness }
+            if let passage = caller.passage { detach(passage) }
         case LAMINA_RUN_ABANDON: if let passage = caller.passage { abandon(passage) }
         case LAMINA_RUN_DONE: caller.endDirect(request.error)
         case LAMINA_RUN_ERROR: caller.answer(error: passages[request.cookie]?.error ?? 0)
@@ -147,7 +154,8 @@ final class Worker {
             origin: programs.origin(of: caller, name: meant.asked),
             target: meant.target
         )
-        let way = runner.way(of: question, lends: request.lends != 0)
+        let lends = request.lends != 0 && (request.nonblocking == 0 || clinux_monotonic() >= lendsAgain)
+        let way = runner.way(of: question, lends: lends)
         let meeting = rendezvous.address(for: destination, ipv6Only: request.ipv6_only != 0)
         guard way != .pumped || meeting != nil else {
             release(passage, isUsed: false)
@@ -160,10 +168,10 @@ final class Worker {
         caller.passage = passage
         passages.insert(passage)
         dial(passage, question)
-        guard case .dialing = passage.far, request.nonblocking != 0, way == .pumped else { return }
+        guard case .dialing = passage.far, request.nonblocking != 0, way != .own else { return }
         caller.patience = loop.after(milliseconds: Worker.patience) { [weak self, weak passage] in
             guard let self, let passage else { return }
-            sendOn(passage)
+            detach(passage)
         }
     }
 
@@ -175,7 +183,7 @@ final class Worker {
         if case .dialing = passage.far { passage.far = .dialing(dial) }
     }
 
-    /// The caller of a blocking connect waits no more: it is sent on, and takes back a socket that was lent.
+    /// The caller of a connect waits no more: it is sent on, and takes back a socket that was lent.
     private func detach(_ passage: Passage) {
         if passage.way == .lent, passage.meeting != nil, case .dialing(let first) = passage.far,
             let question = passage.question
@@ -265,6 +273,8 @@ final class Worker {
     /// The program's own socket is to be connected to `address` and to come here, before it is the program's.
     private func lend(_ passage: Passage, _ address: Endpoint, _ ended: @escaping (Int32, Int32) -> Void) {
         guard let caller = passage.caller else { return ended(ECANCELED, -1) }
+        if let timer = caller.patience { loop.cancel(timer: timer) }
+        caller.patience = nil
         caller.directEnded = { error, descriptor in ended(error ?? ECANCELED, descriptor) }
         caller.answer(address, LAMINA_RUN_LENT)
     }

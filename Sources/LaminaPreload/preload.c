@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/time.h>
@@ -87,6 +88,10 @@ typedef struct connecting {
 
 static int is_nonblocking(const connecting *c) { return (c->flags & O_NONBLOCK) != 0; }
 
+// How long a non-blocking connect is held up for what the chain says on the socket, in milliseconds: as long as it is
+// for a chain that is pumped.
+enum { LENDING_PATIENCE = 20 };
+
 // The socket is as before the connect; what the server has heard of it is a reset.
 static void take_back(connecting *c) {
     if (!c->is_lent) return;
@@ -104,6 +109,7 @@ static void take_back(connecting *c) {
 static long detach(connecting *c, long early) {
     c->early = early;
     prepare(&c->request, c->run, LAMINA_RUN_DETACH);
+    c->request.nonblocking = is_nonblocking(c);
     worker_send(c->worker, &c->request);
     long result;
     do {
@@ -113,17 +119,30 @@ static long detach(connecting *c, long early) {
 }
 
 // Waits for the verdict on a connect. A blocking one ends early by a signal or the socket's send time-out, as the
-// kernel's does: then the connection is made in the background.
+// kernel's does, and one that doesn't block when its socket has been lent for too long: then the connection is made in
+// the background.
 static long verdict(connecting *c) {
-    long result = worker_receive(c->worker, &c->reply, sizeof c->reply);
+    int stays = is_nonblocking(c) || c->early;
+    int patient = c->early || (is_nonblocking(c) && !c->is_lent);
+    long result;
+    do {
+        result = worker_receive(c->worker, &c->reply, sizeof c->reply);
+    } while ((result == -EINTR && stays) || (result == -EAGAIN && patient));
     if (result != -EINTR && result != -EAGAIN) return result;
-    if (is_nonblocking(c) || c->early) {
-        do {
-            result = worker_receive(c->worker, &c->reply, sizeof c->reply);
-        } while (result == -EINTR || result == -EAGAIN);
-        return result;
-    }
     return detach(c, result == -EAGAIN ? -EINPROGRESS : -EINTR);
+}
+
+// Waits a little for a connect of a lent socket that doesn't block. 0, how it failed, or -EINPROGRESS.
+static long await_connected(connecting *c) {
+    struct pollfd ready = {.fd = c->fd, .events = POLLOUT};
+    struct timespec patience = {.tv_nsec = LENDING_PATIENCE * 1000000};
+    if (call6(SYS_ppoll, (long)&ready, 1, (long)&patience, 0, 0, 0) <= 0) return -EINPROGRESS;
+    int error = 0;
+    socklen_t length = sizeof error;
+    call6(SYS_getsockopt, c->fd, SOL_SOCKET, SO_ERROR, (long)&error, (long)&length, (long)c->run->secret[1]);
+    struct timeval rest = {.tv_usec = LENDING_PATIENCE * 1000};
+    call6(SYS_setsockopt, c->worker, SOL_SOCKET, SO_RCVTIMEO, (long)&rest, sizeof rest, 0);
+    return -error;
 }
 
 // Connects to where the worker says. What came of it, once the worker has nothing more to say.
@@ -132,6 +151,7 @@ static long carry_out(connecting *c) {
     while ((result = -c->reply.error) == 0 && c->reply.way != LAMINA_RUN_READY) {
         take_back(c);
         result = connect_raw(c->run, c->fd, &c->reply.address.storage, c->reply.address.length);
+        if (result == -EINPROGRESS && c->reply.way == LAMINA_RUN_LENT) result = await_connected(c);
         int made = result == 0 || result == -EINPROGRESS || result == -EINTR;
         c->is_lent = made && c->reply.way == LAMINA_RUN_LENT;
         if (c->is_lent && result != 0) {
@@ -176,12 +196,10 @@ static long connect_stream(const run *run, int fd, const lamina_run_address *des
     request->cookie = socket_cookie(fd);
     request->nonblocking = is_nonblocking(&c);
     struct timeval patience = {0};
-    if (!request->nonblocking) {
-        patience = send_patience(fd);
-        // With fast open the connection begins with what the program sends.
-        request->lends = !patience.tv_sec && !patience.tv_usec
-            && socket_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT) <= 0;
-    }
+    if (!request->nonblocking) patience = send_patience(fd);
+    // With fast open the connection begins with what the program sends.
+    request->lends =
+        !patience.tv_sec && !patience.tv_usec && socket_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT) <= 0;
     if (destination->storage.any.sa_family == AF_INET6) {
         request->ipv6_only = socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
         // A proxy may be of either family.
@@ -204,6 +222,8 @@ static long connect_stream(const run *run, int fd, const lamina_run_address *des
     if (result == 0) result = carry_out(&c);
     if (c.is_lent && result == 0) {
         call3(SYS_fcntl, fd, F_SETFL, c.flags);
+        // As every connect does that doesn't block; the socket is ready already.
+        if (is_nonblocking(&c)) result = -EINPROGRESS;
     } else {
         take_back(&c);
     }

@@ -31,7 +31,44 @@ struct HandshakeTests {
         }
     }
 
-    @Test("Pumped are: a layer that sees data beside the proxy's, a socket with a send time-out, a non-blocking one")
+    @Test("So has a connect that doesn't block, whose socket is ready when it returns")
+    func nonblocking() throws {
+        let proxy = try Microsocks()
+        let dead = try SilentPort(refuses: true)
+        let server = try TestServer()
+        defer { server.stop() }
+        let ending = try run([socks(proxy.port)], ["unblocked", "127.0.0.1", "\(server.port)", "1"])
+        let lines = [
+            "connect \(EINPROGRESS)", "connected 1", "flags 0, error 0", "peer 127.0.0.1 \(server.port)",
+            "kernel \(proxy.port)", "read hello",
+        ]
+        #expect(ending.lines == lines, "\(ending.errors)")
+        let watched = try run([socks(proxy.port)], ["nonblocking", "127.0.0.1", "\(server.port)"])
+        #expect(watched.lines.prefix(3) == ["connect \(EINPROGRESS)", "events 1 1", "error 0"])
+        let refused = try run([socks(proxy.port)], ["nonblocking", "127.0.0.1", "\(dead.port)"])
+        #expect(refused.lines.first == "connect \(ECONNREFUSED)")
+    }
+
+    @Test("A connect that doesn't block is held up for a moment at most, and then pumped, as those that follow are")
+    func late() throws {
+        let proxy = try Microsocks()
+        let server = try TestServer()
+        defer { server.stop() }
+        proxy.pause()
+        let client = try HostFixtures.start(
+            [socks(proxy.port)],
+            .preload,
+            ["unblocked", "127.0.0.1", "\(server.port)", "2"]
+        )
+        try client.awaitOutput("connect \(EINPROGRESS)")
+        proxy.resume()
+        let ending = client.end()
+        #expect(ending.lines.count { $0 == "connected 1" } == 2, "\(ending.lines)")
+        #expect(ending.lines.count { $0 == "read hello" } == 2)
+        #expect(!ending.lines.contains("kernel \(proxy.port)"))
+    }
+
+    @Test("Pumped are a socket with a send time-out, and one whose data another layer sees")
     func pumped() throws {
         let proxy = try Microsocks()
         let server = try TestServer()
@@ -45,8 +82,6 @@ struct HandshakeTests {
         #expect(seen.lines.last == "read hello")
         let deferred = try run([socks(proxy.port)], ["deferred", "127.0.0.1", "\(server.port)"])
         #expect(deferred.lines.first == "connect 0" && deferred.lines.last == "read hello")
-        let nonblocking = try run([socks(proxy.port)], ["nonblocking", "127.0.0.1", "\(server.port)"])
-        #expect(nonblocking.lines.prefix(3) == ["connect \(EINPROGRESS)", "events 1 1", "error 0"])
         // The proxy says nothing until the time-out is over.
         proxy.pause()
         defer { proxy.resume() }

@@ -43,8 +43,7 @@ enum { LAMINA_RUN_RULES = 96, LAMINA_RUN_RULE_SIZE = 22 };
 enum {
     /// Where to connect the socket: answered when the outcome is known, or soon if it is non-blocking.
     LAMINA_RUN_CONNECT = 1,
-    /// The caller of a blocking connect was interrupted: answer now, the dial goes on; a socket that was lent will be
-    /// taken back.
+    /// The caller of a connect waits no longer: answer now, the dial goes on; a socket that was lent will be taken back.
     LAMINA_RUN_DETACH = 2,
     /// The connection that was offered will not be made.
     LAMINA_RUN_ABANDON = 3,

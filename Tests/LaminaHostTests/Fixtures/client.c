@@ -236,6 +236,22 @@ static int mode_slow(char **v) {
     return 0;
 }
 
+// Connects that don't block, one after the other has been used.
+static int mode_unblocked(char **v) {
+    address a = at(v[0], v[1]);
+    for (int count = atoi(v[2]); count > 0; count--) {
+        int fd = open_stream(&a, SOCK_NONBLOCK);
+        printf("connect %d\n", try_connect(fd, &a));
+        fflush(stdout);
+        struct pollfd waiting = {fd, POLLOUT, 0};
+        poll(&waiting, 1, 20000);
+        printf("connected %d\n", (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 && waiting.revents == POLLOUT);
+        fcntl(fd, F_SETFL, 0);
+        tell_all(fd);
+    }
+    return 0;
+}
+
 // A connect that a signal interrupts, and the connection that is made nevertheless.
 static int mode_interrupted(char **v) {
     address a = at(v[0], v[1]);
@@ -428,7 +444,7 @@ static int mode_host(char **v) {
 
 int main(int count, char **v) {
     static const struct { const char *name; int (*run)(char **); } modes[] = {
-        {"connect", mode_connect}, {"nonblocking", mode_nonblocking}, {"again", mode_again},
+        {"connect", mode_connect}, {"nonblocking", mode_nonblocking}, {"unblocked", mode_unblocked}, {"again", mode_again},
         {"children", mode_children}, {"slow", mode_slow}, {"late", mode_late}, {"bulk", mode_bulk}, {"leave", mode_leave},
         {"open", mode_open}, {"deferred", mode_deferred}, {"recover", mode_recover}, {"interrupted", mode_interrupted},
         {"reset", mode_reset}, {"hold", mode_hold}, {"stranger", mode_stranger}, {"fast", mode_fast}, {"datagram", mode_datagram},
