@@ -77,8 +77,10 @@ let shipped = LinkerSetting.unsafeFlags(
 )
 
 let plugins =
-    ["Kernel", "Memory", "Trace", "Count"].map { Plugin(name: $0) }
-    + ["Hosts", "Redirect", "Resolver", "Socks5", "Throttle", "Meter"].map { Plugin(name: $0, isTyped: true) } + [
+    ["Kernel", "Memory"].map { Plugin(name: $0) }
+    + ["Trace", "Count", "Hosts", "Redirect", "Resolver", "Socks5", "Throttle", "Meter"].map {
+        Plugin(name: $0, isTyped: true)
+    } + [
         Plugin(name: "Fault", isTyped: true, parts: ["Rules"]),
         Plugin(name: "Firewall", isTyped: true, parts: ["Rules"]),
     ]

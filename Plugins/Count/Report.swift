@@ -1,102 +1,79 @@
-import CLamina
-import Glibc
 import LaminaProvider
-import Synchronization
 
 /// Prints counts: a line for a socket, a table for a level.
 enum Report {
-    private static let dataOut = UInt32(LAMINA_CLASS_DATA_OUT)
-    private static let dataIn = UInt32(LAMINA_CLASS_DATA_IN)
-
     /// One line for a socket that has closed.
-    static func socket(_ counters: Counters, _ slot: Slot, _ level: UnsafeMutablePointer<Level>) {
-        withLines(1024) { line in
-            begin(&line, level)
-            let column = slot.pointee.column
-            if let path = column.pointee.origin?.pointee.executable {
-                let name = strrchr(path, Int32(UInt8(ascii: "/"))).map { UnsafePointer($0) + 1 } ?? path
-                line.append(escaped: UnsafeRawBufferPointer(start: name, count: strlen(name)))
-            }
-            line.append("[")
-            line.append(signed: Int64(column.pointee.origin?.pointee.process ?? getpid()))
-            line.append("] #")
-            line.append(number: column.pointee.serial)
-            line.append(": out ")
-            direction(&line, counters, dataOut)
-            line.append(", in ")
-            direction(&line, counters, dataIn)
-            let others = counters.sum { !movesData($0, dataOut) && !movesData($0, dataIn) }
+    static func socket(_ tallies: borrowing Tallies, _ socket: borrowing Socket, _ level: Level) {
+        var line = LineBuffer(room: 1024)
+        line.begin(level.label)
+        line.append(socket)
+        line.append(": out ")
+        direction(&line, tallies, .dataOut)
+        line.append(", in ")
+        direction(&line, tallies, .dataIn)
+        line.append(", ")
+        count(&line, tallies.sum { $0.classes.isDisjoint(with: [.dataOut, .dataIn]) }.calls, "other call")
+        let failures = tallies.sum().failures
+        if failures > 0 {
             line.append(", ")
-            count(&line, others.calls, "other call")
-            let failures = counters.sum { _ in true }.failures
-            if failures > 0 {
-                line.append(", ")
-                line.append(number: failures)
-                line.append(" failed")
-            }
-            line.endLine()
-            put(line.bytes, slot, level)
+            line.append(number: failures)
+            line.append(" failed")
         }
+        line.endLine()
+        socket.output(line)
     }
 
     /// The table of everything that a level has seen.
-    static func total(_ counters: Counters, _ level: UnsafeMutablePointer<Level>) {
-        withLines(16384) { lines in
-            let all = counters.sum { _ in true }
-            begin(&lines, level)
-            count(&lines, level.pointee.sockets.load(ordering: .relaxed), "socket")
-            lines.append(", ")
-            count(&lines, all.calls, "call or event", "calls and events")
-            lines.append(", ")
-            lines.append(number: all.failures)
-            lines.append(" failed")
-            lines.endLine()
-            if all.calls > 0 {
-                table(&lines, counters, level)
-            }
-            put(lines.bytes, level.pointee.slot, level)
-        }
+    static func total(_ tallies: borrowing Tallies, sockets: UInt64, _ level: Level) {
+        var lines = LineBuffer(room: 16384)
+        let all = tallies.sum()
+        lines.begin(level.label)
+        count(&lines, sockets, "socket")
+        lines.append(", ")
+        count(&lines, all.calls, "call or event", "calls and events")
+        lines.append(", ")
+        lines.append(number: all.failures)
+        lines.append(" failed")
+        lines.endLine()
+        if all.calls > 0 { table(&lines, tallies, level.label) }
+        level.output(lines)
     }
 
-    private static func table(
-        _ lines: inout LineBuffer,
-        _ counters: Counters,
-        _ level: UnsafeMutablePointer<Level>
-    ) {
-        begin(&lines, level)
+    private static func table(_ lines: inout LineBuffer, _ tallies: borrowing Tallies, _ label: String) {
+        lines.begin(label)
         lines.append("  entry                      calls    failed       bytes out        bytes in")
         lines.endLine()
-        for index in 0..<Counters.count {
-            let tally = counters.tally(index)
-            guard tally.calls > 0 else { continue }
-            begin(&lines, level)
+        for entry in Entry.all {
+            let counts = tallies[entry].count
+            guard counts.calls > 0 else { continue }
+            lines.begin(label)
             lines.append("  ")
             let start = lines.column
-            name(&lines, index)
+            name(&lines, entry)
             lines.pad(to: start + 22)
             row(
                 &lines,
-                tally,
-                out: movesData(index, dataOut) ? tally.bytes : nil,
-                in: movesData(index, dataIn) ? tally.bytes : nil
+                counts,
+                out: entry.classes.contains(.dataOut) ? counts.bytes : nil,
+                in: entry.classes.contains(.dataIn) ? counts.bytes : nil
             )
         }
-        begin(&lines, level)
+        lines.begin(label)
         lines.append("  ")
         let start = lines.column
         lines.append("total")
         lines.pad(to: start + 22)
         row(
             &lines,
-            counters.sum { _ in true },
-            out: counters.sum { movesData($0, dataOut) }.bytes,
-            in: counters.sum { movesData($0, dataIn) }.bytes
+            tallies.sum(),
+            out: tallies.sum { $0.classes.contains(.dataOut) }.bytes,
+            in: tallies.sum { $0.classes.contains(.dataIn) }.bytes
         )
     }
 
-    private static func row(_ lines: inout LineBuffer, _ tally: Tally, out: UInt64?, in received: UInt64?) {
-        lines.append(number: tally.calls, width: 10)
-        lines.append(number: tally.failures, width: 10)
+    private static func row(_ lines: inout LineBuffer, _ counts: Counts, out: UInt64?, in received: UInt64?) {
+        lines.append(number: counts.calls, width: 10)
+        lines.append(number: counts.failures, width: 10)
         for bytes in [out, received] {
             if let bytes {
                 lines.append(number: bytes, width: 16)
@@ -108,14 +85,14 @@ enum Report {
     }
 
     /// `78 bytes (send 1)`.
-    private static func direction(_ line: inout LineBuffer, _ counters: Counters, _ wanted: UInt32) {
-        count(&line, counters.sum { movesData($0, wanted) }.bytes, "byte")
+    private static func direction(_ line: inout LineBuffer, _ tallies: borrowing Tallies, _ wanted: Entry.Classes) {
+        count(&line, tallies.sum { $0.classes.contains(wanted) }.bytes, "byte")
         var isFirst = true
-        for index in 0..<Counters.count where movesData(index, wanted) {
-            let calls = counters.tally(index).calls
+        for entry in Entry.all where entry.classes.contains(wanted) {
+            let calls = tallies[entry].calls.value
             guard calls > 0 else { continue }
             line.append(isFirst ? " (" : ", ")
-            name(&line, index)
+            name(&line, entry)
             line.append(" ")
             line.append(number: calls)
             isFirst = false
@@ -123,15 +100,9 @@ enum Report {
         if !isFirst { line.append(")") }
     }
 
-    /// Whether an entry or indication carries data in this direction.
-    private static func movesData(_ index: Int, _ direction: UInt32) -> Bool {
-        let description = Counters.description(index)
-        return description.classes & direction != 0
-    }
-
-    private static func name(_ line: inout LineBuffer, _ index: Int) {
-        if index >= LAMINA_ENTRY_COUNT { line.append("event ") }
-        line.append(cString: Counters.description(index).name)
+    private static func name(_ line: inout LineBuffer, _ entry: Entry) {
+        if entry.isEvent { line.append("event ") }
+        line.append(entry)
     }
 
     private static func count(
@@ -150,23 +121,5 @@ enum Report {
             line.append(singular)
             line.append("s")
         }
-    }
-
-    private static func begin(_ line: inout LineBuffer, _ level: UnsafeMutablePointer<Level>) {
-        line.append("lamina: ")
-        line.append(cString: level.pointee.label)
-        line.append(": ")
-    }
-
-    private static func withLines(_ size: Int, _ body: (inout LineBuffer) -> Void) {
-        withUnsafeTemporaryAllocation(byteCount: size, alignment: 16) { memory in
-            var lines = LineBuffer(memory)
-            body(&lines)
-        }
-    }
-
-    private static func put(_ bytes: UnsafeRawBufferPointer, _ slot: Slot, _ level: UnsafeMutablePointer<Level>) {
-        guard let base = bytes.baseAddress else { return }
-        level.pointee.upcalls.pointee.output(slot, base.assumingMemoryBound(to: CChar.self), bytes.count)
     }
 }

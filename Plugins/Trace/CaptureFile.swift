@@ -1,20 +1,20 @@
-import Glibc
+import LaminaProvider
 
 /// A pcapng file of raw IP packets: blocks that are gathered and written in large pieces.
 struct CaptureFile: ~Copyable {
-    private let descriptor: Int32
+    private let output: OutputFile
     private var pending: [UInt8] = []
-    /// Why it can't be written any more: an errno.
-    private(set) var failure: Int32 = 0
+    /// Why it can't be written any more.
+    private(set) var failure: Failure?
 
     /// The most that is gathered.
     private static let limit = 256 << 10
     /// LINKTYPE_RAW: an IPv4 or IPv6 header comes first.
     private static let rawIP: UInt16 = 101
 
-    /// Begins a file that is open for writing: `name` is what its interface is called.
-    init(_ descriptor: Int32, named name: String) {
-        self.descriptor = descriptor
+    /// Begins the file of a path: `name` is what its interface is called.
+    init(_ path: String, named name: String) throws(Failure) {
+        output = try OutputFile(path, from: .start)
         pending.reserveCapacity(Self.limit)
         // Section header: byte order, version 1.0, length unknown.
         block(0x0A0D_0D0A) { body in
@@ -38,7 +38,7 @@ struct CaptureFile: ~Copyable {
 
     /// Adds one packet, of the time `nanoseconds` since 1970. Blocks where as much has gathered as is kept.
     mutating func add(_ packet: [UInt8], at nanoseconds: Int64, comment: String) {
-        guard failure == 0 else { return }
+        guard failure == nil else { return }
         let time = UInt64(bitPattern: nanoseconds)
         block(6) { body in
             body.append(0 as UInt32)
@@ -55,18 +55,11 @@ struct CaptureFile: ~Copyable {
 
     /// Writes what has gathered. Blocks.
     mutating func flush() {
-        var written = 0
-        while written < pending.count, failure == 0 {
-            let count = pending.withUnsafeBytes { bytes in
-                write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
-            }
-            if count < 0, errno == EINTR { continue }
-            if count > 0 { written += count } else { failure = count < 0 ? errno : EIO }
+        if failure == nil {
+            do throws(Failure) { try output.write(pending) } catch { failure = error }
         }
         pending.removeAll(keepingCapacity: true)
     }
-
-    deinit { close(descriptor) }
 
     private mutating func block(_ type: UInt32, _ fill: (inout [UInt8]) -> Void) {
         var body: [UInt8] = []
@@ -80,9 +73,9 @@ struct CaptureFile: ~Copyable {
 }
 
 extension [UInt8] {
-    /// Appends a number as this machine has it.
+    /// Appends a number, the lowest byte first.
     fileprivate mutating func append(_ number: some FixedWidthInteger) {
-        Swift.withUnsafeBytes(of: number) { self += $0 }
+        for shift in stride(from: 0, to: number.bitWidth, by: 8) { append(UInt8(truncatingIfNeeded: number >> shift)) }
     }
 
     /// Appends bytes, and zeros up to a multiple of four.

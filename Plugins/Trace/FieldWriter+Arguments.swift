@@ -4,130 +4,117 @@ import LaminaProvider
 
 extension FieldWriter {
     /// What the caller asked for.
-    mutating func arguments(of operation: OperationPointer) {
-        let asked = operation.pointee
-        withUnsafePointer(to: asked.address) { destination in
-            switch Int(asked.number) {
-            case LAMINA_ENTRY_OPEN: opening(asked)
-            case LAMINA_ENTRY_CONTROL, LAMINA_ENTRY_PROVIDER_CONTROL: control(asked)
-            case LAMINA_ENTRY_BIND, LAMINA_ENTRY_CONNECT, LAMINA_ENTRY_RESOLVE, LAMINA_ENTRY_REVERSE_RESOLVE:
-                address("address", destination)
-                if Int(asked.number) == LAMINA_ENTRY_CONNECT, asked.flags & UInt32(LAMINA_CONNECT_SEND_ONLY) != 0 {
-                    flag("send_only")
-                }
-            case LAMINA_ENTRY_LISTEN: number("backlog", Int64(asked.flags), before: "backlog ")
-            case LAMINA_ENTRY_INSPECT_COMPLETE: verdict("action", asked.flags)
-            case LAMINA_ENTRY_CONNECT_WITH_DATA, LAMINA_ENTRY_SEND_TO:
-                address("address", destination)
-                count("size", asked.size, of: "byte")
-            case LAMINA_ENTRY_SEND:
-                count("size", asked.size, of: "byte")
-                if asked.flags & UInt32(LAMINA_SEND_URGENT) != 0 { flag("urgent") }
-            case LAMINA_ENTRY_RECEIVE, LAMINA_ENTRY_RECEIVE_FROM:
-                count("size", asked.size, before: "up to ", of: "byte")
-                receiveFlags(asked.flags)
-            case LAMINA_ENTRY_SEND_MESSAGES:
-                address("address", destination)
-                count("messages", UInt64(asked.detail), of: "datagram")
-                count("size", asked.size, of: "byte")
-            case LAMINA_ENTRY_RECEIVE_MESSAGES:
-                count("messages", UInt64(asked.detail), before: "up to ", of: "datagram")
-            case LAMINA_ENTRY_DISCONNECT:
-                word("direction", Self.direction(asked.flags))
-                if asked.size > 0 { count("size", asked.size, of: "byte") }
-            case LAMINA_ENTRY_ENABLE_INDICATIONS:
-                indications("on", asked.flags)
-                indications("off", asked.detail)
-            case LAMINA_ENTRY_ADOPT_STATE: count("size", asked.size, of: "byte")
-            default: break
-            }
+    mutating func arguments(of operation: Operation) {
+        switch operation.said {
+        case .open(let family, let type, let category, let isInbound): opening(family, type, category, isInbound)
+        case .control(let kind, let level, let code, let value, let size): control(kind, level, code, value, size)
+        case .address(let destination, let isSendOnly):
+            address("address", destination)
+            if isSendOnly { flag("send_only") }
+        case .backlog(let count): number("backlog", Int64(count), before: "backlog ")
+        case .verdict(let action): verdict("action", action)
+        case .send(let destination, let size, let datagrams, let isUrgent):
+            address("address", destination)
+            if let datagrams { count("messages", UInt64(datagrams), of: "datagram") }
+            count("size", UInt64(size), of: "byte")
+            if isUrgent { flag("urgent") }
+        case .receive(let size, let flags, _):
+            count("size", UInt64(size), before: "up to ", of: "byte")
+            receiveFlags(flags)
+        case .receiveMessages(let datagrams):
+            count("messages", UInt64(datagrams), before: "up to ", of: "datagram")
+        case .disconnect(let how, let size):
+            word("direction", Self.direction(how))
+            if size > 0 { count("size", UInt64(size), of: "byte") }
+        case .indications(let on, let off):
+            indications("on", on)
+            indications("off", off)
+        case .state(let size): count("size", UInt64(size), of: "byte")
+        case .nothing, .accepted, .data, .end, .ideal: break
         }
     }
 
     /// What an event says.
-    mutating func event(_ operation: OperationPointer) {
-        let said = operation.pointee
-        withUnsafePointer(to: said.address) { source in
-            switch Int(said.number) {
-            case LAMINA_INDICATION_ACCEPT:
-                number("accepted", Int64(clamping: said.accepted), before: "#")
-                address("address", source, before: "from ")
-            case LAMINA_INDICATION_INSPECT: address("address", source, before: "from ")
-            case LAMINA_INDICATION_RECEIVE: count("size", said.size, of: "byte")
-            case LAMINA_INDICATION_RECEIVE_FROM:
-                count("messages", UInt64(said.detail), of: "datagram")
-                count("size", said.size, of: "byte")
-                address("address", source, before: "from ")
-            case LAMINA_INDICATION_DISCONNECT:
-                word("how", said.flags & UInt32(LAMINA_DISCONNECT_ABORTIVE) != 0 ? "abortive" : "graceful")
-                if said.level < 0 { quoted("reason") { $0.append(errno: said.level) } }
-            case LAMINA_INDICATION_SEND_BACKLOG: count("ideal", said.size, of: "byte")
-            default: break
-            }
+    mutating func event(_ operation: Operation) {
+        switch operation.said {
+        case .accepted(let socket, let source):
+            number("accepted", Int64(clamping: socket), before: "#")
+            address("address", source, before: "from ")
+        case .address(let source, _): address("address", source, before: "from ")
+        case .data(let size, let datagrams, let source):
+            let isDatagrams = operation.entry == .receiveFromEvent
+            if isDatagrams { count("messages", UInt64(datagrams), of: "datagram") }
+            count("size", UInt64(size), of: "byte")
+            if isDatagrams { address("address", source, before: "from ") }
+        case .end(let isAbortive, let reason):
+            word("how", isAbortive ? "abortive" : "graceful")
+            if reason < 0 { quoted("reason") { $0.append(errno: reason) } }
+        case .ideal(let bytes): count("ideal", bytes, of: "byte")
+        default: break
         }
     }
 
     /// `reject`, `accept` or `pend`.
-    mutating func verdict(_ name: StaticString, _ action: UInt32) {
-        switch Int(action) {
-        case LAMINA_INSPECT_REJECT: word(name, "reject")
-        case LAMINA_INSPECT_ACCEPT: word(name, "accept")
-        default: word(name, "pend")
+    mutating func verdict(_ name: StaticString, _ verdict: InspectionVerdict) {
+        switch verdict {
+        case .reject: word(name, "reject")
+        case .accept: word(name, "accept")
+        case .pend: word(name, "pend")
         }
     }
 
-    private mutating func opening(_ asked: Operation) {
-        switch asked.level {
+    private mutating func opening(
+        _ family: Int32,
+        _ type: Int32,
+        _ category: LayerDescription.Categories,
+        _ isInbound: Bool
+    ) {
+        switch family {
         case AF_INET: word("family", "inet")
         case AF_INET6: word("family", "inet6")
         case AF_UNIX: word("family", "unix")
-        default: number("family", Int64(asked.level), before: "family ")
+        default: number("family", Int64(family), before: "family ")
         }
-        switch asked.kind {
-        case UInt32(SOCK_STREAM.rawValue): word("type", "stream")
-        case UInt32(SOCK_DGRAM.rawValue): word("type", "datagram")
-        default: number("type", Int64(asked.kind), before: "type ")
+        switch UInt32(bitPattern: type) {
+        case SOCK_STREAM.rawValue: word("type", "stream")
+        case SOCK_DGRAM.rawValue: word("type", "datagram")
+        default: number("type", Int64(UInt32(bitPattern: type)), before: "type ")
         }
-        switch Int(asked.code) {
-        case LAMINA_LISTEN: word("category", "listen")
-        case LAMINA_CONNECTION: word("category", "connection")
-        default: break
-        }
-        if asked.flags & UInt32(LAMINA_OPEN_FROM_BELOW) != 0 { word("direction", "inbound") }
+        if category == .listen { word("category", "listen") }
+        if category == .connection { word("category", "connection") }
+        if isInbound { word("direction", "inbound") }
     }
 
-    private mutating func control(_ asked: Operation) {
-        let isIoctl = Int(asked.kind) == LAMINA_CONTROL_IOCTL
-        switch Int(asked.kind) {
+    private mutating func control(_ kind: UInt32, _ level: Int32, _ code: UInt32, _ value: Int32?, _ size: Int) {
+        switch Int(kind) {
         case LAMINA_CONTROL_SET_OPTION: word("kind", "set")
         case LAMINA_CONTROL_GET_OPTION: word("kind", "get")
         case LAMINA_CONTROL_IOCTL: word("kind", "ioctl")
         default: word("kind", "extension")
         }
-        if let name = isIoctl
-            ? OptionNames.ioctl(asked.level, asked.code) : OptionNames.name(asked.level, asked.code)
-        {
+        let isIoctl = Int(kind) == LAMINA_CONTROL_IOCTL
+        if let name = isIoctl ? OptionNames.ioctl(level, code) : OptionNames.name(level, code) {
             word("option", name)
         } else {
-            number("option_level", Int64(asked.level))
-            number("option", Int64(asked.code))
+            number("option_level", Int64(level))
+            number("option", Int64(code))
         }
-        if let value = asked.value {
+        if let value {
             number("value", Int64(value))
-        } else if asked.size > 0 {
-            count("size", asked.size, of: "byte")
+        } else if size > 0 {
+            count("size", UInt64(size), of: "byte")
         }
     }
 
-    private mutating func receiveFlags(_ flags: UInt32) {
-        if flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 { flag("peek") }
-        if flags & UInt32(LAMINA_RECEIVE_WAIT_ALL) != 0 { flag("wait_all") }
-        if flags & UInt32(LAMINA_RECEIVE_DRAIN) != 0 { flag("drain") }
-        if flags & UInt32(LAMINA_RECEIVE_URGENT) != 0 { flag("urgent") }
+    private mutating func receiveFlags(_ flags: ReceiveFlags) {
+        if flags.contains(.peek) { flag("peek") }
+        if flags.contains(.waitAll) { flag("wait_all") }
+        if flags.contains(.drain) { flag("drain") }
+        if flags.contains(.urgent) { flag("urgent") }
     }
 
-    private mutating func indications(_ name: StaticString, _ bits: UInt32) {
-        guard bits != 0 else { return }
+    private mutating func indications(_ name: StaticString, _ set: IndicationSet) {
+        guard !set.isEmpty else { return }
         let isJSON = isJSON
         quoted(name) { line in
             if !isJSON {
@@ -135,18 +122,18 @@ extension FieldWriter {
                 line.append(" ")
             }
             var isFirst = true
-            for number in 0..<UInt32(LAMINA_INDICATION_COUNT) where bits >> number & 1 != 0 {
+            for event in Entry.all where set.contains(event) {
                 if !isFirst { line.append(",") }
-                line.append(cString: lamina_describe_indication(number).pointee.name)
+                line.append(event)
                 isFirst = false
             }
         }
     }
 
-    private static func direction(_ flags: UInt32) -> StaticString {
-        if flags & UInt32(LAMINA_DISCONNECT_ABORTIVE) != 0 { return "abortive" }
-        if flags & UInt32(LAMINA_DISCONNECT_RECEIVE) == 0 { return "send" }
-        return flags & UInt32(LAMINA_DISCONNECT_KEEP_SENDING) != 0 ? "receive" : "both"
+    private static func direction(_ how: DisconnectFlags) -> StaticString {
+        if how.contains(.abortive) { return "abortive" }
+        if !how.contains(.receive) { return "send" }
+        return how.contains(.keepSending) ? "receive" : "both"
     }
 }
 

@@ -1,8 +1,7 @@
-import CLamina
 import LaminaProvider
 
 /// Writes one fact after another: for people with blanks between them, or as members of a JSON object.
-struct FieldWriter {
+struct FieldWriter: ~Copyable {
     var line: LineBuffer
     let isJSON: Bool
 
@@ -50,58 +49,37 @@ struct FieldWriter {
         line.append(isJSON ? "true" : name)
     }
 
-    /// A word from a table of names.
-    mutating func word(_ name: StaticString, cString: UnsafePointer<CChar>) {
+    /// The name of an entry or event.
+    mutating func word(_ name: StaticString, _ entry: Entry) {
         begin(name)
         quote()
-        line.append(cString: cString)
+        line.append(entry)
         quote()
     }
 
     /// Text that came from outside.
-    mutating func foreign(_ name: StaticString, _ text: UnsafePointer<CChar>, before: StaticString = "") {
+    mutating func foreign(_ name: StaticString, _ text: String, before: StaticString = "") {
         begin(name)
         if !isJSON { line.append(before) }
         quote()
-        foreignText(text)
+        if isJSON { line.append(json: text) } else { line.append(escaped: text) }
         quote()
     }
 
-    /// Text that came from outside, without its member's name.
-    mutating func foreignText(_ text: UnsafePointer<CChar>) {
-        guard isJSON else {
-            line.append(escaped: UnsafeRawBufferPointer(start: text, count: length(text)))
-            return
-        }
-        for byte in String(cString: text).utf8 {
-            if byte < 0x80 {
-                withUnsafeBytes(of: byte) { line.append(json: $0) }
-            } else {
-                line.append(byte: byte)
-            }
-        }
-    }
-
     /// An address; nothing where there is none.
-    mutating func address(
-        _ name: StaticString,
-        _ address: UnsafePointer<lamina_address>,
-        before: StaticString = ""
-    ) {
-        guard address.pointee.form != UInt16(LAMINA_ADDRESS_NONE) else { return }
+    mutating func address(_ name: StaticString, _ address: Address?, before: StaticString = "") {
+        guard let address, !address.isNone else { return }
         begin(name)
         guard isJSON else {
             line.append(before)
-            line.append(address: address)
+            line.append(address)
             return
         }
         quote()
         // What the address escapes for a person has to be escaped again for JSON.
-        withUnsafeTemporaryAllocation(byteCount: 1280, alignment: 1) { memory in
-            var text = LineBuffer(memory)
-            text.append(address: address)
-            line.append(json: text.bytes)
-        }
+        var text = LineBuffer(room: 1280)
+        text.append(address)
+        line.append(json: text)
         quote()
     }
 
@@ -115,11 +93,5 @@ struct FieldWriter {
 
     private mutating func quote() {
         if isJSON { line.append("\"") }
-    }
-
-    private func length(_ text: UnsafePointer<CChar>) -> Int {
-        var length = 0
-        while text[length] != 0 { length += 1 }
-        return length
     }
 }

@@ -1,11 +1,17 @@
-import CLamina
-import Glibc
 import LaminaProvider
+import Synchronization
 
-/// What a capture knows of one socket. Guarded by the capture's lock.
-final class Flow {
+/// One socket of a capture.
+final class Flow: Sendable {
     /// `curl[12] #3 trace`: on every packet.
     let comment: String
+    let conversation = Mutex(Conversation())
+
+    init(comment: String) { self.comment = comment }
+}
+
+/// What a capture knows of a socket's two ends.
+struct Conversation: Sendable {
     private var local: PacketEnd?
     private var remote: PacketEnd?
     /// The next byte that each side sends.
@@ -15,19 +21,14 @@ final class Flow {
     /// Which sides have ended.
     private var (isLocalOut, isRemoteOut) = (false, false)
 
-    init(comment: String) { self.comment = comment }
-
-    /// Whether its ends are known.
-    var isKnown: Bool { local != nil && remote != nil }
-
     /// Notes where it stands.
-    func place(_ local: PacketEnd?, _ remote: PacketEnd?) {
+    mutating func place(_ local: PacketEnd?, _ remote: PacketEnd?) {
         self.local = local ?? self.local
         self.remote = remote ?? self.remote
     }
 
     /// The packets of a connection that came about, the first at `start`.
-    func connect(_ put: ([UInt8], _ isFirst: Bool) -> Void, isInbound: Bool) {
+    mutating func connect(_ put: ([UInt8], _ isFirst: Bool) -> Void, isInbound: Bool) {
         guard !hasBegun else { return }
         hasBegun = true
         // From 0, as everybody counts who looks at it.
@@ -46,7 +47,7 @@ final class Flow {
     }
 
     /// The packets of bytes that one side sent.
-    func data(_ put: ([UInt8]) -> Void, out: Bool, _ bytes: [UInt8]) {
+    mutating func data(_ put: ([UInt8]) -> Void, out: Bool, _ bytes: [UInt8]) {
         guard hasBegun, !(out ? isLocalOut : isRemoteOut) else { return }
         for start in stride(from: 0, to: bytes.count, by: Packet.mostBytes) {
             let part = bytes[start..<min(start + Packet.mostBytes, bytes.count)]
@@ -57,7 +58,7 @@ final class Flow {
     }
 
     /// The packets of one side's end.
-    func end(_ put: ([UInt8]) -> Void, out: Bool) {
+    mutating func end(_ put: ([UInt8]) -> Void, out: Bool) {
         guard hasBegun, !(out ? isLocalOut : isRemoteOut) else { return }
         put(segment(out: out, [.fin, .ack]))
         if out { sent &+= 1 } else { received &+= 1 }
@@ -66,7 +67,7 @@ final class Flow {
     }
 
     /// The packet of a reset, after which nothing comes.
-    func reset(_ put: ([UInt8]) -> Void, out: Bool) {
+    mutating func reset(_ put: ([UInt8]) -> Void, out: Bool) {
         guard hasBegun, !(isLocalOut && isRemoteOut) else { return }
         put(segment(out: out, [.rst, .ack]))
         (isLocalOut, isRemoteOut) = (true, true)

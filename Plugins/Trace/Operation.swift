@@ -1,131 +1,124 @@
-import CLamina
-import Glibc
 import LaminaProvider
 
-/// What a line will say of one call or event, kept in raw memory until it has ended: what a caller passed is only
-/// valid while its call lasts.
-///
-///     Operation | buffer descriptors | the first bytes of the data
-struct Operation {
-    /// `LAMINA_ENTRY_…`, or `LAMINA_INDICATION_…` for an event.
-    var number: UInt32
+/// What a line will say of one call or event: what a caller passed is only valid while its call lasts.
+struct Operation: Sendable {
+    let entry: Entry
     /// How its line is written.
-    var look: Look
-    var isEvent = false
+    let look: Look
     /// CLOCK_MONOTONIC, nanoseconds.
-    var started: Int64 = 0
-    /// Flags, an action, a backlog: what the entry has.
-    var flags: UInt32 = 0
-    /// A second number that the entry has.
-    var detail: UInt32 = 0
-    /// Bytes (datagrams in `receive_messages`) asked for, or indicated.
-    var size: UInt64 = 0
-    /// Where it goes to or comes from.
-    var address = lamina_address()
-    /// A second address, for a caller that wanted none.
-    var answer = lamina_address()
-    /// Where the address in the answer is written.
-    var answered: UnsafeMutablePointer<lamina_address>?
-    var messages: UnsafeMutablePointer<lamina_message>?
-    var query: UnsafeMutablePointer<lamina_resolve_arguments>?
-    var reverseQuery: UnsafeMutablePointer<lamina_reverse_arguments>?
-    /// The number of the new socket in an accept event.
-    var accepted: UInt64 = 0
-    /// The two first inputs of a control operation: kind, level, code, an integer value.
-    var kind: UInt32 = 0
-    var level: Int32 = 0
-    var code: UInt32 = 0
-    var value: Int32?
-    var bufferCount = 0
-    var sampleCount = 0
+    let started: Int64
+    let said: Said
+    /// The first bytes of an event's data, which may be gone when it has ended.
+    private(set) var sample: [UInt8] = []
 
-    private static let bufferCapacity = 16
-    private static var buffersOffset: Int { (MemoryLayout<Operation>.size + 15) & ~15 }
-    private static var sampleOffset: Int { buffersOffset + bufferCapacity * MemoryLayout<lamina_buffer>.stride }
-
-    /// Room for one operation with the bytes of its data that are shown, or nil where memory ran out.
-    static func make(_ number: Int, look: Look, isEvent: Bool) -> UnsafeMutablePointer<Operation>? {
-        guard let memory = malloc(sampleOffset + look.sample) else { return nil }
-        let operation = memory.bindMemory(to: Operation.self, capacity: 1)
-        operation.initialize(to: Operation(number: UInt32(number), look: look, isEvent: isEvent))
-        return operation
+    /// What the call asks for, or the event says.
+    enum Said {
+        case nothing
+        case open(family: Int32, type: Int32, LayerDescription.Categories, isInbound: Bool)
+        case control(kind: UInt32, level: Int32, code: UInt32, value: Int32?, size: Int)
+        case address(Address, isSendOnly: Bool)
+        case backlog(UInt32)
+        case verdict(InspectionVerdict)
+        case send(to: Address?, size: Int, datagrams: Int?, isUrgent: Bool)
+        case receive(size: Int, ReceiveFlags, wantsSender: Bool)
+        case receiveMessages(count: Int)
+        case disconnect(DisconnectFlags, size: Int)
+        case indications(on: IndicationSet, off: IndicationSet)
+        case state(size: Int)
+        case accepted(UInt64, from: Address)
+        case data(size: Int, datagrams: Int, from: Address?)
+        case end(isAbortive: Bool, reason: Int32)
+        case ideal(UInt64)
     }
 
-    /// CLOCK_MONOTONIC in nanoseconds.
-    static var now: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    init(_ call: borrowing ObservedCall<Trace.State>, _ look: Look) {
+        entry = call.entry
+        self.look = look
+        said = Said(call.arguments)
+        switch call.arguments {
+        case .receiveEvent(let event): sample = Self.first(look.sample, of: event.data)
+        case .receiveFromEvent(let event): sample = Self.first(look.sample, of: event.data)
+        default: break
+        }
+        started = Clock.monotonic
+    }
+
+    private static func first(_ count: Int, of data: IndicatedData) -> [UInt8] {
+        guard count > 0 else { return [] }
+        var bytes: [UInt8] = []
+        data.forEach { piece, _ in
+            if bytes.count < count { bytes.append(piece.extracting(first: count - bytes.count)) }
+        }
+        return bytes
+    }
+
+    /// How many bytes a call or event asked for, or had.
+    var size: Int {
+        switch said {
+        case .control(_, _, _, _, let size), .send(_, let size, _, _), .receive(let size, _, _),
+            .disconnect(_, let size), .state(let size), .data(let size, _, _):
+            size
+        default: 0
+        }
     }
 }
 
-/// What is written into an operation while its call is made.
-extension UnsafeMutablePointer<Operation> {
-    /// Gives the memory back.
-    func destroy() {
-        deinitialize(count: 1)
-        free(self)
-    }
-
-    /// The first bytes of the data.
-    var sample: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(
-            start: UnsafeRawPointer(self) + Operation.sampleStart,
-            count: pointee.sampleCount
-        )
-    }
-
-    /// Copies an address as far as it is used.
-    func keep(_ address: UnsafePointer<lamina_address>) {
-        let used = (MemoryLayout<lamina_address>.offset(of: \.storage) ?? 8) + Int(address.pointee.length)
-        memcpy(&pointee.address, address, min(used, MemoryLayout<lamina_address>.size))
-    }
-
-    /// Keeps where the data will be or is, and counts its bytes.
-    func keep(_ buffers: UnsafePointer<lamina_buffer>?, _ count: UInt32) {
-        let kept = Operation.buffers(of: self)
-        for index in 0..<Int(buffers == nil ? 0 : count) {
-            guard let buffer = buffers?[index] else { return }
-            pointee.size += UInt64(buffer.length)
-            if pointee.bufferCount < Operation.capacity {
-                kept[pointee.bufferCount] = buffer
-                pointee.bufferCount += 1
-            }
+extension Operation.Said {
+    init(_ arguments: ObservedArguments) {
+        switch arguments {
+        case .open(let opening):
+            self = .open(
+                family: opening.family,
+                type: opening.type,
+                opening.category,
+                isInbound: opening.isFromBelow
+            )
+        case .control(let operation):
+            // An integer that is set is shown, but no other value, which may be a key.
+            self = .control(
+                kind: operation.kind,
+                level: operation.level,
+                code: operation.code,
+                value: operation.integer,
+                size: operation.input.byteCount
+            )
+        case .bind(let address): self = .address(address, isSendOnly: false)
+        case .connect(let address, let flags): self = .address(address, isSendOnly: flags.contains(.sendOnly))
+        case .resolve(let question): self = .address(question.place, isSendOnly: false)
+        case .reverseResolve(let question): self = .address(question.address, isSendOnly: false)
+        case .listen(let backlog): self = .backlog(backlog)
+        case .inspectComplete(let verdict): self = .verdict(verdict)
+        case .connectWithData(let address, let data):
+            self = .send(to: address, size: data.byteCount, datagrams: nil, isUrgent: false)
+        case .send(let data):
+            self = .send(to: nil, size: data.byteCount, datagrams: nil, isUrgent: data.flags.contains(.urgent))
+        case .sendTo(let datagram):
+            self = .send(to: datagram.address, size: datagram.data.byteCount, datagrams: nil, isUrgent: false)
+        case .sendMessages(let list):
+            self = .send(to: list.address, size: list.byteCount, datagrams: list.count, isUrgent: false)
+        case .receive(let room): self = .receive(size: room.byteCount, room.flags, wantsSender: false)
+        case .receiveFrom(let room):
+            self = .receive(size: room.byteCount, room.flags, wantsSender: room.wantsSender)
+        case .receiveMessages(let list): self = .receiveMessages(count: list.count)
+        case .disconnect(let how, let last): self = .disconnect(how, size: last.byteCount)
+        case .enableIndications(let set, let clear): self = .indications(on: set, off: clear)
+        case .adoptState(let byteCount): self = .state(size: byteCount)
+        case .acceptEvent(let event): self = .accepted(event.number, from: event.remote)
+        case .inspectEvent(let event): self = .address(event.remote, isSendOnly: false)
+        case .receiveEvent(let event): self = Self.data(event.data)
+        case .receiveFromEvent(let event): self = Self.data(event.data)
+        case .disconnectEvent(let event): self = .end(isAbortive: event.isAbortive, reason: event.reason)
+        case .sendBacklogEvent(let event): self = .ideal(event.idealBytes)
+        case .close, .accept, .localAddress, .remoteAddress, .release, .exportState, .abortEvent: self = .nothing
         }
     }
 
-    /// Copies the first bytes of the data that the kept buffers hold, at most `count` and `limit`.
-    func takeSample(_ count: UInt64, limit: Int) {
-        let buffers = Operation.buffers(of: self)
-        let sample = UnsafeMutableRawPointer(self) + Operation.sampleStart
-        for index in 0..<pointee.bufferCount {
-            let wanted = min(limit, Int(clamping: count)) - pointee.sampleCount
-            guard let base = buffers[index].base, wanted > 0 else { continue }
-            let length = min(wanted, buffers[index].length)
-            memcpy(sample + pointee.sampleCount, base, length)
-            pointee.sampleCount += length
+    private static func data(_ data: IndicatedData) -> Self {
+        var (count, sender) = (0, Address?.none)
+        data.forEach { _, from in
+            if count == 0 { sender = from }
+            count += 1
         }
-    }
-
-    /// Keeps indicated data: their sizes, their first bytes and the first sender. They may be gone afterwards.
-    func keep(_ nodes: UnsafeMutablePointer<lamina_data>?, limit: Int) {
-        var next = nodes
-        while let node = next {
-            pointee.detail += 1
-            if pointee.detail == 1, let address = node.pointee.address { keep(address) }
-            withUnsafePointer(to: node.pointee.buffer) { keep($0, 1) }
-            next = node.pointee.next
-        }
-        takeSample(pointee.size, limit: limit)
-    }
-}
-
-extension Operation {
-    fileprivate static var capacity: Int { bufferCapacity }
-    fileprivate static var sampleStart: Int { sampleOffset }
-    fileprivate static func buffers(of operation: UnsafeMutablePointer<Operation>) -> UnsafeMutablePointer<
-        lamina_buffer
-    > {
-        (UnsafeMutableRawPointer(operation) + buffersOffset).assumingMemoryBound(to: lamina_buffer.self)
+        return .data(size: data.byteCount, datagrams: count, from: sender)
     }
 }

@@ -1,8 +1,8 @@
-import CLamina
 import Glibc
+import LaminaProvider
 
 /// One end of what is captured: an IPv4 or IPv6 address, and a port.
-struct PacketEnd {
+struct PacketEnd: Sendable {
     /// 4 or 16.
     var bytes: [UInt8]
     var port: UInt16
@@ -11,6 +11,19 @@ struct PacketEnd {
     var mapped: PacketEnd {
         bytes.count == 16
             ? self : PacketEnd(bytes: [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF] + bytes, port: port)
+    }
+}
+
+extension PacketEnd {
+    /// The end at an IP address; nil of others.
+    init?(_ address: Address) {
+        guard let bytes = address.bytes else { return nil }
+        self.init(bytes: bytes, port: address.port)
+    }
+
+    /// Stands for an end that nobody knows.
+    static func nowhere(like other: PacketEnd?) -> PacketEnd {
+        PacketEnd(bytes: [UInt8](repeating: 0, count: other?.bytes.count ?? 4), port: 0)
     }
 }
 
@@ -89,6 +102,6 @@ enum Packet {
     }
 
     private static func big(_ number: some FixedWidthInteger) -> [UInt8] {
-        withUnsafeBytes(of: number.bigEndian) { Array($0) }
+        stride(from: number.bitWidth - 8, through: 0, by: -8).map { UInt8(truncatingIfNeeded: number >> $0) }
     }
 }

@@ -1,110 +1,87 @@
-import CLamina
-import Glibc
 import LaminaProvider
-import Synchronization
 
-typealias Slot = UnsafeMutablePointer<lamina_slot>
-typealias Request = UnsafeMutablePointer<lamina_request>
+/// Writes one line for every call and event that crosses it, or the packets that they would have been.
+struct Trace: Layer, ObservesCalls, ChoosesEntries, Reconfigures {
+    static let format = Setting<Look.Format>.choice(
+        "format",
+        default: "text",
+        live: true,
+        help: "lines for people, or one JSON object a line"
+    )
+    static let data = Setting<Look.Data>.choice(
+        "data",
+        default: "sizes",
+        live: true,
+        help: "what is shown of data calls: nothing (they pass the layer by), sizes, or the first bytes"
+    )
+    static let bytes = Setting<Int>.size(
+        "bytes",
+        default: "32",
+        live: true,
+        help: "how many bytes data=text and data=hex show, up to 64k"
+    )
+    static let only = Setting<[String]>.choices(
+        "entries",
+        among: Filter.names,
+        help: "only these: classes of entries, events, single entries and events"
+    )
+    static let errors = Setting<Bool>.flag("errors", live: true, help: "only what failed")
+    static let file = Setting<String>.path(
+        "file",
+        help: "append the lines to this file, without the lamina: and label that they have elsewhere"
+    )
+    static let pcap = Setting<String>.path(
+        "pcap",
+        help: "write what crosses the level as packets into this file, as pcapng, and no lines"
+    )
+    static let about = LayerDescription(
+        "trace",
+        effect: .observe,
+        summary: "one line for every call and event that crosses the chain",
+        uuid: "5d1a3c1e-7a52-4a38-9b0e-2f6f3c1d7e01",
+        phase: .inspector,
+        settings: [format, data, bytes, only, errors, file, pcap]
+    )
 
-/// One level: its settings, and the tables that were made for them. It stands in raw memory behind the instance's
-/// context and doesn't change once it is made, but for `lost` and what `looks` points to.
-struct Trace {
-    /// What lines look like now.
-    var looks: UnsafeMutablePointer<Atomic<UInt64>>
-    /// Whether calls that carry data come here.
-    var seesData: Bool
-    var filter: Filter
-    /// Where lines go, -1 for the framework's output.
-    var file: Int32
-    var label: UnsafePointer<CChar>
-    var upcalls: UnsafePointer<lamina_upcalls>
-    var table: lamina_table
-    var indications: lamina_indications
-    /// Whether a line could not be written, which is said once.
-    var lost = false
-    /// What writes packets in the place of lines.
-    var capture: Capture?
+    /// What a socket's packets are written of, where packets are.
+    struct State: ~Copyable, Sendable { let flow: Flow? }
 
-    /// What lines look like now.
-    var look: Look { Look(bits: looks.pointee.load(ordering: .relaxed)) }
-
-    /// The level that a slot of a socket belongs to.
-    static func of(_ slot: Slot) -> UnsafeMutablePointer<Trace>? {
-        lamina_instance_context(slot)?.assumingMemoryBound(to: Trace.self)
+    /// What is kept of a call or event.
+    enum Note {
+        case line(Operation)
+        case packets(CapturedCall)
     }
 
-    /// What writes packets, for the level that a slot of a socket belongs to.
-    static func capture(of slot: Slot) -> Capture? { of(slot)?.pointee.capture }
+    private let lines: Lines
+    private let capture: Capture?
 
-    static func instantiate(
-        _ arguments: UnsafePointer<lamina_instance_arguments>,
-        _ made: UnsafeMutablePointer<lamina_instance>
-    ) -> lamina_status {
-        let settings = InstanceSettings(arguments)
-        let look = Look(settings)
-        guard settings.number("bytes", default: 32) <= Look.mostBytes else {
-            return settings.refuse(-EINVAL) { $0.append("bytes is more than 64k; give less") }
-        }
-        var filter = Filter()
-        settings.forEach("entries") { setting in
-            if let name = setting.text { filter.add(name) }
-        }
-        filter.settle(withData: look.data != .none)
-        var capture: Capture?
-        if let path = settings.text("pcap") {
-            do throws(Failure) {
-                capture = try Capture(path, label: arguments.pointee.label, arguments.pointee.slot)
-            } catch {
-                return settings.refuse(
-                    -error.errno,
-                    "pcap: \(String(cString: path)) can't be written: \(error); give a file where you may write"
-                )
-            }
-        }
-        var file: Int32 = -1
-        if let path = settings.text("file") {
-            file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-            guard file >= 0 else {
-                let cause = errno
-                return settings.refuse(-cause) { line in
-                    line.append("file: ")
-                    line.append(cString: path)
-                    line.append(" can't be opened: ")
-                    line.append(cString: strerror(cause))
-                    line.append("; give a file in a directory that you may write")
-                }
-            }
-        }
-        let looks = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: 1)
-        looks.initialize(to: Atomic(look.bits))
-        let instance = UnsafeMutablePointer<Trace>.allocate(capacity: 1)
-        instance.initialize(
-            to: Trace(
-                looks: looks,
-                seesData: look.data != .none,
-                filter: filter,
-                file: file,
-                label: arguments.pointee.label,
-                upcalls: arguments.pointee.upcalls,
-                table: capture == nil ? filter.linked(Calls.table) : CaptureCalls.table,
-                indications: capture == nil ? filter.linked(Events.indications) : CaptureCalls.indications,
-                capture: capture
-            )
-        )
-        made.pointee.effect = UInt32(filter.showsData || capture != nil ? LAMINA_EFFECT_OBSERVE : LAMINA_EFFECT_NONE)
-        made.pointee.context = UnsafeMutableRawPointer(instance)
-        made.pointee.table = UnsafePointer(instance.field(\.table))
-        made.pointee.indications = UnsafePointer(instance.field(\.indications))
-        return 0
+    init(_ level: Level) throws(Failure) {
+        guard level[Self.bytes] <= Look.mostBytes else { throw Failure(22, "bytes is more than 64k; give less") }
+        capture = level.has(Self.pcap) ? try Capture(level[Self.pcap], level) : nil
+        lines = try Lines(level)
     }
 
-    static func destroy(_ context: UnsafeMutableRawPointer?) {
-        guard let instance = context?.assumingMemoryBound(to: Trace.self) else { return }
-        if instance.pointee.file >= 0 { close(instance.pointee.file) }
-        instance.pointee.capture?.flush()
-        instance.pointee.looks.deinitialize(count: 1)
-        instance.pointee.looks.deallocate()
-        instance.deinitialize(count: 1)
-        instance.deallocate()
+    func makeState(_ socket: borrowing Socket) -> State { State(flow: capture?.flow(socket)) }
+
+    var entries: EntrySet { capture == nil ? lines.filter.shown : Capture.entries }
+    var passesOthersOn: Bool { capture == nil }
+    var asksForSenders: Bool { capture != nil }
+
+    func begins(_ call: borrowing ObservedCall<State>) -> Note? {
+        guard let capture else { return lines.begins(call).map { .line($0) } }
+        return capture.begins(call).map { .packets($0) }
     }
+
+    func ended(_ note: Note, _ ending: borrowing ObservedEnd<State>) {
+        switch note {
+        case .line(let operation): lines.ended(operation, ending)
+        case .packets(let call): capture?.ended(call, ending)
+        }
+    }
+
+    func reconfigure(_ setting: String, _ level: Level) throws(Failure) { try lines.reconfigure(level) }
 }
+
+/// What the library offers.
+@c(lamina_plugin)
+public func plugin() { offer(Trace.self) }

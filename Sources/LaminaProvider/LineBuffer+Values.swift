@@ -1,12 +1,13 @@
-public import CLamina
+import CLamina
 import CLinux
 import Glibc
 
 extension LineBuffer {
     /// Appends bytes as a person reads them: printable ASCII as it is, the rest and `"` and `\` with a backslash, so
     /// that no byte can end the line or move a terminal's cursor.
-    public mutating func append(escaped bytes: UnsafeRawBufferPointer) {
-        for byte in bytes {
+    public mutating func append(escaped bytes: borrowing RawSpan) {
+        for index in bytes.byteOffsets {
+            let byte = bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
             switch byte {
             case UInt8(ascii: "\n"): append("\\n")
             case UInt8(ascii: "\r"): append("\\r")
@@ -24,8 +25,9 @@ extension LineBuffer {
 
     /// Appends bytes as the inside of a JSON string: each byte as the character of that number, so that every byte
     /// can be read back.
-    public mutating func append(json bytes: UnsafeRawBufferPointer) {
-        for byte in bytes {
+    public mutating func append(json bytes: borrowing RawSpan) {
+        for index in bytes.byteOffsets {
+            let byte = bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):
                 append(byte: UInt8(ascii: "\\"))
@@ -36,6 +38,61 @@ extension LineBuffer {
                 append(hex: byte)
             }
         }
+    }
+
+    /// Appends text as a person reads it, escaped likewise.
+    public mutating func append(escaped text: String) {
+        var text = text
+        text.withUTF8 { append(escaped: UnsafeRawBufferPointer($0).bytes) }
+    }
+
+    /// Appends what another buffer has as the inside of a JSON string, likewise.
+    public mutating func append(json other: borrowing LineBuffer) { append(json: other.bytes.bytes) }
+
+    /// Appends text as the inside of a JSON string, in UTF-8.
+    public mutating func append(json text: String) {
+        for byte in text.utf8 {
+            if byte < 0x80 { withUnsafeBytes(of: byte) { append(json: $0.bytes) } } else { append(byte: byte) }
+        }
+    }
+
+    /// Appends bytes as hexadecimal digits, with this between them.
+    public mutating func append(hex bytes: borrowing RawSpan, between separator: StaticString = "") {
+        for index in bytes.byteOffsets {
+            if index > 0 { append(separator) }
+            append(hex: bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self))
+        }
+    }
+
+    /// Appends a moment, in nanoseconds since 1970: the local time of day to microseconds, `16:04:05.000123`.
+    public mutating func append(timeOfDay nanoseconds: Int64) {
+        var (seconds, parts) = (time_t(nanoseconds / 1_000_000_000), tm())
+        localtime_r(&seconds, &parts)
+        append(parts, nanoseconds)
+    }
+
+    /// Appends a moment, in nanoseconds since 1970: date and time in UTC, `2027-01-02T16:04:05.000123Z`.
+    public mutating func append(date nanoseconds: Int64) {
+        var (seconds, parts) = (time_t(nanoseconds / 1_000_000_000), tm())
+        gmtime_r(&seconds, &parts)
+        append(number: UInt64(clamping: Int64(parts.tm_year) + 1900), digits: 4)
+        append("-")
+        append(number: UInt64(clamping: parts.tm_mon + 1), digits: 2)
+        append("-")
+        append(number: UInt64(clamping: parts.tm_mday), digits: 2)
+        append("T")
+        append(parts, nanoseconds)
+        append("Z")
+    }
+
+    private mutating func append(_ parts: tm, _ nanoseconds: Int64) {
+        append(number: UInt64(clamping: parts.tm_hour), digits: 2)
+        append(":")
+        append(number: UInt64(clamping: parts.tm_min), digits: 2)
+        append(":")
+        append(number: UInt64(clamping: parts.tm_sec), digits: 2)
+        append(".")
+        append(number: UInt64(clamping: nanoseconds % 1_000_000_000 / 1_000), digits: 6)
     }
 
     /// Appends an errno's name (`ECONNREFUSED`), or its number where it has none. `status` may have either sign.
@@ -72,17 +129,17 @@ extension LineBuffer {
 
     /// Appends an address: `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:@abstract`, `name:80`. Bytes that aren't
     /// printable are escaped.
-    public mutating func append(address: UnsafePointer<lamina_address>) {
-        let length = Int(address.pointee.length)
-        let offset = MemoryLayout<lamina_address>.offset(of: \.storage) ?? 8
-        let storage = UnsafeRawBufferPointer(
-            start: UnsafeRawPointer(address) + offset,
-            count: min(length, MemoryLayout<lamina_address>.size - offset)
-        )
-        switch Int(address.pointee.form) {
+    public mutating func append(_ address: Address) {
+        withUnsafeBytes(of: address.c.storage) { storage in
+            append(address, UnsafeRawBufferPointer(rebasing: storage.prefix(Int(address.c.length))))
+        }
+    }
+
+    private mutating func append(_ address: Address, _ storage: UnsafeRawBufferPointer) {
+        switch Int(address.c.form) {
         case LAMINA_ADDRESS_NAME:
-            append(escaped: storage)
-            append(port: address.pointee.port)
+            append(escaped: storage.bytes)
+            append(port: address.c.port)
         case LAMINA_ADDRESS_SOCKET where storage.count >= MemoryLayout<sa_family_t>.size:
             append(socketAddress: storage)
         default:
@@ -123,9 +180,9 @@ extension LineBuffer {
             let name = UnsafeRawBufferPointer(rebasing: storage[MemoryLayout<sa_family_t>.size...])
             if name.first == 0 {
                 append(byte: UInt8(ascii: "@"))
-                append(escaped: UnsafeRawBufferPointer(rebasing: name[1...]))
+                append(escaped: UnsafeRawBufferPointer(rebasing: name[1...]).bytes)
             } else {
-                append(escaped: UnsafeRawBufferPointer(rebasing: name.prefix { $0 != 0 }))
+                append(escaped: UnsafeRawBufferPointer(rebasing: name.prefix { $0 != 0 }).bytes)
             }
         default:
             append("family ")
@@ -134,13 +191,13 @@ extension LineBuffer {
     }
 
     /// Writes what was appended to the framework's log, as one line of this level (`LAMINA_LOG_…`).
-    public func log(_ slot: UnsafeMutablePointer<lamina_slot>, _ level: Int) {
+    func log(_ slot: UnsafeMutablePointer<lamina_slot>, _ level: Int) {
         guard let text = bytes.assumingMemoryBound(to: CChar.self).baseAddress else { return }
         slot.pointee.column.pointee.upcalls.pointee.log(slot, UInt32(level), text, count)
     }
 
     /// Logs `text`, what the errno value `cause` means, and `rest`, as one line of this level.
-    public static func log(
+    static func log(
         _ slot: UnsafeMutablePointer<lamina_slot>,
         _ level: Int,
         _ text: StaticString,

@@ -1,21 +1,33 @@
-/// One or several lines of text, built in memory of fixed size: no allocation, and whole lines at once.
+/// One or several lines of text, built in memory of fixed size: whole lines at once, and no allocation for their parts.
 ///
 /// What doesn't fit is cut, and a line that was cut ends with `...`.
-public struct LineBuffer {
+public struct LineBuffer: ~Copyable {
     private let memory: UnsafeMutableRawBufferPointer
+    private let isOwner: Bool
     private var lineStart = 0
     private var isCut = false
 
     /// Bytes written.
     public private(set) var count = 0
 
+    /// A buffer of so many bytes, four of which are kept for the end of a line that was cut. Allocates them.
+    public init(room: Int) {
+        memory = .allocate(byteCount: max(room, 0), alignment: 1)
+        isOwner = true
+    }
+
     /// A buffer over `memory`, which must live as long as the buffer is used.
-    public init(_ memory: UnsafeMutableRawBufferPointer) {
+    init(_ memory: UnsafeMutableRawBufferPointer) {
         self.memory = memory
+        isOwner = false
+    }
+
+    deinit {
+        if isOwner { memory.deallocate() }
     }
 
     /// What was written; valid as long as the memory and until the next change.
-    public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
 
     /// The column that the next byte gets in its line, from 0.
     public var column: Int { count - lineStart }
@@ -34,6 +46,11 @@ public struct LineBuffer {
     /// Appends a literal.
     public mutating func append(_ text: StaticString) {
         for index in 0..<text.utf8CodeUnitCount { append(byte: text.utf8Start[index]) }
+    }
+
+    /// Appends text as it is.
+    public mutating func append(text: String) {
+        for byte in text.utf8 { append(byte: byte) }
     }
 
     /// Appends NUL-terminated text as it is.

@@ -70,6 +70,54 @@ struct TypedLayerTests {
         )
     }
 
+    @Test("A layer that observes is told how each call ended that it has a note of, with the bytes, and keeps no note")
+    func observer() async throws {
+        do {
+            let chain = try chain(("witness=\(label)", try fixture("Witness")), ("echo", echo))
+            let socket = try chain.connect(to: Address(host: "127.0.0.1", port: 1))
+            try socket.waiting.send(Array("hello".utf8))
+            #expect(try socket.waiting.receive(upTo: 3, deadline: soon()).count == 3)
+            #expect(try socket.waiting.receive(upTo: 9, deadline: soon()).count == 2)
+            let calls = PendingCalls()
+            #expect(calls.receive(socket, 4) == LAMINA_PENDING)
+            try socket.waiting.close()
+            #expect(calls.wait(for: 1).map(\.status) == [-ECANCELED])
+            let closed = try PluginTests.chain(
+                ("witness=\(label)", try fixture("Witness")),
+                ("gate:open=refuse", try Plugin.build("gate")),
+                ("echo", echo)
+            )
+            #expect(throws: LaminaError.self) { try closed.open(.connection()) }
+        }
+        // Open, connect, send, three receives and close; an open that failed.
+        #expect(
+            try await lines(until: 2) == [
+                "7 noted, 7 ended, 10 bytes, 0 left", "1 noted, 1 ended, 0 bytes, 0 left",
+            ]
+        )
+    }
+
+    @Test("A level is linked for the entries that it chooses, and for those of their classes where it passes them on")
+    func chosen() throws {
+        func made(_ settings: String) throws -> (effect: Effect, entries: [String], events: [String]) {
+            let chain = try chain(("witness:\(settings)", try fixture("Witness")), ("echo", echo))
+            // The level's tables live as long as the chain.
+            return withExtendedLifetime(chain) {
+                let instance = chain.instances[0]
+                return (instance.effect, instance.entryNames, instance.indicationNames)
+            }
+        }
+        let all = try made("data=yes")
+        #expect(all.effect == .observe && all.entries.count == LAMINA_ENTRY_COUNT - 1)
+        #expect(!all.entries.contains("release") && all.events.count == LAMINA_INDICATION_COUNT)
+        let quiet = try made("data=no")
+        #expect(quiet.effect == .none && !quiet.entries.contains("send") && !quiet.entries.contains("receive"))
+        #expect(quiet.entries.contains("connect") && quiet.entries.contains("send_to"))
+        let alone = try made("data=no,pass=no")
+        #expect(alone.entries.contains("connect") && !alone.entries.contains("send_to"))
+        #expect(alone.events == ["accept", "inspect", "abort", "disconnect", "send_backlog"])
+    }
+
     @Test("A table has what the type has a protocol for, and nothing else")
     func sparse() throws {
         #expect(try table(try example("Nothing")).entries == ["open", "send"])

@@ -48,6 +48,9 @@ public struct Address: Sendable {
         return Address(address)
     }
 
+    /// Whether it is none at all.
+    public var isNone: Bool { c.form == UInt16(LAMINA_ADDRESS_NONE) }
+
     /// The name, where nobody has resolved it.
     public var name: String? {
         guard c.form == UInt16(LAMINA_ADDRESS_NAME) else { return nil }
@@ -85,7 +88,7 @@ extension Address: CustomStringConvertible {
     public var description: String {
         withUnsafeTemporaryAllocation(byteCount: 512, alignment: 16) { room in
             var line = LineBuffer(room)
-            withUnsafePointer(to: c) { line.append(address: $0) }
+            line.append(self)
             return String(decoding: line.bytes, as: UTF8.self)
         }
     }

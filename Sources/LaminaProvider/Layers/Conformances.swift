@@ -50,6 +50,8 @@ struct Conformances: Sendable {
     let openEnds: (any OpenEnds.Type)?
     let closeCalls: (any CloseCalls.Type)?
     let closeEnds: (any CloseEnds.Type)?
+    let exportStateEnds: (any ExportStateEnds.Type)?
+    let adoptStateEnds: (any AdoptStateEnds.Type)?
     let acceptEvents: (any AcceptEvents.Type)?
     let inspectEvents: (any InspectEvents.Type)?
     let abortEvents: (any AbortEvents.Type)?
@@ -65,6 +67,7 @@ struct Conformances: Sendable {
     let delaysCalls: (any DelaysCalls.Type)?
     let terminating: (any TerminatingLayer.Type)?
     let handshakes: (any Handshakes.Type)?
+    let observesCalls: (any ObservesCalls.Type)?
     /// The entries and indications that have a protocol, by their numbers.
     private let entries: [Use]
     private let indications: [Bool]
@@ -127,6 +130,8 @@ struct Conformances: Sendable {
         openEnds = type as? any OpenEnds.Type
         closeCalls = type as? any CloseCalls.Type
         closeEnds = type as? any CloseEnds.Type
+        exportStateEnds = type as? any ExportStateEnds.Type
+        adoptStateEnds = type as? any AdoptStateEnds.Type
         acceptEvents = type as? any AcceptEvents.Type
         inspectEvents = type as? any InspectEvents.Type
         abortEvents = type as? any AbortEvents.Type
@@ -141,6 +146,7 @@ struct Conformances: Sendable {
         delaysCalls = type as? any DelaysCalls.Type
         terminating = type as? any TerminatingLayer.Type
         handshakes = type as? any Handshakes.Type
+        observesCalls = type as? any ObservesCalls.Type
         var entries = [Use](repeating: .none, count: Int(LAMINA_ENTRY_COUNT))
         entries[LAMINA_ENTRY_CONTROL] = Use(calls: controlCalls != nil, ends: controlEnds != nil)
         entries[LAMINA_ENTRY_BIND] = Use(calls: bindCalls != nil, ends: bindEnds != nil)
@@ -180,6 +186,9 @@ struct Conformances: Sendable {
         )
         entries[LAMINA_ENTRY_OPEN] = Use(calls: openCalls != nil, ends: openEnds != nil)
         entries[LAMINA_ENTRY_CLOSE] = Use(calls: closeCalls != nil, ends: closeEnds != nil)
+        entries[LAMINA_ENTRY_EXPORT_STATE] = Use(calls: handsOver != nil, ends: exportStateEnds != nil)
+        entries[LAMINA_ENTRY_ADOPT_STATE] = Use(calls: handsOver != nil, ends: adoptStateEnds != nil)
+        if observesCalls != nil { entries = entries.map { _ in .ends } }
         self.entries = entries
         var indications = [Bool](repeating: false, count: Int(LAMINA_INDICATION_COUNT))
         indications[LAMINA_INDICATION_ACCEPT] = acceptEvents != nil
@@ -189,6 +198,7 @@ struct Conformances: Sendable {
         indications[LAMINA_INDICATION_RECEIVE_FROM] = receiveFromEvents != nil
         indications[LAMINA_INDICATION_DISCONNECT] = disconnectEvents != nil
         indications[LAMINA_INDICATION_SEND_BACKLOG] = sendBacklogEvents != nil
+        if observesCalls != nil { indications = indications.map { _ in true } }
         self.indications = indications
     }
 

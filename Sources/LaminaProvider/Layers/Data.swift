@@ -112,6 +112,9 @@ public struct IncomingDatagram: ~Escapable {
         self.flags = ReceiveFlags(rawValue: flags)
     }
 
+    /// Whether the caller asks who sent it.
+    public var wantsSender: Bool { message.pointee.address != nil }
+
     /// The room, in bytes.
     @inlinable
     public var byteCount: Int { LaminaProvider.byteCount(message.pointee.buffers, message.pointee.buffer_count) }
@@ -143,6 +146,16 @@ public struct Datagrams: ~Escapable {
         self.count = Int(count)
         self.flags = flags
     }
+
+    /// The bytes of all buffers: what is to be sent, or the room.
+    public var byteCount: Int {
+        (0..<count).reduce(0) { total, index in
+            total &+ LaminaProvider.byteCount(messages[index].buffers, messages[index].buffer_count)
+        }
+    }
+
+    /// Where the first one goes; nil: where the socket was connected to. A copy.
+    public var address: Address? { count > 0 ? messages.pointee.address.map { Address($0.pointee) } : nil }
 
     /// The bytes of the `index`th that were sent or received, once the call has ended.
     @inlinable

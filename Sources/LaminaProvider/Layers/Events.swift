@@ -10,6 +10,8 @@ public struct AcceptEvent: ~Escapable {
     public var local: Address { Address(event.pointee.local.pointee) }
     /// The peer's address. A copy.
     public var remote: Address { Address(event.pointee.remote.pointee) }
+    /// The new socket's number in this process.
+    public var number: UInt64 { event.pointee.accepted.pointee.column.pointee.serial }
 }
 
 /// A connection that may be refused before it is handed over (`lamina_inspect_event`, WskInspectEvent).

@@ -74,6 +74,11 @@ public struct IndicationSet: OptionSet, Sendable {
     public static let disconnect = IndicationSet(rawValue: 1 << UInt32(LAMINA_INDICATION_DISCONNECT))
     /// How much to keep under way.
     public static let sendBacklog = IndicationSet(rawValue: 1 << UInt32(LAMINA_INDICATION_SEND_BACKLOG))
+
+    /// Whether it has this event; false of a call.
+    public func contains(_ event: Entry) -> Bool {
+        event.isEvent && rawValue >> UInt32(event.index - LAMINA_ENTRY_COUNT) & 1 != 0
+    }
 }
 
 /// Names one pending inspection (`lamina_inspect_id`).

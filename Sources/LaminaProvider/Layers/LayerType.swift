@@ -29,10 +29,16 @@ struct LayerType: @unchecked Sendable {
                 ConnectionThunks.fill(&table, own)
                 DatagramThunks.fill(&table, own)
                 NameThunks.fill(&table, own)
+                if own.observesCalls != nil { ObserverThunks.fill(&table) }
                 table.configure = LevelInstance.configure
             }
         )
-        indications = Immortal.copy(lamina_indications { EventThunks.fill(&$0, own) })
+        indications = Immortal.copy(
+            lamina_indications { table in
+                EventThunks.fill(&table, own)
+                if own.observesCalls != nil { ObserverThunks.fill(&table) }
+            }
+        )
     }
 
     private static func layout<L: Layer>(of type: L.Type) -> (isStateless: Bool, size: Int, alignment: Int) {
@@ -49,7 +55,9 @@ struct LayerType: @unchecked Sendable {
         return LevelInstance.make(own, own.pointee.table, own.pointee.indications, arguments, made) {
             () throws(Failure) in
             try own.pointee.check()
-            return try instance(type, arguments)
+            let instance = try instance(type, arguments)
+            instance.choose(own.pointee.table, own.pointee.indications, isStateless: own.pointee.isStateless)
+            return instance
         }
     }
 

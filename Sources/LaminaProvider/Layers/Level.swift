@@ -50,6 +50,12 @@ public final class Level: Sendable {
         used { upcalls.output(lines, label: label, slot) }
     }
 
+    /// Writes whole lines of the layer's own output as they are, where its user asked for it. Any thread; may block on the
+    /// output.
+    public func output(_ lines: borrowing LineBuffer) {
+        used { lines.put(upcalls, slot) }
+    }
+
     /// Runs `body` on the framework's engine after so many nanoseconds, unless the level has ended by then. -ENOMEM where
     /// it can't. Any thread; allocates for the closure.
     public func after(nanoseconds: Int64, _ body: @escaping @Sendable () -> Void) throws(Failure) {

@@ -11,6 +11,8 @@ public protocol LevelValue: ~Copyable, Sendable {
 /// One level of a chain, behind its instance's context: a part whose state is a reference to this.
 class LevelInstance {
     let level: Level
+    /// Where the level has tables of its own.
+    private var chosen: ChosenTables?
 
     fileprivate init(_ level: Level) { self.level = level }
 
@@ -21,6 +23,21 @@ class LevelInstance {
 
     /// Takes a live setting's new value.
     fileprivate func reconfigure(_ setting: String) throws(Failure) {}
+
+    /// The entries that the level's value sees, and those that it is linked for; nil: all that its type has.
+    fileprivate var entries: (seen: EntrySet, linked: EntrySet)? { nil }
+    private var seesNoData = false
+
+    /// Gives the level tables of its own where it sees fewer entries than its type.
+    func choose(
+        _ table: UnsafePointer<lamina_table>,
+        _ indications: UnsafePointer<lamina_indications>,
+        isStateless: Bool
+    ) {
+        guard let (seen, linked) = entries else { return }
+        chosen = ChosenTables(table, indications, linked, isStateless: isStateless)
+        seesNoData = seen.links.isDisjoint(with: [.dataOut, .dataIn])
+    }
 
     /// Makes a level of a type: the function `instantiate` of its provider. `own` is the type's record, a `LayerType` or
     /// a `BaseType`.
@@ -39,8 +56,9 @@ class LevelInstance {
             }
             _ = Part(memory, own, value: instance.value)
             (memory + Part.size).initializeMemory(as: Reference.self, to: Unmanaged.passRetained(instance))
-            made.pointee.table = table
-            made.pointee.indications = indications
+            made.pointee.table = instance.chosen.map { UnsafePointer($0.table) } ?? table
+            made.pointee.indications = instance.chosen.map { UnsafePointer($0.indications) } ?? indications
+            if instance.seesNoData { made.pointee.effect = UInt32(LAMINA_EFFECT_NONE) }
             made.pointee.context = memory
             return 0
         } catch {
@@ -115,9 +133,22 @@ private final class InstanceOf<Value: LevelValue>: LevelInstance {
 
     override var value: UnsafeMutableRawPointer { UnsafeMutableRawPointer(memory) }
 
+    override var entries: (seen: EntrySet, linked: EntrySet)? {
+        guard let type = Value.self as? any ChoosesEntries.Type else { return nil }
+        return type.entries(value)
+    }
+
     override func reconfigure(_ setting: String) throws(Failure) {
         guard let type = Value.self as? any Reconfigures.Type else { return }
         try type.reconfigure(UnsafeMutableRawPointer(memory), setting, level)
+    }
+}
+
+extension ChoosesEntries where Self: ~Copyable {
+    fileprivate static func entries(_ memory: UnsafeMutableRawPointer) -> (seen: EntrySet, linked: EntrySet) {
+        let value = memory.assumingMemoryBound(to: Self.self)
+        let seen = value.pointee.entries
+        return (seen, value.pointee.passesOthersOn ? seen.withTheirClasses : seen)
     }
 }
 

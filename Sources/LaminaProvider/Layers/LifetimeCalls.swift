@@ -24,6 +24,19 @@ public protocol CloseEnds: Layer, ~Copyable {
     func closeEnded(_ ending: borrowing Ending<State>)
 }
 
+/// Sees how questions for a socket's state ended, on its way to another process (WSPDuplicateSocket). The framework asks each
+/// level by itself, more than once for a handover.
+public protocol ExportStateEnds: Layer, ~Copyable {
+    /// Runs once for each, whoever ended it and how. Any thread; must not block.
+    func exportStateEnded(_ ending: borrowing Ending<State>)
+}
+
+/// Sees how sockets began that came from another process, in the place of `open`.
+public protocol AdoptStateEnds: Layer, ~Copyable {
+    /// Runs once for each, whoever ended it and how. Any thread; must not block.
+    func adoptStateEnded(_ ending: borrowing Ending<State>)
+}
+
 extension OpenCalls where Self: ~Copyable {
     @inline(__always)
     static func enter(
@@ -68,5 +81,29 @@ extension CloseEnds where Self: ~Copyable {
         _ moved: UInt64
     ) {
         part.layer(Self.self).pointee.closeEnded(Ending(slot, request, moved: moved))
+    }
+}
+
+extension ExportStateEnds where Self: ~Copyable {
+    @inline(__always)
+    static func end(
+        _ part: Part,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>,
+        _ moved: UInt64
+    ) {
+        part.layer(Self.self).pointee.exportStateEnded(Ending(slot, request, moved: moved))
+    }
+}
+
+extension AdoptStateEnds where Self: ~Copyable {
+    @inline(__always)
+    static func end(
+        _ part: Part,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>,
+        _ moved: UInt64
+    ) {
+        part.layer(Self.self).pointee.adoptStateEnded(Ending(slot, request, moved: moved))
     }
 }

@@ -7,10 +7,10 @@ enum LifetimeThunks {
     static func fill(_ table: inout lamina_table, _ own: Conformances, isStateless: Bool) {
         if !isStateless || own.seesSockets { table.open = open }
         if !isStateless || own.fills(LAMINA_ENTRY_CLOSE) { table.close = close }
-        if own.handsOver != nil {
-            table.export_state = exportState
-            table.adopt_state = adoptState
-        }
+        // What one process exports the other adopts.
+        guard own.fills(LAMINA_ENTRY_EXPORT_STATE) || own.fills(LAMINA_ENTRY_ADOPT_STATE) else { return }
+        table.export_state = exportState
+        table.adopt_state = adoptState
     }
 
     private static let open: lamina_open_function = { slot, arguments, request in
@@ -21,6 +21,7 @@ enum LifetimeThunks {
             end(slot)
             return lamina_complete(slot, request, -ENOMEM, 0)
         }
+        if let status = ObserverThunks.note(slot, request, .open, .open(Opening(arguments))) { return status }
         let columns = Part(slot).flatMap { part in level.own.terminating?.columns(part) }
         columns?.begin(slot, arguments)
         if Opening(arguments).isFromBelow, let part = Part(slot), let handshakes = level.own.handshakes {
@@ -45,6 +46,7 @@ enum LifetimeThunks {
         if !Frame.push(slot, request, closed, nil) {
             Socket(slot).log(.error, "no memory to close the socket with; its state stays behind")
         }
+        if let status = ObserverThunks.note(slot, request, .close, .close) { return status }
         if let delays = part.own.delaysCalls { return delays.lanes(part).close(slot, request) }
         if let handshakes = part.own.handshakes, handshakes.state(part).isClosedLater(request) { return LAMINA_PENDING }
         return passClose(slot, request)
@@ -100,7 +102,12 @@ enum LifetimeThunks {
     }
 
     private static let exportState: lamina_export_state_function = { slot, state, request in
-        guard let part = Part(slot), let type = part.own.handsOver else { return lamina_complete(slot, request, 0, 0) }
+        guard let part = Part(slot) else { return lamina_complete(slot, request, 0, 0) }
+        if part.own.exportStateEnds != nil, !Frame.push(slot, request, exported, nil) {
+            return lamina_complete(slot, request, -ENOMEM, 0)
+        }
+        if let status = ObserverThunks.note(slot, request, .exportState, .exportState) { return status }
+        guard let type = part.own.handsOver else { return lamina_complete(slot, request, 0, 0) }
         let phase = Int(state.pointee.phase)
         if let handshakes = part.own.handshakes, handshakes.state(part).isBusy,
             [LAMINA_EXPORT_ASK, LAMINA_EXPORT_FREEZE, LAMINA_EXPORT_WRITE].contains(phase)
@@ -115,10 +122,33 @@ enum LifetimeThunks {
         return lamina_complete(slot, request, fits ? 0 : -ENOBUFS, 0)
     }
 
+    private static let exported: lamina_completion = { slot, request, _ in
+        guard let slot, let part = Part(slot), let ends = part.own.exportStateEnds else { return 0 }
+        ends.end(part, slot, request, 0)
+        return 0
+    }
+
     private static let adoptState: lamina_adopt_state_function = { slot, state, request in
         guard let level = Part(levelOf: slot) else { return lamina_complete(slot, request, -EINVAL, 0) }
         end(slot)
-        return lamina_complete(slot, request, begin(slot, level, state), 0)
+        let takesState = level.own.handsOver != nil
+        let status = begin(slot, level, takesState ? state : nil)
+        guard status == 0 else { return lamina_complete(slot, request, status, 0) }
+        guard Frame.push(slot, request, adopted, nil) else {
+            end(slot)
+            return lamina_complete(slot, request, -ENOMEM, 0)
+        }
+        let arguments = ObservedArguments.adoptState(byteCount: state.pointee.length)
+        if let status = ObserverThunks.note(slot, request, .adoptState, arguments) { return status }
+        // What nobody takes, the framework refuses.
+        return takesState ? lamina_complete(slot, request, 0, 0) : lamina_adopt_state(slot, state, request)
+    }
+
+    private static let adopted: lamina_completion = { slot, request, _ in
+        guard let slot, let part = Part(slot) else { return 0 }
+        part.own.adoptStateEnds?.end(part, slot, request, 0)
+        if request.pointee.status < 0 { end(slot) }
+        return 0
     }
 
     /// Makes a socket's state, from what another process wrote of it where there is that.
@@ -137,8 +167,9 @@ enum LifetimeThunks {
         }
         let part = Part(memory, type, value: level.valueMemory)
         do throws(Failure) {
-            if let adopted, adopted.pointee.length > 0 || adopted.pointee.mode != UInt32(LAMINA_HANDOFF_FRESH) {
-                guard let own = level.own.handsOver else { throw Failure(EOPNOTSUPP) }
+            if let own = level.own.handsOver, let adopted,
+                adopted.pointee.length > 0 || adopted.pointee.mode != UInt32(LAMINA_HANDOFF_FRESH)
+            {
                 try own.adopt(part, adopted, slot)
             } else {
                 try type.pointee.type.begin(part, slot)

@@ -11,6 +11,9 @@ public enum OwnProcess {
         return count > 0 ? String(decoding: path.prefix(count), as: UTF8.self) : nil
     }()
 
+    /// The executable's name without its folders; nil where it can't be told.
+    public static var program: String? { executable?.split(separator: "/").last.map { String($0) } }
+
     /// Its user.
     public static var user: UInt32 { getuid() }
 }

@@ -29,6 +29,14 @@ public struct ControlOperation: ~Escapable {
         }
     }
 
+    /// The integer that an option is set to; nil where it is something else.
+    public var integer: Int32? {
+        guard kind == UInt32(LAMINA_CONTROL_SET_OPTION), let input = operation.pointee.input,
+            operation.pointee.input_length == MemoryLayout<Int32>.size
+        else { return nil }
+        return input.loadUnaligned(as: Int32.self)
+    }
+
     /// Whether it sets this socket option.
     public func sets(_ level: Int32, _ option: Int32) -> Bool {
         kind == UInt32(LAMINA_CONTROL_SET_OPTION) && self.level == level && code == UInt32(bitPattern: option)
@@ -49,6 +57,18 @@ public struct NameQuestion: ~Escapable {
 
     /// The name.
     public var name: String { String(cString: query.pointee.name) }
+    /// The name and the port. A copy.
+    public var place: Address {
+        var address = lamina_address()
+        address.form = UInt16(LAMINA_ADDRESS_NAME)
+        address.port = query.pointee.port
+        let length = strnlen(query.pointee.name, 253)
+        address.length = UInt32(length)
+        let text = UnsafeRawBufferPointer(start: query.pointee.name, count: length)
+        withUnsafeMutableBytes(of: &address.storage) { $0.copyMemory(from: text) }
+        return Address(address)
+    }
+
     /// `AF_UNSPEC`, `AF_INET` or `AF_INET6`.
     public var family: Int32 { query.pointee.family }
     /// Goes into every answer.
@@ -143,6 +163,10 @@ public struct Opening: ~Escapable {
     public var type: Int32 { arguments.pointee.type }
     /// `IPPROTO_TCP` and so on.
     public var `protocol`: Int32 { arguments.pointee.protocol }
+    /// What the socket is for.
+    public var category: LayerDescription.Categories {
+        LayerDescription.Categories(rawValue: arguments.pointee.category)
+    }
     /// Whether the levels below are open already: it was accepted, or a condition let this level in late.
     public var isFromBelow: Bool { arguments.pointee.flags & UInt32(LAMINA_OPEN_FROM_BELOW) != 0 }
 }

@@ -198,6 +198,20 @@ extension Setting where Value == [String] {
         Setting(name, LAMINA_SETTING_TEXT, nil, isList: true, live: false, required: required, help: help) { $0.texts }
     }
 
+    /// Some of these choices: the key may be repeated, and each is kept in order.
+    public static func choices(_ name: StaticString, among choices: [String], help: StaticString) -> Setting {
+        Setting(
+            name,
+            LAMINA_SETTING_CHOICE,
+            nil,
+            choices: choices,
+            isList: true,
+            live: false,
+            required: false,
+            help: help
+        ) { $0.texts }
+    }
+
     /// Paths: the key may be repeated, and each is kept in order.
     public static func paths(_ name: StaticString, required: Bool = false, help: StaticString) -> Setting {
         Setting(name, LAMINA_SETTING_PATH, nil, isList: true, live: false, required: required, help: help) { $0.texts }

@@ -1,4 +1,5 @@
 public import CLamina
+import Glibc
 
 /// The socket that a call or event is about, while it lasts (a layer's slot).
 public struct Socket: ~Copyable, ~Escapable {
@@ -21,12 +22,32 @@ public struct Socket: ~Copyable, ~Escapable {
     /// The process that opened it, or for which it was opened; 0 where nobody said.
     public var process: Int32 { slot.pointee.column.pointee.origin?.pointee.process ?? 0 }
 
+    /// The process that it belongs to: as `process`, and this one where nobody said.
+    public var owner: Int32 { slot.pointee.column.pointee.origin?.pointee.process ?? getpid() }
+
     /// That process's user; nil where nobody said.
     public var user: UInt32? { slot.pointee.column.pointee.origin?.pointee.user }
 
     /// The path of its executable; nil if unknown.
     public var executable: String? {
         slot.pointee.column.pointee.origin?.pointee.executable.map { String(cString: $0) }
+    }
+
+    /// The executable's name without its folders; nil if unknown.
+    public var program: String? {
+        guard let bytes = programBytes else { return nil }
+        return String(bytes)
+    }
+
+    /// The same without a copy.
+    var programBytes: RawSpan? {
+        @_lifetime(copy self)
+        get {
+            guard let path = slot.pointee.column.pointee.origin?.pointee.executable else { return nil }
+            let name = strrchr(path, Int32(UInt8(ascii: "/"))).map { UnsafePointer($0) + 1 } ?? path
+            let bytes = UnsafeRawBufferPointer(start: name, count: strlen(name))
+            return _overrideLifetime(RawSpan(_unsafeBytes: bytes), copying: self)
+        }
     }
 
     /// The destination's name as the program asked for it; nil where it didn't.
@@ -61,4 +82,8 @@ public struct Socket: ~Copyable, ~Escapable {
     public func output(_ lines: String) {
         slot.pointee.column.pointee.upcalls.output(lines, label: label, slot)
     }
+
+    /// Writes whole lines of the layer's own output as they are, where its user asked for it. Any thread; may block on the
+    /// output.
+    public func output(_ lines: borrowing LineBuffer) { lines.put(slot.pointee.column.pointee.upcalls, slot) }
 }

@@ -1,0 +1,45 @@
+import Glibc
+
+/// A file that output goes to, piece by piece; only its owner reads it. It is closed with the last reference to it.
+public final class OutputFile: Sendable {
+    /// Where output goes.
+    public enum Place: Sendable {
+        /// Behind what the file has.
+        case end
+        /// Into an empty file.
+        case start
+    }
+
+    private let descriptor: Int32
+
+    /// Opens the file of this path, or makes it. Blocks. Fails with the errno of open(2).
+    public init(_ path: String, from place: Place) throws(Failure) {
+        let flags = place == .end ? O_APPEND : O_TRUNC
+        descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0o600)
+        guard descriptor >= 0 else { throw Failure(errno) }
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// Writes lines at once, so that those of several writers stay whole. Blocks; any thread. Fails with the errno of write(2), or
+    /// ENOSPC where a part was written.
+    public func write(_ lines: borrowing LineBuffer) throws(Failure) {
+        let count = Glibc.write(descriptor, lines.bytes.baseAddress, lines.count)
+        guard count == lines.count else { throw Failure(count < 0 ? errno : ENOSPC) }
+    }
+
+    /// Writes all of these bytes. Blocks; one thread at a time. Fails likewise; a part may be written then.
+    public func write(_ bytes: [UInt8]) throws(Failure) {
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes { bytes in
+                Glibc.write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw Failure(count < 0 ? errno : EIO) }
+            written += count
+        }
+    }
+}
