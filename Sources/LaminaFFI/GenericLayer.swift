@@ -106,7 +106,7 @@ public enum GenericLevel {
         _ arguments: UnsafePointer<lamina_instance_arguments>
     ) -> lamina_status {
         InstanceSettings(arguments).refuse(refusal.status) { line in
-            refusal.reason.withCString { line.append(cString: $0) }
+            line.append(text: refusal.reason)
         }
     }
 }

@@ -41,11 +41,6 @@ public struct InstanceSettings {
         return texts
     }
 
-    /// Whether a choice has this value.
-    public func isChoice(_ name: StaticString, _ choice: StaticString) -> Bool {
-        text(name).map { Self.equals($0, choice) } ?? false
-    }
-
     /// Says in one line why no instance can be made, and gives the status that `instantiate` returns.
     public func refuse(_ status: lamina_status, _ write: (inout LineBuffer) -> Void) -> lamina_status {
         Self.write(arguments.pointee.reason, arguments.pointee.reason_capacity, write)
@@ -60,7 +55,7 @@ public struct InstanceSettings {
 
     /// Writes a line into the room that the framework gave for a reason, NUL-terminated.
     static func write(_ text: String, _ reason: UnsafeMutablePointer<CChar>, _ capacity: Int) {
-        write(reason, capacity) { line in text.withCString { line.append(cString: $0) } }
+        write(reason, capacity) { $0.append(text: text) }
     }
 
     private static func write(
@@ -75,7 +70,7 @@ public struct InstanceSettings {
     }
 
     /// Whether NUL-terminated text equals a literal.
-    public static func equals(_ text: UnsafePointer<CChar>, _ literal: StaticString) -> Bool {
+    static func equals(_ text: UnsafePointer<CChar>, _ literal: StaticString) -> Bool {
         for index in 0..<literal.utf8CodeUnitCount
         where UInt8(bitPattern: text[index]) != literal.utf8Start[index] {
             return false

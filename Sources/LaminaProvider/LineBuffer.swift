@@ -54,7 +54,7 @@ public struct LineBuffer: ~Copyable {
     }
 
     /// Appends NUL-terminated text as it is.
-    public mutating func append(cString: UnsafePointer<CChar>) {
+    mutating func append(cString: UnsafePointer<CChar>) {
         var next = cString
         while next.pointee != 0 {
             append(byte: UInt8(bitPattern: next.pointee))
