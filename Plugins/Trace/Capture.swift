@@ -4,7 +4,7 @@ import Synchronization
 
 /// What a level with `pcap` writes: its file, and the packets that a socket's calls would have been.
 final class Capture: Sendable {
-    private let file: Mutex<CaptureFile>
+    private let file: Guarded<CaptureFile>
     private let isLost = Atomic<Bool>(false)
     private let level: Level
     private let process = getpid()
@@ -16,7 +16,7 @@ final class Capture: Sendable {
             var file = try CaptureFile(path, named: level.label)
             file.flush()
             if let failure = file.failure { throw failure }
-            self.file = Mutex(file)
+            self.file = Guarded(file)
         } catch {
             throw Failure(
                 error.errno,

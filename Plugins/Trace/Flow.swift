@@ -1,11 +1,10 @@
 import LaminaProvider
-import Synchronization
 
 /// One socket of a capture.
 final class Flow: Sendable {
     /// `curl[12] #3 trace`: on every packet.
     let comment: String
-    let conversation = Mutex(Conversation())
+    let conversation = Guarded(Conversation())
 
     init(comment: String) { self.comment = comment }
 }
