@@ -1,4 +1,3 @@
-import Glibc
 import LaminaProvider
 
 /// One end of what is captured: an IPv4 or IPv6 address, and a port.
@@ -41,6 +40,9 @@ enum Packet {
 
     /// The most bytes that a packet carries.
     static let mostBytes = 65_000
+    /// The protocols that IP names by these numbers.
+    private static let tcpNumber: UInt8 = 6
+    private static let udpNumber: UInt8 = 17
 
     /// A TCP segment.
     static func tcp(
@@ -57,13 +59,13 @@ enum Packet {
         segment += [UInt8((20 + options.count) / 4) << 4, flags.rawValue, 0xFF, 0xFF, 0, 0, 0, 0]
         segment += options
         segment += data
-        return ip(from, to, UInt8(IPPROTO_TCP), segment, checksumAt: 16)
+        return ip(from, to, tcpNumber, segment, checksumAt: 16)
     }
 
     /// A UDP datagram.
     static func udp(_ from: PacketEnd, _ to: PacketEnd, _ data: ArraySlice<UInt8>) -> [UInt8] {
         let header = big(from.port) + big(to.port) + big(UInt16(8 + data.count)) + [0, 0]
-        return ip(from, to, UInt8(IPPROTO_UDP), header + data, checksumAt: 6)
+        return ip(from, to, udpNumber, header + data, checksumAt: 6)
     }
 
     private static func ip(
@@ -79,7 +81,7 @@ enum Packet {
         let pseudo = source + target + big(UInt32(payload.count)) + [0, 0, 0, transport]
         var sum = checksum(pseudo + payload)
         // A UDP checksum of 0 would say that there is none.
-        if sum == 0, transport == UInt8(IPPROTO_UDP) { sum = 0xFFFF }
+        if sum == 0, transport == udpNumber { sum = 0xFFFF }
         payload.replaceSubrange(place..<(place + 2), with: big(sum))
         if isSix { return [0x60, 0, 0, 0] + big(UInt16(payload.count)) + [transport, 64] + source + target + payload }
         var header: [UInt8] = [0x45, 0] + big(UInt16(20 + payload.count)) + [0, 0, 0x40, 0, 64, transport, 0, 0]
