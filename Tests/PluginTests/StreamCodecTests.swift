@@ -9,10 +9,15 @@ struct StreamCodecTests {
     init() { LayerOutput.capture() }
 
     /// The example `Escape` over a base.
-    private func escape(_ base: BaseProvider, _ settings: String = "", engine: Engine = .shared) throws -> Chain {
+    private func escape(
+        _ base: BaseProvider,
+        _ settings: String = "",
+        layer own: String = "escape",
+        engine: Engine = .shared
+    ) throws -> Chain {
         let layer = try Library.load(SwiftPlugin.build("Examples/Layers/Escape")).provider()
         let (own, below) = (
-            try LayerSpecification(parsing: "escape"), try LayerSpecification(parsing: base.description + settings)
+            try LayerSpecification(parsing: own), try LayerSpecification(parsing: base.description + settings)
         )
         return try Chain([(own, layer), (below, try base.provider())], engine: engine)
     }
@@ -43,6 +48,18 @@ struct StreamCodecTests {
         #expect(calls.receive(pair.client, 8) == LAMINA_PENDING)
         try pair.server.waiting.send([93], deadline: soon())
         #expect(calls.wait(for: 1) == [.init(number: 0, status: 0, bytes: 1)])
+        try pair.close()
+    }
+
+    @Test("A condition may let the layer in at the connect", arguments: BaseProvider.allCases)
+    func conditional(base: BaseProvider) throws {
+        let pair = try Pair(try base.chain(), client: try escape(base, layer: "escape:when=[port=1-65535]"))
+        let calls = PendingCalls()
+        #expect(calls.receive(pair.client, 8) == LAMINA_PENDING)
+        try pair.server.waiting.send([125, 93], deadline: soon())
+        #expect(calls.wait(for: 1) == [.init(number: 0, status: 0, bytes: 1)])
+        try pair.client.waiting.send([125], deadline: soon())
+        #expect(try pair.server.waiting.receive(upTo: 2, all: true, deadline: soon()) == [125, 93])
         try pair.close()
     }
 

@@ -103,7 +103,7 @@ enum CodecThunks {
     ) -> lamina_status {
         let status = BaseLifetime.begin(slot, arguments)
         guard status == 0 else { return lamina_complete(slot, request, status, 0) }
-        if arguments.pointee.flags & UInt32(LAMINA_OPEN_FROM_BELOW) != 0 { slot.base?.mark(.connected) }
+        if Opening(arguments).isFromBelow, Socket(slot).isConnectedBelow { slot.base?.mark(.connected) }
         guard Frame.push(slot, request, opened, nil) else {
             end(slot)
             return lamina_complete(slot, request, -ENOMEM, 0)

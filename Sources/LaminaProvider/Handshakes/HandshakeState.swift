@@ -70,10 +70,9 @@ public final class HandshakeState: @unchecked Sendable {
     /// Whether the way is open: data are the program's.
     public var isOpen: Bool { reached.load(ordering: .acquiring) == Phase.open.rawValue }
 
-    /// The levels below are open already. Where they are connected, by an accept or before they came to this process, the
-    /// connection is the program's; a condition lets the level in before a connect.
+    /// The levels below are open already. Where they are connected, the connection is the program's.
     func comesLate(_ socket: borrowing Socket) {
-        guard socket.isInbound || socket.remoteAddress != nil else { return }
+        guard socket.isConnectedBelow else { return }
         locked { phase = .open }
     }
 

@@ -63,6 +63,10 @@ public struct Socket: ~Copyable, ~Escapable {
     /// The peer's address, likewise (getpeername).
     public var remoteAddress: Address? { asked { lamina_remote_address(slot, $0, $1) } }
 
+    /// Whether the levels below are connected where a level comes in late: by an accept, or before the socket came to this
+    /// process. A condition lets a level in before the connect.
+    var isConnectedBelow: Bool { isInbound || remoteAddress != nil }
+
     private func asked(
         _ ask: (UnsafeMutablePointer<lamina_address>, UnsafeMutablePointer<lamina_request>) -> lamina_status
     ) -> Address? {
