@@ -122,7 +122,7 @@ struct TerminatingLayerTests {
     private func hang(
         _ base: BaseProvider,
         behind dead: Int,
-        deadline: Int64 = 0,
+        patience seconds: Double? = nil,
         _ body: (_ socket: Socket, _ calls: PendingCalls) throws -> Void
     ) async throws {
         let silent = try base.chain().listen(on: Address(host: "127.0.0.1", port: 0))
@@ -134,7 +134,7 @@ struct TerminatingLayerTests {
         let chain = try failover(to: [place], over: base, hanging)
         let socket = try chain.open(.connection())
         let calls = PendingCalls()
-        calls.deadline = deadline
+        if let seconds { calls.deadline = Deadline.after(seconds: seconds) }
         #expect(calls.connect(socket, to: dead == 0 ? place : refusing) == LAMINA_PENDING)
         try wait(forColumns: dead + 1)
         try body(socket, calls)
@@ -164,7 +164,7 @@ struct TerminatingLayerTests {
 
     @Test("A deadline ends a connect once, wherever it hangs", arguments: BaseProvider.allCases, 0...1)
     func deadline(base: BaseProvider, dead: Int) async throws {
-        try await hang(base, behind: dead, deadline: Deadline.after(seconds: 0.5)) { socket, calls in
+        try await hang(base, behind: dead, patience: 2) { socket, calls in
             #expect(calls.wait(for: 1).map(\.status) == [-ETIMEDOUT])
             try socket.waiting.close()
         }
