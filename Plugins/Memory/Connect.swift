@@ -10,27 +10,29 @@ enum Connect {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        if flags != 0 || address.pointee.form == UInt16(LAMINA_ADDRESS_NONE) {
-            return lamina_complete(slot, request, setDestination(state, address, flags), 0)
+        guard let state = unsafe slot.state else { return unsafe lamina_complete(slot, request, -EBADF, 0) }
+        if unsafe flags != 0 || address.pointee.form == UInt16(LAMINA_ADDRESS_NONE) {
+            return unsafe lamina_complete(slot, request, setDestination(state, address, flags), 0)
         }
-        guard address.pointee.form == UInt16(LAMINA_ADDRESS_NAME) else {
-            guard let endpoint = Endpoint(address) else { return lamina_complete(slot, request, -EINVAL, 0) }
-            return lamina_complete(slot, request, connect(state, endpoint), 0)
+        guard unsafe address.pointee.form == UInt16(LAMINA_ADDRESS_NAME) else {
+            guard let endpoint = unsafe Endpoint(address) else {
+                return unsafe lamina_complete(slot, request, -EINVAL, 0)
+            }
+            return unsafe lamina_complete(slot, request, connect(state, endpoint), 0)
         }
         var answers = (lamina_address(), lamina_address())
-        let status = withUnsafeMutablePointer(to: &answers) { answers -> Int32 in
-            let addresses = UnsafeMutableRawPointer(answers).assumingMemoryBound(to: lamina_address.self)
-            let count = Resolve.look(up: address, family: state.pointee.family, addresses, capacity: 2)
+        let status = unsafe withUnsafeMutablePointer(to: &answers) { answers -> Int32 in
+            let addresses = unsafe UnsafeMutableRawPointer(answers).assumingMemoryBound(to: lamina_address.self)
+            let count = unsafe Resolve.look(up: address, family: state.pointee.family, addresses, capacity: 2)
             var status: Int32 = -ENOENT
             for index in 0..<count {
-                guard let endpoint = Endpoint(addresses + index) else { continue }
-                status = connect(state, endpoint)
+                guard let endpoint = unsafe Endpoint(addresses + index) else { continue }
+                status = unsafe connect(state, endpoint)
                 if status == 0 { break }
             }
             return status
         }
-        return lamina_complete(slot, request, status, 0)
+        return unsafe lamina_complete(slot, request, status, 0)
     }
 
     /// `LAMINA_CONNECT_SEND_ONLY`, or no address: of a datagram socket alone.
@@ -39,22 +41,22 @@ enum Connect {
         _ address: UnsafePointer<lamina_address>,
         _ flags: UInt32
     ) -> Int32 {
-        guard let mailbox = state.pointee.mailbox, flags & ~UInt32(LAMINA_CONNECT_SEND_ONLY) == 0 else {
+        guard let mailbox = unsafe state.pointee.mailbox, flags & ~UInt32(LAMINA_CONNECT_SEND_ONLY) == 0 else {
             return -EINVAL
         }
         let nobody = Endpoint(family: 0)
         if flags == 0 {
-            mailbox.setRemote(nobody)
+            unsafe mailbox.setRemote(nobody)
             return 0
         }
-        switch Int(address.pointee.form) {
+        switch unsafe Int(address.pointee.form) {
         case LAMINA_ADDRESS_NONE:
-            mailbox.setSendTo(nobody)
+            unsafe mailbox.setSendTo(nobody)
             return 0
         case LAMINA_ADDRESS_SOCKET:
-            guard let endpoint = Endpoint(address) else { return -EINVAL }
-            guard fits(state, endpoint) else { return -EAFNOSUPPORT }
-            mailbox.setSendTo(endpoint.reached)
+            guard let endpoint = unsafe Endpoint(address) else { return -EINVAL }
+            guard unsafe fits(state, endpoint) else { return -EAFNOSUPPORT }
+            unsafe mailbox.setSendTo(endpoint.reached)
             return 0
         default:
             // Names are resolved by whoever fixes a conversation's remote address.
@@ -63,25 +65,25 @@ enum Connect {
     }
 
     private static func fits(_ state: UnsafeMutablePointer<SocketState>, _ endpoint: Endpoint) -> Bool {
-        let family = state.pointee.family
-        return family == endpoint.family || state.pointee.isAnyFamily
+        let family = unsafe state.pointee.family
+        return unsafe family == endpoint.family || state.pointee.isAnyFamily
             || (family == AF_INET6 && endpoint.family == AF_INET)
     }
 
     private static func connect(_ state: UnsafeMutablePointer<SocketState>, _ endpoint: Endpoint) -> Int32 {
-        guard fits(state, endpoint) else { return -EAFNOSUPPORT }
+        guard unsafe fits(state, endpoint) else { return -EAFNOSUPPORT }
         let target = endpoint.reached
-        if let mailbox = state.pointee.mailbox { return mailbox.connect(to: target) }
-        guard state.pointee.listener == nil else { return -EINVAL }
-        guard state.pointee.link == nil else { return -EISCONN }
-        if state.pointee.isAnyFamily { state.pointee.family = endpoint.family }
-        var local = state.pointee.local
-        if !state.pointee.isBound || local.isWildcard {
-            let port = state.pointee.isBound ? local.port : 0
+        if let mailbox = unsafe state.pointee.mailbox { return unsafe mailbox.connect(to: target) }
+        guard unsafe state.pointee.listener == nil else { return -EINVAL }
+        guard unsafe state.pointee.link == nil else { return -EISCONN }
+        if unsafe state.pointee.isAnyFamily { unsafe state.pointee.family = endpoint.family }
+        var local = unsafe state.pointee.local
+        if unsafe !state.pointee.isBound || local.isWildcard {
+            let port = unsafe state.pointee.isBound ? local.port : 0
             local = target.source
-            if local.family != AF_UNIX { local.port = port != 0 ? port : state.network.anyPort() }
+            if local.family != AF_UNIX { local.port = unsafe port != 0 ? port : state.network.anyPort() }
         }
-        return join(state, local, target)
+        return unsafe join(state, local, target)
     }
 
     private static func join(
@@ -91,31 +93,31 @@ enum Connect {
     ) -> Int32 {
         var found: UnsafeMutablePointer<Listener>?
         var made: UnsafeMutablePointer<Link>?
-        let status: Int32 = state.network.reach(target, isDatagram: false) { occupant in
+        let status: Int32 = unsafe state.network.reach(target, isDatagram: false) { occupant in
             // While the network is locked, the listener can't have gone.
             guard case .listener(let listener) = occupant else { return -ECONNREFUSED }
-            let link = UnsafeMutablePointer<Link>.make(
+            let link = unsafe UnsafeMutablePointer<Link>.make(
                 client: local,
                 server: target,
                 clientRoom: Int(state.pointee.receiveRoom),
                 serverRoom: Int(listener.pointee.state.pointee.receiveRoom)
             )
-            guard let link else { return -ENOMEM }
-            link.end(.client).pointee.state = state
-            made = link
-            guard listener.offer(link) else { return -ECONNREFUSED }
-            found = listener
+            guard let link = unsafe link else { return -ENOMEM }
+            unsafe link.end(.client).pointee.state = state
+            unsafe made = link
+            guard unsafe listener.offer(link) else { return -ECONNREFUSED }
+            unsafe found = listener
             return 0
         }
-        guard let listener = found, let link = made else {
-            made?.release()
-            made?.release()
+        guard let listener = unsafe found, let link = unsafe made else {
+            unsafe made?.release()
+            unsafe made?.release()
             return status
         }
-        state.pointee.side = .client
-        state.pointee.link = link
-        listener.wakeInput()
-        state.connected()
+        unsafe state.pointee.side = .client
+        unsafe state.pointee.link = link
+        unsafe listener.wakeInput()
+        unsafe state.connected()
         return 0
     }
 }

@@ -10,101 +10,103 @@ enum Control {
         _ operation: UnsafePointer<lamina_operation>,
         _ request: Request
     ) -> lamina_status {
-        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        let asked = operation.pointee
-        guard ControlAnswer.hasBuffers(asked) else { return lamina_complete(slot, request, -EINVAL, 0) }
-        switch Int(asked.kind) {
+        guard let state = unsafe slot.state else { return unsafe lamina_complete(slot, request, -EBADF, 0) }
+        let asked = unsafe operation.pointee
+        guard unsafe ControlAnswer.hasBuffers(asked) else { return unsafe lamina_complete(slot, request, -EINVAL, 0) }
+        switch unsafe Int(asked.kind) {
         case LAMINA_CONTROL_SET_OPTION:
-            return lamina_complete(slot, request, set(asked, state), 0)
-        case LAMINA_CONTROL_GET_OPTION where asked.level == LAMINA_LEVEL:
-            return own(asked, state).complete(slot, request)
+            return unsafe lamina_complete(slot, request, set(asked, state), 0)
+        case LAMINA_CONTROL_GET_OPTION where unsafe asked.level == LAMINA_LEVEL:
+            return unsafe own(asked, state).complete(slot, request)
         case LAMINA_CONTROL_GET_OPTION:
-            return (value(asked, state).map { .value($0, asked) } ?? ControlAnswer(-ENOPROTOOPT))
+            return unsafe (value(asked, state).map { unsafe .value($0, asked) } ?? ControlAnswer(-ENOPROTOOPT))
                 .complete(slot, request)
-        case LAMINA_CONTROL_IOCTL where asked.level == LAMINA_LEVEL:
-            return AddressList.control(slot, asked, state, request)
-        case LAMINA_CONTROL_IOCTL where asked.code == UInt32(FIONREAD):
-            guard let count = waiting(state) else { return lamina_complete(slot, request, -ENOTCONN, 0) }
-            return ControlAnswer.value(Int32(clamping: count), asked).complete(slot, request)
+        case LAMINA_CONTROL_IOCTL where unsafe asked.level == LAMINA_LEVEL:
+            return unsafe AddressList.control(slot, asked, state, request)
+        case LAMINA_CONTROL_IOCTL where unsafe asked.code == UInt32(FIONREAD):
+            guard let count = unsafe waiting(state) else { return unsafe lamina_complete(slot, request, -ENOTCONN, 0) }
+            return unsafe ControlAnswer.value(Int32(clamping: count), asked).complete(slot, request)
         default:
-            return lamina_complete(slot, request, -EOPNOTSUPP, 0)
+            return unsafe lamina_complete(slot, request, -EOPNOTSUPP, 0)
         }
     }
 
     private static func own(_ asked: lamina_operation, _ state: UnsafeMutablePointer<SocketState>) -> ControlAnswer {
-        switch Int(asked.code) {
+        switch unsafe Int(asked.code) {
         case LAMINA_OPTION_DESCRIPTOR: return ControlAnswer(-ENOTSUP)
         case LAMINA_OPTION_SEND_TO_ADDRESS:
-            guard let mailbox = state.pointee.mailbox else { return ControlAnswer(-EOPNOTSUPP) }
+            guard let mailbox = unsafe state.pointee.mailbox else { return ControlAnswer(-EOPNOTSUPP) }
             var address = lamina_address()
-            let sendTo = mailbox.sendTo
-            if sendTo.family != 0 { sendTo.write(&address, for: state.pointee.family) }
-            return .value(address, asked)
+            let sendTo = unsafe mailbox.sendTo
+            if sendTo.family != 0 { unsafe sendTo.write(&address, for: state.pointee.family) }
+            return unsafe .value(address, asked)
         case LAMINA_OPTION_RECEIVE_BACKLOG:
-            guard let count = waiting(state) else { return ControlAnswer(-ENOTCONN) }
-            return .value(UInt64(count), asked)
+            guard let count = unsafe waiting(state) else { return ControlAnswer(-ENOTCONN) }
+            return unsafe .value(UInt64(count), asked)
         case LAMINA_OPTION_IDEAL_SEND_BACKLOG:
-            if state.pointee.isDatagram { return ControlAnswer(-EOPNOTSUPP) }
-            guard let link = state.pointee.link else { return ControlAnswer(-ENOTCONN) }
-            link.lock()
-            defer { link.unlock() }
-            return .value(UInt64(link.outgoing(state.pointee.side).pointee.bytes.capacity), asked)
+            if unsafe state.pointee.isDatagram { return ControlAnswer(-EOPNOTSUPP) }
+            guard let link = unsafe state.pointee.link else { return ControlAnswer(-ENOTCONN) }
+            unsafe link.lock()
+            defer { unsafe link.unlock() }
+            return unsafe .value(UInt64(link.outgoing(state.pointee.side).pointee.bytes.capacity), asked)
         case LAMINA_OPTION_INSPECT_ID:
-            return state.pointee.inspected.serial == 0
+            return unsafe state.pointee.inspected.serial == 0
                 ? ControlAnswer(-ENODATA) : .value(state.pointee.inspected, asked)
         default: return ControlAnswer(-ENOPROTOOPT)
         }
     }
 
     private static func value(_ asked: lamina_operation, _ state: UnsafeMutablePointer<SocketState>) -> Int32? {
-        if let option = SocketSwitches(asked.level, asked.code) {
-            return state.pointee.switches.contains(option) ? 1 : 0
+        if let option = unsafe SocketSwitches(asked.level, asked.code) {
+            return unsafe state.pointee.switches.contains(option) ? 1 : 0
         }
-        if let value = state.pointee.packets.value(asked.level, asked.code) { return value }
-        guard asked.level == SOL_SOCKET else { return isIgnored(asked) ? 0 : nil }
-        switch Int32(bitPattern: asked.code) {
+        if let value = unsafe state.pointee.packets.value(asked.level, asked.code) { return value }
+        guard unsafe asked.level == SOL_SOCKET else { return unsafe isIgnored(asked) ? 0 : nil }
+        switch unsafe Int32(bitPattern: asked.code) {
         case SO_ERROR: return 0
-        case SO_TYPE: return Int32(state.pointee.isDatagram ? SOCK_DGRAM.rawValue : SOCK_STREAM.rawValue)
-        case SO_DOMAIN: return state.pointee.family
-        case SO_ACCEPTCONN: return state.pointee.listener == nil ? 0 : 1
-        case SO_RCVBUF: return state.pointee.receiveRoom
-        case SO_SNDBUF: return state.pointee.sendRoom
-        default: return isIgnored(asked) ? 0 : nil
+        case SO_TYPE: return unsafe Int32(state.pointee.isDatagram ? SOCK_DGRAM.rawValue : SOCK_STREAM.rawValue)
+        case SO_DOMAIN: return unsafe state.pointee.family
+        case SO_ACCEPTCONN: return unsafe state.pointee.listener == nil ? 0 : 1
+        case SO_RCVBUF: return unsafe state.pointee.receiveRoom
+        case SO_SNDBUF: return unsafe state.pointee.sendRoom
+        default: return unsafe isIgnored(asked) ? 0 : nil
         }
     }
 
     private static func set(_ asked: lamina_operation, _ state: UnsafeMutablePointer<SocketState>) -> Int32 {
-        guard asked.level != LAMINA_LEVEL else { return -ENOPROTOOPT }
-        guard let input = asked.input, asked.input_length >= MemoryLayout<Int32>.size else { return -EINVAL }
-        let value = input.loadUnaligned(as: Int32.self)
+        guard unsafe asked.level != LAMINA_LEVEL else { return -ENOPROTOOPT }
+        guard let input = unsafe asked.input, unsafe asked.input_length >= MemoryLayout<Int32>.size else {
+            return -EINVAL
+        }
+        let value = unsafe input.loadUnaligned(as: Int32.self)
         let room = Int32(clamping: min(max(Int64(value), InstanceState.smallestRoom), InstanceState.largestRoom))
-        switch (asked.level, Int32(bitPattern: asked.code)) {
+        switch unsafe (asked.level, Int32(bitPattern: asked.code)) {
         case (SOL_SOCKET, SO_RCVBUF):
-            state.pointee.receiveRoom = room
-            state.resize()
+            unsafe state.pointee.receiveRoom = room
+            unsafe state.resize()
         case (SOL_SOCKET, SO_SNDBUF):
-            state.pointee.sendRoom = room
-        case (Int32(IPPROTO_IPV6), IPV6_V6ONLY) where state.pointee.isBound || state.pointee.family == AF_INET:
-            return state.pointee.isBound ? -EINVAL : -ENOPROTOOPT
+            unsafe state.pointee.sendRoom = room
+        case (Int32(IPPROTO_IPV6), IPV6_V6ONLY) where unsafe state.pointee.isBound || state.pointee.family == AF_INET:
+            return unsafe state.pointee.isBound ? -EINVAL : -ENOPROTOOPT
         default:
-            if let option = SocketSwitches(asked.level, asked.code) {
+            if let option = unsafe SocketSwitches(asked.level, asked.code) {
                 if value != 0 {
-                    state.pointee.switches.insert(option)
+                    unsafe state.pointee.switches.insert(option)
                 } else {
-                    state.pointee.switches.remove(option)
+                    unsafe state.pointee.switches.remove(option)
                 }
                 return 0
             }
-            if let status = state.field(\.packets).set(asked.level, asked.code, value) { return status }
-            return isIgnored(asked) ? 0 : -ENOPROTOOPT
+            if let status = unsafe state.field(\.packets).set(asked.level, asked.code, value) { return status }
+            return unsafe isIgnored(asked) ? 0 : -ENOPROTOOPT
         }
         return 0
     }
 
     /// Options about what only a network has: taken, and without effect.
     private static func isIgnored(_ asked: lamina_operation) -> Bool {
-        let option = Int32(bitPattern: asked.code)
-        switch asked.level {
+        let option = unsafe Int32(bitPattern: asked.code)
+        switch unsafe asked.level {
         case SOL_SOCKET: return option == SO_LINGER
         case Int32(IPPROTO_TCP): return [TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_QUICKACK].contains(option)
         default: return false
@@ -113,16 +115,16 @@ enum Control {
 
     /// The bytes that a receive would get now; nil for a socket that isn't connected.
     private static func waiting(_ state: UnsafeMutablePointer<SocketState>) -> Int? {
-        if let link = state.pointee.link {
-            let kept = link.end(state.pointee.side).pointee.indicator?.kept ?? 0
-            link.lock()
-            defer { link.unlock() }
-            return link.outgoing(state.pointee.side.other).pointee.bytes.count + kept
+        if let link = unsafe state.pointee.link {
+            let kept = unsafe link.end(state.pointee.side).pointee.indicator?.kept ?? 0
+            unsafe link.lock()
+            defer { unsafe link.unlock() }
+            return unsafe link.outgoing(state.pointee.side.other).pointee.bytes.count + kept
         }
-        guard let mailbox = state.pointee.mailbox else { return nil }
-        mailbox.group.lock()
-        defer { mailbox.group.unlock() }
-        return mailbox.pointee.first?.pointee.length ?? 0
+        guard let mailbox = unsafe state.pointee.mailbox else { return nil }
+        unsafe mailbox.group.lock()
+        defer { unsafe mailbox.group.unlock() }
+        return unsafe mailbox.pointee.first?.pointee.length ?? 0
     }
 }
 
@@ -159,16 +161,16 @@ extension UnsafeMutablePointer<SocketState> {
     /// Lets the parts that exist already follow the room for what is received. A connection's buffer that is in use
     /// keeps its size.
     func resize() {
-        let room = Int(pointee.receiveRoom)
-        if let mailbox = pointee.mailbox {
-            mailbox.group.lock()
-            mailbox.pointee.room = room
-            mailbox.group.unlock()
+        let room = unsafe Int(pointee.receiveRoom)
+        if let mailbox = unsafe pointee.mailbox {
+            unsafe mailbox.group.lock()
+            unsafe mailbox.pointee.room = room
+            unsafe mailbox.group.unlock()
         }
-        if let link = pointee.link {
-            link.lock()
-            link.outgoing(pointee.side.other).pointee.bytes.resize(room)
-            link.unlock()
+        if let link = unsafe pointee.link {
+            unsafe link.lock()
+            unsafe link.outgoing(pointee.side.other).pointee.bytes.resize(room)
+            unsafe link.unlock()
         }
     }
 }

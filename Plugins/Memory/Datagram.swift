@@ -13,9 +13,9 @@ enum Datagram {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        guard flags == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
-        let sent = send(slot, message)
-        return lamina_complete(slot, request, Int32(min(sent, 0)), UInt64(max(sent, 0)))
+        guard flags == 0 else { return unsafe lamina_complete(slot, request, -EINVAL, 0) }
+        let sent = unsafe send(slot, message)
+        return unsafe lamina_complete(slot, request, Int32(min(sent, 0)), UInt64(max(sent, 0)))
     }
 
     static func sendMessages(
@@ -25,63 +25,66 @@ enum Datagram {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        guard flags == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        guard flags == 0 else { return unsafe lamina_complete(slot, request, -EINVAL, 0) }
         var total: UInt64 = 0
         for index in 0..<Int(count) {
-            let sent = send(slot, messages + index)
-            guard sent >= 0 else { return lamina_complete(slot, request, Int32(sent), total) }
-            messages[index].bytes = UInt64(sent)
+            let sent = unsafe send(slot, messages + index)
+            guard sent >= 0 else { return unsafe lamina_complete(slot, request, Int32(sent), total) }
+            unsafe messages[index].bytes = UInt64(sent)
             total += UInt64(sent)
         }
-        return lamina_complete(slot, request, 0, total)
+        return unsafe lamina_complete(slot, request, 0, total)
     }
 
     /// One datagram: its bytes, or a negative errno.
     private static func send(_ slot: Slot, _ message: UnsafePointer<lamina_message>) -> Int {
-        guard let state = slot.state, let mailbox = state.pointee.mailbox else { return -Int(EBADF) }
-        let length = byteCount(message.pointee.buffers, message.pointee.buffer_count)
+        guard let state = unsafe slot.state, let mailbox = unsafe state.pointee.mailbox else { return -Int(EBADF) }
+        let length = unsafe byteCount(message.pointee.buffers, message.pointee.buffer_count)
         guard length <= longest else { return -Int(EMSGSIZE) }
-        var target = mailbox.sendTo
-        if target.family == 0 { target = mailbox.remote }
-        if let address = message.pointee.address, address.pointee.form != UInt16(LAMINA_ADDRESS_NONE) {
-            guard address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else { return -Int(EAFNOSUPPORT) }
-            guard let endpoint = Endpoint(address) else { return -Int(EINVAL) }
+        var target = unsafe mailbox.sendTo
+        if target.family == 0 { target = unsafe mailbox.remote }
+        if let address = unsafe message.pointee.address, unsafe address.pointee.form != UInt16(LAMINA_ADDRESS_NONE) {
+            guard unsafe address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else { return -Int(EAFNOSUPPORT) }
+            guard let endpoint = unsafe Endpoint(address) else { return -Int(EINVAL) }
             target = endpoint.reached
         }
         guard target.family != 0 else { return -Int(EDESTADDRREQ) }
-        let status = mailbox.bindSomewhere(toReach: target)
+        let status = unsafe mailbox.bindSomewhere(toReach: target)
         guard status == 0 else { return Int(status) }
-        var sender = state.pointee.local
+        var sender = unsafe state.pointee.local
         if sender.isWildcard {
             let port = sender.port
             sender = target.source
             sender.port = port
         }
-        let defaults = state.field(\.packets).defaults(target.family)
+        let defaults = unsafe state.field(\.packets).defaults(target.family)
         var envelope = Envelope(
             sender: sender,
             destination: target,
             traffic: defaults.traffic,
             hops: defaults.hops
         )
-        if message.pointee.control_length > 0 {
-            let status = envelope.read(message.pointee.control, message.pointee.control_length)
+        if unsafe message.pointee.control_length > 0 {
+            let status = unsafe envelope.read(message.pointee.control, message.pointee.control_length)
             guard status == 0 else { return Int(status) }
         }
-        let receiver: UnsafeMutablePointer<Mailbox>? = state.network.reach(target, isDatagram: true) { occupant in
+        let receiver: UnsafeMutablePointer<Mailbox>? = unsafe state.network.reach(target, isDatagram: true) {
+            occupant in
             guard case .mailbox(let mailbox) = occupant else { return nil }
-            mailbox.retain()
-            return mailbox
+            unsafe mailbox.retain()
+            return unsafe mailbox
         }
-        guard let receiver else {
+        guard let receiver = unsafe receiver else {
             // The kernel hears of it later, and tells only a connected socket; here it is known at once.
-            let isConnected = message.pointee.address == nil && target == mailbox.remote
+            let isConnected = unsafe message.pointee.address == nil && target == mailbox.remote
             let isTold = target.family == AF_UNIX || isConnected
             return isTold ? -Int(ECONNREFUSED) : length
         }
-        defer { receiver.release() }
-        guard let letter = UnsafeMutablePointer<Letter>.make(message, length, envelope) else { return -Int(ENOMEM) }
-        receiver.put(letter)
+        defer { unsafe receiver.release() }
+        guard let letter = unsafe UnsafeMutablePointer<Letter>.make(message, length, envelope) else {
+            return -Int(ENOMEM)
+        }
+        unsafe receiver.put(letter)
         return length
     }
 
@@ -92,8 +95,8 @@ enum Datagram {
         _ request: Request
     ) -> lamina_status {
         // Nothing is ever reported.
-        if flags == UInt32(LAMINA_RECEIVE_REPORTS) { return lamina_complete(slot, request, -EAGAIN, 0) }
-        return receive(slot, message, 1, LAMINA_ENTRY_RECEIVE_FROM, flags, request)
+        if flags == UInt32(LAMINA_RECEIVE_REPORTS) { return unsafe lamina_complete(slot, request, -EAGAIN, 0) }
+        return unsafe receive(slot, message, 1, LAMINA_ENTRY_RECEIVE_FROM, flags, request)
     }
 
     static func receiveMessages(
@@ -103,8 +106,8 @@ enum Datagram {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        guard count > 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
-        return receive(slot, messages, Int(count), LAMINA_ENTRY_RECEIVE_MESSAGES, flags, request)
+        guard count > 0 else { return unsafe lamina_complete(slot, request, -EINVAL, 0) }
+        return unsafe receive(slot, messages, Int(count), LAMINA_ENTRY_RECEIVE_MESSAGES, flags, request)
     }
 
     private static func receive(
@@ -115,25 +118,39 @@ enum Datagram {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        guard let state = slot.state, let mailbox = state.pointee.mailbox else {
-            return lamina_complete(slot, request, -EBADF, 0)
+        guard let state = unsafe slot.state, let mailbox = unsafe state.pointee.mailbox else {
+            return unsafe lamina_complete(slot, request, -EBADF, 0)
         }
-        guard flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
-        let lane = mailbox.input
-        guard lane.enter() else {
-            return lane.submit(
+        guard flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0 else {
+            return unsafe lamina_complete(slot, request, -EINVAL, 0)
+        }
+        let lane = unsafe mailbox.input
+        guard unsafe lane.enter() else {
+            return unsafe lane.submit(
                 make(lane, slot, messages, count, kind, flags, request),
                 slot,
                 request,
                 isInside: false
             )
         }
-        let came = receive(mailbox, messages, messages, count, flags)
+        let came = unsafe receive(mailbox, messages, messages, count, flags)
         if came.count > 0 {
-            return lane.leave(slot, request, 0, kind == LAMINA_ENTRY_RECEIVE_FROM ? came.bytes : UInt64(came.count))
+            return unsafe lane.leave(
+                slot,
+                request,
+                0,
+                kind == LAMINA_ENTRY_RECEIVE_FROM ? came.bytes : UInt64(came.count)
+            )
         }
-        if request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0 { return lane.leave(slot, request, -EAGAIN, 0) }
-        return lane.submit(make(lane, slot, messages, count, kind, flags, request), slot, request, isInside: true)
+        if unsafe request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0 {
+            return unsafe lane.leave(slot, request, -EAGAIN, 0)
+        }
+        return unsafe lane.submit(
+            make(lane, slot, messages, count, kind, flags, request),
+            slot,
+            request,
+            isInside: true
+        )
     }
 
     private static func make(
@@ -145,7 +162,7 @@ enum Datagram {
         _ flags: UInt32,
         _ request: Request
     ) -> UnsafeMutablePointer<Operation>? {
-        UnsafeMutablePointer<Operation>.make(
+        unsafe UnsafeMutablePointer<Operation>.make(
             kind,
             lane,
             slot,
@@ -160,14 +177,14 @@ enum Datagram {
 
     /// Receives what is there, up to the operation's messages: at least one.
     static func attempt(_ operation: UnsafeMutablePointer<Operation>) -> Outcome {
-        guard let state = operation.pointee.slot.state, let mailbox = state.pointee.mailbox,
-            let messages = operation.pointee.messages, let results = operation.pointee.results
+        guard let state = unsafe operation.pointee.slot.state, let mailbox = unsafe state.pointee.mailbox,
+            let messages = unsafe operation.pointee.messages, let results = unsafe operation.pointee.results
         else { return .ended }
-        let came = receive(mailbox, messages, results, operation.pointee.messageCount, operation.pointee.flags)
+        let came = unsafe receive(mailbox, messages, results, operation.pointee.messageCount, operation.pointee.flags)
         guard came.count > 0 else { return .blocked }
-        let isOne = operation.pointee.kind == UInt32(LAMINA_ENTRY_RECEIVE_FROM)
-        operation.pointee.messagesDone = came.count
-        operation.pointee.moved = isOne ? came.bytes : UInt64(came.count)
+        let isOne = unsafe operation.pointee.kind == UInt32(LAMINA_ENTRY_RECEIVE_FROM)
+        unsafe operation.pointee.messagesDone = came.count
+        unsafe operation.pointee.moved = isOne ? came.bytes : UInt64(came.count)
         return .ended
     }
 
@@ -183,11 +200,11 @@ enum Datagram {
         let most = flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 ? 1 : count
         var done = 0
         var bytes: UInt64 = 0
-        while done < most, let received = receiveOne(mailbox, messages + done, results + done, flags) {
+        while done < most, let received = unsafe receiveOne(mailbox, messages + done, results + done, flags) {
             bytes += UInt64(received)
             done += 1
         }
-        if done > 0 { mailbox.pointee.indicator?.resume() }
+        if done > 0 { unsafe mailbox.pointee.indicator?.resume() }
         return (done, bytes)
     }
 
@@ -198,22 +215,24 @@ enum Datagram {
         _ result: UnsafeMutablePointer<lamina_message>,
         _ flags: UInt32
     ) -> Int? {
-        guard let letter = mailbox.take() else { return nil }
-        let count = Int(message.pointee.buffer_count)
-        let moved = scatter(letter.bytes, letter.pointee.length, over: message.pointee.buffers, count)
-        if let address = message.pointee.address {
-            letter.pointee.envelope.sender.write(address, for: mailbox.pointee.state.pointee.family)
+        guard let letter = unsafe mailbox.take() else { return nil }
+        let count = unsafe Int(message.pointee.buffer_count)
+        let moved = unsafe scatter(letter.bytes, letter.pointee.length, over: message.pointee.buffers, count)
+        if let address = unsafe message.pointee.address {
+            unsafe letter.pointee.envelope.sender.write(address, for: mailbox.pointee.state.pointee.family)
         }
-        let (wanted, family) = (mailbox.pointee.state.field(\.packets).wanted, mailbox.pointee.state.pointee.family)
-        let room = UnsafeMutableRawBufferPointer(
+        let (wanted, family) = unsafe (
+            mailbox.pointee.state.field(\.packets).wanted, mailbox.pointee.state.pointee.family
+        )
+        let room = unsafe UnsafeMutableRawBufferPointer(
             start: message.pointee.control,
             count: message.pointee.control == nil ? 0 : message.pointee.control_length
         )
-        let isWhole = letter.pointee.envelope.write(wanted, family, into: room, &result.pointee.control_length)
-        result.pointee.flags = moved < letter.pointee.length ? UInt32(LAMINA_MESSAGE_TRUNCATED) : 0
-        if !isWhole { result.pointee.flags |= UInt32(LAMINA_MESSAGE_CONTROL_TRUNCATED) }
-        result.pointee.bytes = UInt64(moved)
-        if flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 { mailbox.putBack(letter) } else { letter.discard() }
+        let isWhole = unsafe letter.pointee.envelope.write(wanted, family, into: room, &result.pointee.control_length)
+        unsafe result.pointee.flags = moved < letter.pointee.length ? UInt32(LAMINA_MESSAGE_TRUNCATED) : 0
+        if !isWhole { unsafe result.pointee.flags |= UInt32(LAMINA_MESSAGE_CONTROL_TRUNCATED) }
+        unsafe result.pointee.bytes = UInt64(moved)
+        if flags & UInt32(LAMINA_RECEIVE_PEEK) != 0 { unsafe mailbox.putBack(letter) } else { unsafe letter.discard() }
         return moved
     }
 }

@@ -21,25 +21,25 @@ struct Endpoint: Hashable {
 
     /// A socket address; a mapped IPv4 address is an IPv4 one. Nil: not one of the three families, or too short.
     init?(_ address: UnsafePointer<lamina_address>) {
-        guard address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else { return nil }
-        let length = Int(address.pointee.length)
-        family = Int32(address.socket.pointee.sa_family)
+        guard unsafe address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET) else { return nil }
+        let length = unsafe Int(address.pointee.length)
+        family = unsafe Int32(address.socket.pointee.sa_family)
         switch family {
         case AF_INET where length >= MemoryLayout<sockaddr_in>.size:
-            port = UInt16(bigEndian: address.pointee.storage.ipv4.sin_port)
-            low = UInt64(UInt32(bigEndian: address.pointee.storage.ipv4.sin_addr.s_addr))
+            port = unsafe UInt16(bigEndian: address.pointee.storage.ipv4.sin_port)
+            low = unsafe UInt64(UInt32(bigEndian: address.pointee.storage.ipv4.sin_addr.s_addr))
         case AF_INET6 where length >= MemoryLayout<sockaddr_in6>.size:
-            port = UInt16(bigEndian: address.pointee.storage.ipv6.sin6_port)
-            let bytes = address.bytes + Self.ipv6Offset
-            high = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
-            low = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            port = unsafe UInt16(bigEndian: address.pointee.storage.ipv6.sin6_port)
+            let bytes = unsafe address.bytes + Self.ipv6Offset
+            high = unsafe UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
+            low = unsafe UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
             if high == 0, low >> 32 == 0xFFFF {
                 family = AF_INET
                 low &= 0xFFFF_FFFF
             }
         case AF_UNIX where length >= 2:
-            let bytes = UnsafeRawBufferPointer(start: address.bytes + Self.pathOffset, count: length - 2)
-            path = bytes.first == 0 ? Array(bytes) : Array(bytes.prefix { $0 != 0 })
+            let bytes = unsafe UnsafeRawBufferPointer(start: address.bytes + Self.pathOffset, count: length - 2)
+            path = unsafe bytes.first == 0 ? Array(bytes) : Array(bytes.prefix { $0 != 0 })
         default:
             return nil
         }
@@ -77,28 +77,28 @@ struct Endpoint: Hashable {
 
     /// Writes it as a socket of `family` sees it; IPv4 seen by IPv6 is mapped.
     func write(_ address: UnsafeMutablePointer<lamina_address>, for family: Int32) {
-        address.pointee = lamina_address()
-        address.pointee.form = UInt16(LAMINA_ADDRESS_SOCKET)
-        let bytes = address.bytes
+        unsafe address.pointee = lamina_address()
+        unsafe address.pointee.form = UInt16(LAMINA_ADDRESS_SOCKET)
+        let bytes = unsafe address.bytes
         if self.family == AF_INET, family != AF_INET6 {
-            address.pointee.length = UInt32(MemoryLayout<sockaddr_in>.size)
-            address.pointee.storage.ipv4.sin_family = sa_family_t(AF_INET)
-            address.pointee.storage.ipv4.sin_port = port.bigEndian
-            address.pointee.storage.ipv4.sin_addr.s_addr = UInt32(truncatingIfNeeded: low).bigEndian
+            unsafe address.pointee.length = UInt32(MemoryLayout<sockaddr_in>.size)
+            unsafe address.pointee.storage.ipv4.sin_family = sa_family_t(AF_INET)
+            unsafe address.pointee.storage.ipv4.sin_port = port.bigEndian
+            unsafe address.pointee.storage.ipv4.sin_addr.s_addr = UInt32(truncatingIfNeeded: low).bigEndian
         } else if self.family == AF_UNIX {
             let isAbstract = path.first == 0
-            address.pointee.storage.local.sun_family = sa_family_t(AF_UNIX)
-            address.pointee.length = UInt32(2 + path.count + (isAbstract || path.isEmpty ? 0 : 1))
+            unsafe address.pointee.storage.local.sun_family = sa_family_t(AF_UNIX)
+            unsafe address.pointee.length = UInt32(2 + path.count + (isAbstract || path.isEmpty ? 0 : 1))
             for (index, byte) in path.enumerated() {
-                bytes.storeBytes(of: byte, toByteOffset: Self.pathOffset + index, as: UInt8.self)
+                unsafe bytes.storeBytes(of: byte, toByteOffset: Self.pathOffset + index, as: UInt8.self)
             }
         } else {
             let low = self.family == AF_INET && !isWildcard ? self.low | 0xFFFF << 32 : self.low
-            address.pointee.length = UInt32(MemoryLayout<sockaddr_in6>.size)
-            address.pointee.storage.ipv6.sin6_family = sa_family_t(AF_INET6)
-            address.pointee.storage.ipv6.sin6_port = port.bigEndian
-            (bytes + Self.ipv6Offset).storeBytes(of: high.bigEndian, as: UInt64.self)
-            (bytes + Self.ipv6Offset).storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
+            unsafe address.pointee.length = UInt32(MemoryLayout<sockaddr_in6>.size)
+            unsafe address.pointee.storage.ipv6.sin6_family = sa_family_t(AF_INET6)
+            unsafe address.pointee.storage.ipv6.sin6_port = port.bigEndian
+            unsafe (bytes + Self.ipv6Offset).storeBytes(of: high.bigEndian, as: UInt64.self)
+            unsafe (bytes + Self.ipv6Offset).storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
         }
     }
 }

@@ -11,64 +11,64 @@ enum Lifetime {
         _ request: Request
     ) -> lamina_status {
         // An accepted socket has its state before the levels above are asked.
-        if slot.pointee.context != nil { return lamina_complete(slot, request, 0, 0) }
-        let asked = arguments.pointee
-        guard [AF_UNSPEC, AF_INET, AF_INET6, AF_UNIX].contains(asked.family) else {
-            return lamina_complete(slot, request, -EAFNOSUPPORT, 0)
+        if unsafe slot.pointee.context != nil { return unsafe lamina_complete(slot, request, 0, 0) }
+        let asked = unsafe arguments.pointee
+        guard unsafe [AF_UNSPEC, AF_INET, AF_INET6, AF_UNIX].contains(asked.family) else {
+            return unsafe lamina_complete(slot, request, -EAFNOSUPPORT, 0)
         }
-        let isDatagram = asked.type == Int32(SOCK_DGRAM.rawValue)
-        guard isDatagram || asked.type == Int32(SOCK_STREAM.rawValue) else {
-            return lamina_complete(slot, request, -ESOCKTNOSUPPORT, 0)
+        let isDatagram = unsafe asked.type == Int32(SOCK_DGRAM.rawValue)
+        guard unsafe isDatagram || asked.type == Int32(SOCK_STREAM.rawValue) else {
+            return unsafe lamina_complete(slot, request, -ESOCKTNOSUPPORT, 0)
         }
-        let made = UnsafeMutablePointer<SocketState>.make(slot, family: asked.family, isDatagram: isDatagram)
-        guard let state = made else { return lamina_complete(slot, request, -ENOMEM, 0) }
+        let made = unsafe UnsafeMutablePointer<SocketState>.make(slot, family: asked.family, isDatagram: isDatagram)
+        guard let state = unsafe made else { return unsafe lamina_complete(slot, request, -ENOMEM, 0) }
         if isDatagram {
-            guard let mailbox = UnsafeMutablePointer<Mailbox>.make(state) else {
-                state.destroy()
-                return lamina_complete(slot, request, -ENOMEM, 0)
+            guard let mailbox = unsafe UnsafeMutablePointer<Mailbox>.make(state) else {
+                unsafe state.destroy()
+                return unsafe lamina_complete(slot, request, -ENOMEM, 0)
             }
-            state.pointee.mailbox = mailbox
+            unsafe state.pointee.mailbox = mailbox
         }
-        slot.pointee.context = UnsafeMutableRawPointer(state)
-        return lamina_complete(slot, request, 0, 0)
+        unsafe slot.pointee.context = UnsafeMutableRawPointer(state)
+        return unsafe lamina_complete(slot, request, 0, 0)
     }
 
     static func close(_ slot: Slot, _ request: Request) -> lamina_status {
-        guard let state = slot.state else { return lamina_complete(slot, request, 0, 0) }
-        state.pointee.closeRequest = request
-        state.takeAddressChanges()?.close()
-        state.unbind()
-        if let link = state.pointee.link {
-            let end = link.end(state.pointee.side)
-            link.leave(state.pointee.side)
-            end.group.close(end.input, end.output)
-        } else if let listener = state.pointee.listener {
-            listener.group.close(listener.input, nil)
-        } else if let mailbox = state.pointee.mailbox {
-            mailbox.group.close(mailbox.input, nil)
+        guard let state = unsafe slot.state else { return unsafe lamina_complete(slot, request, 0, 0) }
+        unsafe state.pointee.closeRequest = request
+        unsafe state.takeAddressChanges()?.close()
+        unsafe state.unbind()
+        if let link = unsafe state.pointee.link {
+            let end = unsafe link.end(state.pointee.side)
+            unsafe link.leave(state.pointee.side)
+            unsafe end.group.close(end.input, end.output)
+        } else if let listener = unsafe state.pointee.listener {
+            unsafe listener.group.close(listener.input, nil)
+        } else if let mailbox = unsafe state.pointee.mailbox {
+            unsafe mailbox.group.close(mailbox.input, nil)
         } else {
-            finish(state)
+            unsafe finish(state)
         }
         // The last user has gone already, or it completes the request when it goes.
-        let isPending = !state.field(\.closing).hasArrived
-        if isPending { slot.pointee.column.pointee.upcalls.pointee.mark_pending(slot, request) }
-        guard state.field(\.closing).arrive() else { return LAMINA_PENDING }
-        state.destroy()
-        let status = lamina_complete(slot, request, 0, 0)
+        let isPending = unsafe !state.field(\.closing).hasArrived
+        if isPending { unsafe slot.pointee.column.pointee.upcalls.pointee.mark_pending(slot, request) }
+        guard unsafe state.field(\.closing).arrive() else { return LAMINA_PENDING }
+        unsafe state.destroy()
+        let status = unsafe lamina_complete(slot, request, 0, 0)
         return isPending ? LAMINA_PENDING : status
     }
 
     /// Nothing waits or runs on a socket that is being closed.
     static func finish(_ state: UnsafeMutablePointer<SocketState>) {
-        let slot = state.pointee.slot
-        let request = state.pointee.closeRequest
-        slot.pointee.context = nil
-        state.dropIndicator()
-        state.pointee.link?.release()
-        state.pointee.listener?.destroy()
-        state.pointee.mailbox?.release()
-        guard state.field(\.closing).arrive() else { return }
-        state.destroy()
-        if let request { _ = lamina_complete(slot, request, 0, 0) }
+        let slot = unsafe state.pointee.slot
+        let request = unsafe state.pointee.closeRequest
+        unsafe slot.pointee.context = nil
+        unsafe state.dropIndicator()
+        unsafe state.pointee.link?.release()
+        unsafe state.pointee.listener?.destroy()
+        unsafe state.pointee.mailbox?.release()
+        guard unsafe state.field(\.closing).arrive() else { return }
+        unsafe state.destroy()
+        if let request = unsafe request { _ = unsafe lamina_complete(slot, request, 0, 0) }
     }
 }

@@ -16,7 +16,7 @@ struct Pipe {
 }
 
 /// One end of a connection: its lanes, and what it has been told.
-struct End {
+@unsafe struct End {
     var group: LaneGroup
     var input: Lane
     var output: Lane
@@ -29,8 +29,8 @@ struct End {
 }
 
 /// A connection: two ends and two pipes under one lock. It goes when both ends have.
-struct Link {
-    var mutex = pthread_mutex_t()
+@unsafe struct Link {
+    var mutex = unsafe pthread_mutex_t()
     var references: UInt32 = 2
     var clientName: Endpoint
     var serverName: Endpoint
@@ -57,10 +57,10 @@ enum Side {
 extension UnsafeMutablePointer<Link> {
     /// A new connection. Nil: no memory.
     static func make(client: Endpoint, server: Endpoint, clientRoom: Int, serverRoom: Int) -> Self? {
-        guard let memory = malloc(MemoryLayout<Link>.size) else { return nil }
-        let link = memory.bindMemory(to: Link.self, capacity: 1)
-        let (clientEnd, serverEnd) = (link.end(.client), link.end(.server))
-        link.initialize(
+        guard let memory = unsafe malloc(MemoryLayout<Link>.size) else { return nil }
+        let link = unsafe memory.bindMemory(to: Link.self, capacity: 1)
+        let (clientEnd, serverEnd) = unsafe (link.end(.client), link.end(.server))
+        unsafe link.initialize(
             to: Link(
                 clientName: client,
                 serverName: server,
@@ -70,15 +70,15 @@ extension UnsafeMutablePointer<Link> {
                 response: Pipe(capacity: clientRoom)
             )
         )
-        pthread_mutex_init(&link.pointee.mutex, nil)
-        clientEnd.group.start()
-        serverEnd.group.start()
-        return link
+        unsafe pthread_mutex_init(&link.pointee.mutex, nil)
+        unsafe clientEnd.group.start()
+        unsafe serverEnd.group.start()
+        return unsafe link
     }
 
     @inline(__always)
     func end(_ side: Side) -> UnsafeMutablePointer<End> {
-        side == .client
+        unsafe side == .client
             ? field(\.client)
             : field(\.server)
     }
@@ -86,40 +86,40 @@ extension UnsafeMutablePointer<Link> {
     /// The pipe that `side` writes.
     @inline(__always)
     func outgoing(_ side: Side) -> UnsafeMutablePointer<Pipe> {
-        side == .client
+        unsafe side == .client
             ? field(\.request)
             : field(\.response)
     }
 
     @inline(__always)
-    func lock() { pthread_mutex_lock(field(\.mutex)) }
+    func lock() { unsafe pthread_mutex_lock(field(\.mutex)) }
 
     @inline(__always)
-    func unlock() { pthread_mutex_unlock(field(\.mutex)) }
+    func unlock() { unsafe pthread_mutex_unlock(field(\.mutex)) }
 
     /// Gives one reference back; the last frees the link.
     func release() {
-        guard clinux_add_u32(field(\.references), -1) == 0 else { return }
-        pthread_mutex_destroy(&pointee.mutex)
-        end(.client).group.destroy()
-        end(.server).group.destroy()
-        pointee.request.bytes.discard()
-        pointee.response.bytes.discard()
-        deinitialize(count: 1)
-        free(UnsafeMutableRawPointer(self))
+        guard unsafe clinux_add_u32(field(\.references), -1) == 0 else { return }
+        unsafe pthread_mutex_destroy(&pointee.mutex)
+        unsafe end(.client).group.destroy()
+        unsafe end(.server).group.destroy()
+        unsafe pointee.request.bytes.discard()
+        unsafe pointee.response.bytes.discard()
+        unsafe deinitialize(count: 1)
+        unsafe free(UnsafeMutableRawPointer(self))
     }
 
     /// Puts bytes under way: how many, or a negative errno. `wakes`: the other end's receives wait, and the caller must
     /// call `wakeInput` once it has left its own lane, with the reference that it was given.
     @inline(__always)
     func send(_ side: Side, _ buffers: UnsafePointer<lamina_buffer>, _ count: Int, _ wakes: inout Bool) -> Int {
-        lock()
-        defer { unlock() }
-        let pipe = outgoing(side)
-        if end(side).pointee.failure != 0 { return Int(end(side).pointee.failure) }
-        if pipe.pointee.isEnded || pipe.pointee.isShut { return -Int(EPIPE) }
-        guard let moved = pipe.pointee.bytes.put(buffers, count) else { return -Int(ENOMEM) }
-        if moved > 0 { wakes = retainIfBusy(end(side.other).input, end(side.other).pointee.indicator) }
+        unsafe lock()
+        defer { unsafe unlock() }
+        let pipe = unsafe outgoing(side)
+        if unsafe end(side).pointee.failure != 0 { return unsafe Int(end(side).pointee.failure) }
+        if unsafe pipe.pointee.isEnded || pipe.pointee.isShut { return -Int(EPIPE) }
+        guard let moved = unsafe pipe.pointee.bytes.put(buffers, count) else { return -Int(ENOMEM) }
+        if moved > 0 { wakes = unsafe retainIfBusy(end(side.other).input, end(side.other).pointee.indicator) }
         return moved
     }
 
@@ -133,16 +133,16 @@ extension UnsafeMutablePointer<Link> {
         keeps: Bool,
         _ wakes: inout Bool
     ) -> Int {
-        lock()
-        defer { unlock() }
-        let pipe = outgoing(side.other)
-        if pipe.pointee.bytes.count > 0 {
-            let moved = pipe.pointee.bytes.take(buffers, count, keeps: keeps)
-            if moved > 0, !keeps { wakes = retainIfBusy(end(side.other).output) }
+        unsafe lock()
+        defer { unsafe unlock() }
+        let pipe = unsafe outgoing(side.other)
+        if unsafe pipe.pointee.bytes.count > 0 {
+            let moved = unsafe pipe.pointee.bytes.take(buffers, count, keeps: keeps)
+            if moved > 0, !keeps { wakes = unsafe retainIfBusy(end(side.other).output) }
             return moved
         }
-        if end(side).pointee.failure != 0 { return Int(end(side).pointee.failure) }
-        return pipe.pointee.isEnded || pipe.pointee.isShut ? 0 : -Int(EAGAIN)
+        if unsafe end(side).pointee.failure != 0 { return unsafe Int(end(side).pointee.failure) }
+        return unsafe pipe.pointee.isEnded || pipe.pointee.isShut ? 0 : -Int(EAGAIN)
     }
 
     /// A reference for the caller if anything may wait in the lane, or is to be indicated. Under the lock.
@@ -151,95 +151,95 @@ extension UnsafeMutablePointer<Link> {
         _ lane: UnsafeMutablePointer<Lane>,
         _ indicator: UnsafeMutablePointer<Indicator>? = nil
     ) -> Bool {
-        guard !lane.isFree || indicator != nil else { return false }
-        _ = clinux_add_u32(field(\.references), 1)
+        guard unsafe !lane.isFree || indicator != nil else { return false }
+        _ = unsafe clinux_add_u32(field(\.references), 1)
         return true
     }
 
     /// Lets the receives of `side` go on, with the reference that `send` gave.
     func wakeInput(_ side: Side) {
-        wake(side)
-        release()
+        unsafe wake(side)
+        unsafe release()
     }
 
     /// Lets the sends of `side` go on, with the reference that `receive` gave.
     func wakeOutput(_ side: Side) {
-        end(side).output.wake()
-        release()
+        unsafe end(side).output.wake()
+        unsafe release()
     }
 
     /// Ends directions of `side`, gracefully.
     func shut(_ side: Side, sending: Bool, receiving: Bool) {
-        lock()
-        if sending { outgoing(side).pointee.isEnded = true }
+        unsafe lock()
+        if sending { unsafe outgoing(side).pointee.isEnded = true }
         if receiving {
-            outgoing(side.other).pointee.isShut = true
-            outgoing(side.other).pointee.bytes.discard()
+            unsafe outgoing(side.other).pointee.isShut = true
+            unsafe outgoing(side.other).pointee.bytes.discard()
         }
-        unlock()
-        wakeAll()
+        unsafe unlock()
+        unsafe wakeAll()
     }
 
     /// Resets the connection: both ends fail from now on, and what is under way is lost.
     func reset(by side: Side) {
-        lock()
-        end(side).fail(-ECONNABORTED)
-        end(side.other).fail(-ECONNRESET)
-        pointee.request.bytes.discard()
-        pointee.response.bytes.discard()
-        tellInspector()
-        unlock()
-        wakeAll()
+        unsafe lock()
+        unsafe end(side).fail(-ECONNABORTED)
+        unsafe end(side.other).fail(-ECONNRESET)
+        unsafe pointee.request.bytes.discard()
+        unsafe pointee.response.bytes.discard()
+        unsafe tellInspector()
+        unsafe unlock()
+        unsafe wakeAll()
     }
 
     /// `side` closes: the other end sees the end of the stream, or a reset if data are lost by it.
     func leave(_ side: Side) {
-        lock()
-        let incoming = outgoing(side.other)
-        if incoming.pointee.bytes.count > 0 { end(side.other).fail(-ECONNRESET) }
-        outgoing(side).pointee.isEnded = true
-        incoming.pointee.isShut = true
-        incoming.pointee.bytes.discard()
-        unlock()
+        unsafe lock()
+        let incoming = unsafe outgoing(side.other)
+        if unsafe incoming.pointee.bytes.count > 0 { unsafe end(side.other).fail(-ECONNRESET) }
+        unsafe outgoing(side).pointee.isEnded = true
+        unsafe incoming.pointee.isShut = true
+        unsafe incoming.pointee.bytes.discard()
+        unsafe unlock()
         // What waits at this end is cancelled by its close.
-        wake(side.other)
-        end(side.other).output.wake()
+        unsafe wake(side.other)
+        unsafe end(side.other).output.wake()
     }
 
     private func wakeAll() {
         for side in [Side.client, .server] {
-            wake(side)
-            end(side).output.wake()
+            unsafe wake(side)
+            unsafe end(side).output.wake()
         }
     }
 
     /// Lets the receives of `side` go on, and its indications.
     private func wake(_ side: Side) {
-        end(side).input.wake()
-        end(side).group.lock()
-        if !end(side).group.isClosing { end(side).pointee.indicator?.goOn() }
-        end(side).group.unlock()
+        unsafe end(side).input.wake()
+        unsafe end(side).group.lock()
+        if unsafe !end(side).group.isClosing { unsafe end(side).pointee.indicator?.goOn() }
+        unsafe end(side).group.unlock()
     }
 
     /// Whether there is something to indicate at `side`: bytes or the end of the stream, and whether the stream has ended.
     func news(_ side: Side) -> (hasInput: Bool, hasEnded: Bool) {
-        lock()
-        defer { unlock() }
-        let hasEnded = ending(side) != nil
-        return (hasEnded || outgoing(side.other).pointee.bytes.count > 0, hasEnded)
+        unsafe lock()
+        defer { unsafe unlock() }
+        let hasEnded = unsafe ending(side) != nil
+        return unsafe (hasEnded || outgoing(side.other).pointee.bytes.count > 0, hasEnded)
     }
 
     /// What the stream to `side` ended with, 0 or a negative errno; nil if it goes on. Under the lock.
     func ending(_ side: Side) -> Int32? {
-        if end(side).pointee.failure != 0 { return end(side).pointee.failure }
-        return outgoing(side.other).pointee.isEnded ? 0 : nil
+        if unsafe end(side).pointee.failure != 0 { return unsafe end(side).pointee.failure }
+        return unsafe outgoing(side.other).pointee.isEnded ? 0 : nil
     }
 }
 
 extension End {
     /// An end that nobody uses yet, for the place where it will stand.
     static func new(at place: UnsafeMutablePointer<End>) -> End {
-        End(
+        unsafe End(
             group: LaneGroup(Lanes.ofEnds, owner: UnsafeMutableRawPointer(place)),
             input: Lane(group: place.group),
             output: Lane(group: place.group)
@@ -249,15 +249,15 @@ extension End {
 
 extension UnsafeMutablePointer<End> {
     @inline(__always)
-    var group: UnsafeMutablePointer<LaneGroup> { field(\.group) }
+    var group: UnsafeMutablePointer<LaneGroup> { unsafe field(\.group) }
 
     @inline(__always)
-    var input: UnsafeMutablePointer<Lane> { field(\.input) }
+    var input: UnsafeMutablePointer<Lane> { unsafe field(\.input) }
 
     @inline(__always)
-    var output: UnsafeMutablePointer<Lane> { field(\.output) }
+    var output: UnsafeMutablePointer<Lane> { unsafe field(\.output) }
 
     func fail(_ status: Int32) {
-        if pointee.failure == 0 { pointee.failure = status }
+        if unsafe pointee.failure == 0 { unsafe pointee.failure = status }
     }
 }

@@ -3,7 +3,7 @@ import Glibc
 import LaminaProvider
 
 /// A listening socket's part: the connections that wait for an accept.
-struct Listener {
+@unsafe struct Listener {
     var group: LaneGroup
     var input: Lane
     let state: UnsafeMutablePointer<SocketState>
@@ -19,10 +19,10 @@ struct Listener {
 extension UnsafeMutablePointer<Listener> {
     /// A listener without connections. Nil: no memory.
     static func make(_ state: UnsafeMutablePointer<SocketState>, backlog: Int) -> Self? {
-        guard let memory = malloc(MemoryLayout<Listener>.size) else { return nil }
-        let listener = memory.bindMemory(to: Listener.self, capacity: 1)
-        let group = listener.group
-        listener.initialize(
+        guard let memory = unsafe malloc(MemoryLayout<Listener>.size) else { return nil }
+        let listener = unsafe memory.bindMemory(to: Listener.self, capacity: 1)
+        let group = unsafe listener.group
+        unsafe listener.initialize(
             to: Listener(
                 group: LaneGroup(Lanes.ofListeners, owner: memory),
                 input: Lane(group: group),
@@ -30,87 +30,89 @@ extension UnsafeMutablePointer<Listener> {
                 backlog: backlog
             )
         )
-        group.start()
-        return listener
+        unsafe group.start()
+        return unsafe listener
     }
 
-    var group: UnsafeMutablePointer<LaneGroup> { field(\.group) }
+    var group: UnsafeMutablePointer<LaneGroup> { unsafe field(\.group) }
 
-    var input: UnsafeMutablePointer<Lane> { field(\.input) }
+    var input: UnsafeMutablePointer<Lane> { unsafe field(\.input) }
 
     /// Queues a connection, whose server end it takes over. False: the queue is full, or the listener closes. Keeps the
     /// listener for `wakeInput`.
     func offer(_ link: UnsafeMutablePointer<Link>) -> Bool {
-        group.lock()
-        defer { group.unlock() }
-        guard pointee.count < pointee.backlog, group.pinLocked() else { return false }
-        if let last = pointee.last { last.pointee.next = link } else { pointee.first = link }
-        pointee.last = link
-        pointee.count += 1
+        unsafe group.lock()
+        defer { unsafe group.unlock() }
+        guard unsafe pointee.count < pointee.backlog, unsafe group.pinLocked() else { return false }
+        if let last = unsafe pointee.last { unsafe last.pointee.next = link } else { unsafe pointee.first = link }
+        unsafe pointee.last = link
+        unsafe pointee.count += 1
         return true
     }
 
     /// The number of the connection that has waited longest, or -EAGAIN.
-    func takeUninspected() -> Int { take().map { Int(bitPattern: $0) } ?? -Int(EAGAIN) }
+    func takeUninspected() -> Int { unsafe take().map { Int(bitPattern: $0) } ?? -Int(EAGAIN) }
 
     /// Lets an accept that waits go on, or an inspection, after `offer`.
     func wakeInput() {
-        input.wake()
-        group.lock()
-        pointee.inspector?.goOn()
-        group.unlock()
-        group.release()
+        unsafe input.wake()
+        unsafe group.lock()
+        unsafe pointee.inspector?.goOn()
+        unsafe group.unlock()
+        unsafe group.release()
     }
 
     /// The connection that has waited longest.
     func take() -> UnsafeMutablePointer<Link>? {
-        group.lock()
-        defer { group.unlock() }
-        guard let link = pointee.first else { return nil }
-        pointee.first = link.pointee.next
-        if pointee.first == nil { pointee.last = nil }
-        pointee.count -= 1
-        return link
+        unsafe group.lock()
+        defer { unsafe group.unlock() }
+        guard let link = unsafe pointee.first else { return nil }
+        unsafe pointee.first = link.pointee.next
+        if unsafe pointee.first == nil { unsafe pointee.last = nil }
+        unsafe pointee.count -= 1
+        return unsafe link
     }
 
     /// Resets what nobody accepted, and frees the listener.
     func destroy() {
-        pointee.acceptance?.destroy()
-        pointee.inspector?.destroy()
-        while let link = take() { Accept.discard(Int(bitPattern: link)) }
-        group.destroy()
-        free(UnsafeMutableRawPointer(self))
+        unsafe pointee.acceptance?.destroy()
+        unsafe pointee.inspector?.destroy()
+        while let link = unsafe take() { Accept.discard(Int(bitPattern: link)) }
+        unsafe group.destroy()
+        unsafe free(UnsafeMutableRawPointer(self))
     }
 }
 
 /// Listen and accept. A connection is its link.
 enum Accept: Acceptor {
     static func listen(_ slot: Slot, _ backlog: UInt32, _ request: Request) -> lamina_status {
-        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        return lamina_complete(slot, request, listen(state, min(max(Int(backlog), 1), 4096)), 0)
+        guard let state = unsafe slot.state else { return unsafe lamina_complete(slot, request, -EBADF, 0) }
+        return unsafe lamina_complete(slot, request, listen(state, min(max(Int(backlog), 1), 4096)), 0)
     }
 
     private static func listen(_ state: UnsafeMutablePointer<SocketState>, _ backlog: Int) -> Int32 {
-        guard !state.pointee.isDatagram else { return -EOPNOTSUPP }
-        guard state.pointee.link == nil else { return -EINVAL }
-        if let listener = state.pointee.listener {
-            listener.group.lock()
-            listener.pointee.backlog = backlog
-            listener.group.unlock()
+        guard unsafe !state.pointee.isDatagram else { return -EOPNOTSUPP }
+        guard unsafe state.pointee.link == nil else { return -EINVAL }
+        if let listener = unsafe state.pointee.listener {
+            unsafe listener.group.lock()
+            unsafe listener.pointee.backlog = backlog
+            unsafe listener.group.unlock()
             return 0
         }
-        if !state.pointee.isBound {
-            guard state.pointee.family != AF_UNIX else { return -EINVAL }
-            let status = state.bind(
+        if unsafe !state.pointee.isBound {
+            guard unsafe state.pointee.family != AF_UNIX else { return -EINVAL }
+            let status = unsafe state.bind(
                 Endpoint(family: state.pointee.family == AF_UNSPEC ? AF_INET : state.pointee.family)
             )
             guard status == 0 else { return status }
         }
-        guard let listener = UnsafeMutablePointer<Listener>.make(state, backlog: backlog) else { return -ENOMEM }
-        state.pointee.listener = listener
-        if state.pointee.inspects, !listener.makeInspector() { return -ENOMEM }
-        if state.pointee.wanted != 0, listener.makeAcceptance(enabled: state.pointee.wanted) == nil { return -ENOMEM }
-        state.network.replace(state.pointee.local, isDatagram: false, by: .listener(listener))
+        guard let listener = unsafe UnsafeMutablePointer<Listener>.make(state, backlog: backlog) else { return -ENOMEM }
+        unsafe state.pointee.listener = listener
+        if unsafe state.pointee.inspects, unsafe !listener.makeInspector() { return -ENOMEM }
+        if unsafe state.pointee.wanted != 0, unsafe listener.makeAcceptance(enabled: state.pointee.wanted) == nil {
+            return -ENOMEM
+        }
+        unsafe state.network.replace(state.pointee.local, isDatagram: false, by: .listener(listener))
         return 0
     }
 
@@ -120,34 +122,36 @@ enum Accept: Acceptor {
         _ remote: UnsafeMutablePointer<lamina_address>?,
         _ request: Request
     ) -> lamina_status {
-        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        guard let listener = state.pointee.listener else { return lamina_complete(slot, request, -EINVAL, 0) }
-        if let left = listener.pointee.acceptance?.takeLeft() {
-            return Accepting<Self>.complete(slot, request, with: left, local, remote)
+        guard let state = unsafe slot.state else { return unsafe lamina_complete(slot, request, -EBADF, 0) }
+        guard let listener = unsafe state.pointee.listener else {
+            return unsafe lamina_complete(slot, request, -EINVAL, 0)
         }
-        let made = UnsafeMutablePointer<Operation>.make(LAMINA_ENTRY_ACCEPT, listener.input, slot, request)
-        guard let operation = made else { return lamina_complete(slot, request, -ENOMEM, 0) }
-        operation.pointee.local = local
-        operation.pointee.remote = remote
-        return Accepting<Self>.accept(operation)
+        if let left = unsafe listener.pointee.acceptance?.takeLeft() {
+            return unsafe Accepting<Self>.complete(slot, request, with: left, local, remote)
+        }
+        let made = unsafe UnsafeMutablePointer<Operation>.make(LAMINA_ENTRY_ACCEPT, listener.input, slot, request)
+        guard let operation = unsafe made else { return unsafe lamina_complete(slot, request, -ENOMEM, 0) }
+        unsafe operation.pointee.local = local
+        unsafe operation.pointee.remote = remote
+        return unsafe Accepting<Self>.accept(operation)
     }
 
     static func take(_ lane: UnsafeMutablePointer<Lane>) -> Int {
-        let listener = lane.pointee.group.pointee.owner.assumingMemoryBound(to: Listener.self)
-        return listener.pointee.inspector?.take() ?? listener.takeUninspected()
+        let listener = unsafe lane.pointee.group.pointee.owner.assumingMemoryBound(to: Listener.self)
+        return unsafe listener.pointee.inspector?.take() ?? listener.takeUninspected()
     }
 
     static func shape(_ listener: Slot) -> (Int32, Int32, Int32) {
-        (listener.state?.pointee.family ?? 0, Int32(SOCK_STREAM.rawValue), 0)
+        unsafe (listener.state?.pointee.family ?? 0, Int32(SOCK_STREAM.rawValue), 0)
     }
 
     private static func link(_ connection: Int) -> UnsafeMutablePointer<Link>? {
-        UnsafeMutablePointer(bitPattern: connection)
+        unsafe UnsafeMutablePointer(bitPattern: connection)
     }
 
     static func inspection(_ lane: UnsafeMutablePointer<Lane>) -> lamina_inspect_id {
-        let listener = lane.pointee.group.pointee.owner.assumingMemoryBound(to: Listener.self)
-        return listener.pointee.inspector?.lastTaken ?? lamina_inspect_id()
+        let listener = unsafe lane.pointee.group.pointee.owner.assumingMemoryBound(to: Listener.self)
+        return unsafe listener.pointee.inspector?.lastTaken ?? lamina_inspect_id()
     }
 
     static func prepare(
@@ -155,38 +159,38 @@ enum Accept: Acceptor {
         _ listener: Slot,
         _ inspection: lamina_inspect_id
     ) -> UnsafeMutableRawPointer? {
-        guard let link = link(connection), let listening = listener.state else { return nil }
-        let made = UnsafeMutablePointer<SocketState>.make(
+        guard let link = unsafe link(connection), let listening = unsafe listener.state else { return nil }
+        let made = unsafe UnsafeMutablePointer<SocketState>.make(
             listener,
             family: listening.pointee.family,
             isDatagram: false
         )
-        guard let state = made else { return nil }
-        state.pointee.local = link.pointee.serverName
-        state.pointee.inspected = inspection
-        state.pointee.receiveRoom = listening.pointee.receiveRoom
-        state.pointee.switches = listening.pointee.switches.intersection(.inherited)
-        state.pointee.side = .server
-        state.pointee.link = link
-        link.end(.server).pointee.state = state
+        guard let state = unsafe made else { return nil }
+        unsafe state.pointee.local = link.pointee.serverName
+        unsafe state.pointee.inspected = inspection
+        unsafe state.pointee.receiveRoom = listening.pointee.receiveRoom
+        unsafe state.pointee.switches = listening.pointee.switches.intersection(.inherited)
+        unsafe state.pointee.side = .server
+        unsafe state.pointee.link = link
+        unsafe link.end(.server).pointee.state = state
         return UnsafeMutableRawPointer(state)
     }
 
     static func install(_ state: UnsafeMutableRawPointer, _ base: Slot) {
-        state.assumingMemoryBound(to: SocketState.self).pointee.slot = base
-        base.pointee.context = state
+        unsafe state.assumingMemoryBound(to: SocketState.self).pointee.slot = base
+        unsafe base.pointee.context = state
     }
 
     static func dismiss(_ state: UnsafeMutableRawPointer) {
-        let state = state.assumingMemoryBound(to: SocketState.self)
-        if let link = state.pointee.link { discard(Int(bitPattern: link)) }
-        state.destroy()
+        let state = unsafe state.assumingMemoryBound(to: SocketState.self)
+        if let link = unsafe state.pointee.link { discard(Int(bitPattern: link)) }
+        unsafe state.destroy()
     }
 
     static func discard(_ connection: Int) {
-        guard let link = link(connection) else { return }
-        link.reset(by: .server)
-        link.release()
+        guard let link = unsafe link(connection) else { return }
+        unsafe link.reset(by: .server)
+        unsafe link.release()
     }
 
     static func write(
@@ -194,12 +198,12 @@ enum Accept: Acceptor {
         local: UnsafeMutablePointer<lamina_address>?,
         remote: UnsafeMutablePointer<lamina_address>?
     ) {
-        guard let state = base.state, let link = state.pointee.link else { return }
-        if let local { link.pointee.serverName.write(local, for: state.pointee.family) }
-        if let remote { link.pointee.clientName.write(remote, for: state.pointee.family) }
+        guard let state = unsafe base.state, let link = unsafe state.pointee.link else { return }
+        if let local = unsafe local { unsafe link.pointee.serverName.write(local, for: state.pointee.family) }
+        if let remote = unsafe remote { unsafe link.pointee.clientName.write(remote, for: state.pointee.family) }
     }
 
     static let answer: lamina_accepted_function = { _, accepted, status, context in
-        Accepting<Accept>.answered(accepted, status, context)
+        unsafe Accepting<Accept>.answered(accepted, status, context)
     }
 }

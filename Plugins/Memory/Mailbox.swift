@@ -4,7 +4,7 @@ import Glibc
 import LaminaProvider
 
 /// One datagram under way; its bytes follow the struct.
-struct Letter {
+@unsafe struct Letter {
     var next: UnsafeMutablePointer<Letter>?
     let length: Int
     var envelope: Envelope
@@ -12,28 +12,28 @@ struct Letter {
 
 extension UnsafeMutablePointer<Letter> {
     static func make(_ message: UnsafePointer<lamina_message>, _ length: Int, _ envelope: Envelope) -> Self? {
-        guard let memory = malloc(MemoryLayout<Letter>.size + length) else { return nil }
-        let letter = memory.bindMemory(to: Letter.self, capacity: 1)
-        letter.initialize(to: Letter(length: length, envelope: envelope))
-        var target = letter.bytes
-        for index in 0..<Int(message.pointee.buffer_count) {
-            guard let buffer = message.pointee.buffers?[index], let base = buffer.base else { continue }
-            memcpy(target, base, buffer.length)
-            target += buffer.length
+        guard let memory = unsafe malloc(MemoryLayout<Letter>.size + length) else { return nil }
+        let letter = unsafe memory.bindMemory(to: Letter.self, capacity: 1)
+        unsafe letter.initialize(to: Letter(length: length, envelope: envelope))
+        var target = unsafe letter.bytes
+        for index in unsafe 0..<Int(message.pointee.buffer_count) {
+            guard let buffer = unsafe message.pointee.buffers?[index], let base = unsafe buffer.base else { continue }
+            unsafe memcpy(target, base, buffer.length)
+            unsafe target += buffer.length
         }
-        return letter
+        return unsafe letter
     }
 
-    var bytes: UnsafeMutableRawPointer { UnsafeMutableRawPointer(self + 1) }
+    var bytes: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(self + 1) }
 
     func discard() {
-        deinitialize(count: 1)
-        free(UnsafeMutableRawPointer(self))
+        unsafe deinitialize(count: 1)
+        unsafe free(UnsafeMutableRawPointer(self))
     }
 }
 
 /// A datagram socket's part: what has come and wasn't received. It lives on while a sender is at it.
-struct Mailbox {
+@unsafe struct Mailbox {
     var group: LaneGroup
     var input: Lane
     let state: UnsafeMutablePointer<SocketState>
@@ -54,10 +54,10 @@ struct Mailbox {
 extension UnsafeMutablePointer<Mailbox> {
     /// An empty mailbox. Nil: no memory.
     static func make(_ state: UnsafeMutablePointer<SocketState>) -> Self? {
-        guard let memory = malloc(MemoryLayout<Mailbox>.size) else { return nil }
-        let mailbox = memory.bindMemory(to: Mailbox.self, capacity: 1)
-        let group = mailbox.group
-        mailbox.initialize(
+        guard let memory = unsafe malloc(MemoryLayout<Mailbox>.size) else { return nil }
+        let mailbox = unsafe memory.bindMemory(to: Mailbox.self, capacity: 1)
+        let group = unsafe mailbox.group
+        unsafe mailbox.initialize(
             to: Mailbox(
                 group: LaneGroup(Lanes.ofMailboxes, owner: memory),
                 input: Lane(group: group),
@@ -65,102 +65,102 @@ extension UnsafeMutablePointer<Mailbox> {
                 room: Int(state.pointee.receiveRoom)
             )
         )
-        group.start()
-        return mailbox
+        unsafe group.start()
+        return unsafe mailbox
     }
 
-    var group: UnsafeMutablePointer<LaneGroup> { field(\.group) }
+    var group: UnsafeMutablePointer<LaneGroup> { unsafe field(\.group) }
 
-    var input: UnsafeMutablePointer<Lane> { field(\.input) }
+    var input: UnsafeMutablePointer<Lane> { unsafe field(\.input) }
 
-    func retain() { _ = clinux_add_u32(field(\.references), 1) }
+    func retain() { _ = unsafe clinux_add_u32(field(\.references), 1) }
 
     /// Gives one reference back; the last frees the mailbox with what is in it.
     func release() {
-        guard clinux_add_u32(field(\.references), -1) == 0 else { return }
-        while let letter = take() { letter.discard() }
-        group.destroy()
-        deinitialize(count: 1)
-        free(UnsafeMutableRawPointer(self))
+        guard unsafe clinux_add_u32(field(\.references), -1) == 0 else { return }
+        while let letter = unsafe take() { unsafe letter.discard() }
+        unsafe group.destroy()
+        unsafe deinitialize(count: 1)
+        unsafe free(UnsafeMutableRawPointer(self))
     }
 
     /// Fixes the remote address, or, of family 0, none.
     func setRemote(_ remote: Endpoint) {
-        group.lock()
-        pointee.remote = remote
-        group.unlock()
+        unsafe group.lock()
+        unsafe pointee.remote = remote
+        unsafe group.unlock()
     }
 
     /// Says where datagrams go that name no destination, or, of family 0, nowhere.
     func setSendTo(_ endpoint: Endpoint) {
-        group.lock()
-        pointee.sendTo = endpoint
-        group.unlock()
+        unsafe group.lock()
+        unsafe pointee.sendTo = endpoint
+        unsafe group.unlock()
     }
 
     /// What `setSendTo` said.
     var sendTo: Endpoint {
-        group.lock()
-        defer { group.unlock() }
-        return pointee.sendTo
+        unsafe group.lock()
+        defer { unsafe group.unlock() }
+        return unsafe pointee.sendTo
     }
 
     /// Fixes the remote address, and binds. 0 or a negative errno.
     func connect(to remote: Endpoint) -> Int32 {
-        setRemote(remote)
-        return pointee.state.pointee.isBound || remote.family == AF_UNIX ? 0 : bindSomewhere(toReach: remote)
+        unsafe setRemote(remote)
+        return unsafe pointee.state.pointee.isBound || remote.family == AF_UNIX ? 0 : bindSomewhere(toReach: remote)
     }
 
     /// Gives the socket an address before it first sends. 0 or a negative errno.
     func bindSomewhere(toReach remote: Endpoint) -> Int32 {
-        if pointee.state.pointee.isBound || remote.family == AF_UNIX { return 0 }
-        return pointee.state.bind(remote.source)
+        if unsafe pointee.state.pointee.isBound || remote.family == AF_UNIX { return 0 }
+        return unsafe pointee.state.bind(remote.source)
     }
 
     var remote: Endpoint {
-        group.lock()
-        defer { group.unlock() }
-        return pointee.remote
+        unsafe group.lock()
+        defer { unsafe group.unlock() }
+        return unsafe pointee.remote
     }
 
     /// Puts a datagram in, or drops it: the mailbox is full, or takes none from that sender.
     func put(_ letter: UnsafeMutablePointer<Letter>) {
-        let cost = letter.pointee.length + MemoryLayout<Letter>.size
-        group.lock()
-        let isWelcome = pointee.remote.family == 0 || pointee.remote == letter.pointee.envelope.sender
-        guard isWelcome, !group.isClosing, pointee.bytes + cost <= pointee.room else {
-            group.unlock()
-            return letter.discard()
+        let cost = unsafe letter.pointee.length + MemoryLayout<Letter>.size
+        unsafe group.lock()
+        let isWelcome = unsafe pointee.remote.family == 0 || pointee.remote == letter.pointee.envelope.sender
+        guard isWelcome, unsafe !group.isClosing, unsafe pointee.bytes + cost <= pointee.room else {
+            unsafe group.unlock()
+            return unsafe letter.discard()
         }
-        if pointee.state.field(\.packets).wanted.contains(.arrival) {
-            clock_gettime(CLOCK_REALTIME, &letter.pointee.envelope.arrival)
+        if unsafe pointee.state.field(\.packets).wanted.contains(.arrival) {
+            unsafe clock_gettime(CLOCK_REALTIME, &letter.pointee.envelope.arrival)
         }
-        if let last = pointee.last { last.pointee.next = letter } else { pointee.first = letter }
-        pointee.last = letter
-        pointee.bytes += cost
-        pointee.indicator?.goOn()
-        group.unlock()
-        if !input.isFree { input.wake() }
+        if let last = unsafe pointee.last { unsafe last.pointee.next = letter } else { unsafe pointee.first = letter }
+        unsafe pointee.last = letter
+        unsafe pointee.bytes += cost
+        unsafe pointee.indicator?.goOn()
+        unsafe group.unlock()
+        if unsafe !input.isFree { unsafe input.wake() }
     }
 
     /// The datagram that has waited longest.
     func take() -> UnsafeMutablePointer<Letter>? {
-        group.lock()
-        defer { group.unlock() }
-        guard let letter = pointee.first else { return nil }
-        pointee.first = letter.pointee.next
-        if pointee.first == nil { pointee.last = nil }
-        pointee.bytes -= letter.pointee.length + MemoryLayout<Letter>.size
-        return letter
+        unsafe group.lock()
+        defer { unsafe group.unlock() }
+        guard let letter = unsafe pointee.first else { return nil }
+        unsafe pointee.first = letter.pointee.next
+        if unsafe pointee.first == nil { unsafe pointee.last = nil }
+        unsafe pointee.bytes -= letter.pointee.length + MemoryLayout<Letter>.size
+        return unsafe letter
     }
 
     /// Puts a datagram back that was only looked at.
     func putBack(_ letter: UnsafeMutablePointer<Letter>) {
-        group.lock()
-        defer { group.unlock() }
-        letter.pointee.next = pointee.first
-        pointee.first = letter
-        if pointee.last == nil { pointee.last = letter }
-        pointee.bytes += letter.pointee.length + MemoryLayout<Letter>.size
+        unsafe group.lock()
+        defer { unsafe group.unlock() }
+        unsafe letter.pointee.next = pointee.first
+        unsafe pointee.first = letter
+        if unsafe pointee.last == nil { unsafe pointee.last = letter }
+        unsafe pointee.bytes += letter.pointee.length + MemoryLayout<Letter>.size
     }
 }

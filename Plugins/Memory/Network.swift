@@ -4,8 +4,8 @@ import LaminaProvider
 /// Who is bound where. Sockets meet on the network that their instance's `network` setting names; chains of one process
 /// that name the same one reach each other.
 final class Network {
-    /// What stands at an address.
-    enum Occupant {
+    /// What stands at an address. The network compares and keeps it; only who takes a pointer out can misuse it.
+    @safe enum Occupant {
         /// A stream socket that has bound and doesn't listen.
         case reserved
         case listener(UnsafeMutablePointer<Listener>)
@@ -41,7 +41,7 @@ final class Network {
 
     nonisolated(unsafe) private static var networks: [Network] = []
     /// A child process has none of its parent's sockets.
-    private static let guardian = PluginLock { for network in networks { network.bindings = [:] } }
+    private static let guardian = PluginLock { for network in unsafe networks { network.bindings = [:] } }
 
     private init(_ name: [UInt8]) {
         self.name = name
@@ -49,11 +49,11 @@ final class Network {
 
     /// The network of this name, which lives as long as the process.
     static func named(_ name: UnsafePointer<CChar>?) -> Network {
-        let bytes = name.map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
+        let bytes = unsafe name.map { unsafe Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
         return guardian.locked {
-            if let known = networks.first(where: { $0.name == bytes }) { return known }
+            if let known = unsafe networks.first(where: { $0.name == bytes }) { return known }
             let network = Network(bytes)
-            networks.append(network)
+            unsafe networks.append(network)
             return network
         }
     }

@@ -74,17 +74,17 @@ struct PacketOptions {
     ) -> Int32? {
         if let piece = Wanted(option: level, code) {
             if value != 0 {
-                _ = clinux_set_bits_u32(options.field(\.wanted), piece.rawValue)
+                _ = unsafe clinux_set_bits_u32(options.field(\.wanted), piece.rawValue)
             } else {
-                _ = clinux_clear_bits_u32(options.field(\.wanted), piece.rawValue)
+                _ = unsafe clinux_clear_bits_u32(options.field(\.wanted), piece.rawValue)
             }
             return 0
         }
         guard let place = place(level, code) else { return nil }
         let isHops = place == 8 || place == 24
         guard value >= (isHops ? 1 : 0), value <= 255 else { return -EINVAL }
-        let others = clinux_load_u32(options.field(\.sent)) & ~(0xFF << place)
-        clinux_store_u32(options.field(\.sent), others | UInt32(value) << place)
+        let others = unsafe clinux_load_u32(options.field(\.sent)) & ~(0xFF << place)
+        unsafe clinux_store_u32(options.field(\.sent), others | UInt32(value) << place)
         return 0
     }
 }
@@ -92,15 +92,15 @@ struct PacketOptions {
 extension UnsafeMutablePointer<PacketOptions> {
     /// Changes an option: 0 or a negative errno; nil for one that isn't here.
     func set(_ level: Int32, _ code: UInt32, _ value: Int32) -> Int32? {
-        PacketOptions.change(self, level, code, value)
+        unsafe PacketOptions.change(self, level, code, value)
     }
 
     /// What a receiver wants.
-    var wanted: PacketOptions.Wanted { PacketOptions.Wanted(rawValue: clinux_load_u32(field(\.wanted))) }
+    var wanted: PacketOptions.Wanted { unsafe PacketOptions.Wanted(rawValue: clinux_load_u32(field(\.wanted))) }
 
     /// What a datagram of this family has.
     func defaults(_ family: Int32) -> (traffic: UInt8, hops: UInt8) {
-        let bytes = clinux_load_u32(field(\.sent)) >> (family == AF_INET6 ? 16 : 0)
+        let bytes = unsafe clinux_load_u32(field(\.sent)) >> (family == AF_INET6 ? 16 : 0)
         return (UInt8(truncatingIfNeeded: bytes), UInt8(truncatingIfNeeded: bytes >> 8))
     }
 }
@@ -115,32 +115,32 @@ extension Envelope {
     /// Takes over what a sender's control data say. -EINVAL: they can't be read, or a value is impossible; -EOPNOTSUPP:
     /// they say something that this transport doesn't carry.
     mutating func read(_ control: UnsafeRawPointer?, _ length: Int) -> Int32 {
-        var (offset, item) = (0, lamina_control_item())
+        var (offset, item) = unsafe (0, lamina_control_item())
         while true {
-            let more = lamina_control_next(control, length, &offset, &item)
+            let more = unsafe lamina_control_next(control, length, &offset, &item)
             if more <= 0 { return more }
-            let status = read(item)
+            let status = unsafe read(item)
             if status < 0 { return status }
         }
     }
 
     private mutating func read(_ item: lamina_control_item) -> Int32 {
-        guard let data = item.data else { return -EINVAL }
-        switch (item.level, item.type) {
+        guard let data = unsafe item.data else { return -EINVAL }
+        switch unsafe (item.level, item.type) {
         case (Int32(IPPROTO_IP), IP_TOS), (Int32(IPPROTO_IPV6), IPV6_TCLASS):
-            guard let value = Self.number(item), (-1...255).contains(value) else { return -EINVAL }
+            guard let value = unsafe Self.number(item), (-1...255).contains(value) else { return -EINVAL }
             if value >= 0 { traffic = UInt8(value) }
         case (Int32(IPPROTO_IP), IP_TTL), (Int32(IPPROTO_IPV6), IPV6_HOPLIMIT):
-            guard let value = Self.number(item), value == -1 || (1...255).contains(value) else { return -EINVAL }
+            guard let value = unsafe Self.number(item), value == -1 || (1...255).contains(value) else { return -EINVAL }
             if value > 0 { hops = UInt8(value) }
         case (Int32(IPPROTO_IP), IP_PKTINFO):
-            guard item.length >= 12 else { return -EINVAL }
-            let from = UInt32(bigEndian: data.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+            guard unsafe item.length >= 12 else { return -EINVAL }
+            let from = unsafe UInt32(bigEndian: data.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
             if from != 0 { setSource(high: 0, low: UInt64(from), AF_INET) }
         case (Int32(IPPROTO_IPV6), IPV6_PKTINFO):
-            guard item.length >= 20 else { return -EINVAL }
-            let high = UInt64(bigEndian: data.loadUnaligned(as: UInt64.self))
-            let low = UInt64(bigEndian: data.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            guard unsafe item.length >= 20 else { return -EINVAL }
+            let high = unsafe UInt64(bigEndian: data.loadUnaligned(as: UInt64.self))
+            let low = unsafe UInt64(bigEndian: data.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
             if high != 0 || low != 0 { setSource(high: high, low: low, AF_INET6) }
         default: return -EOPNOTSUPP
         }
@@ -149,9 +149,9 @@ extension Envelope {
 
     /// Linux takes one byte or four.
     private static func number(_ item: lamina_control_item) -> Int32? {
-        switch item.length {
-        case 1: item.data.map { Int32($0.load(as: UInt8.self)) }
-        case 4: item.data?.loadUnaligned(as: Int32.self)
+        switch unsafe item.length {
+        case 1: unsafe item.data.map { unsafe Int32($0.load(as: UInt8.self)) }
+        case 4: unsafe item.data?.loadUnaligned(as: Int32.self)
         default: nil
         }
     }
@@ -173,8 +173,8 @@ extension Envelope {
         var isWhole = true
         func append<Value>(_ level: Int32, _ type: Int32, _ value: Value) {
             let size = MemoryLayout<Value>.size
-            let status = withUnsafePointer(to: value) {
-                lamina_control_append(control, room.count, &used, level, type, $0, size)
+            let status = unsafe withUnsafePointer(to: value) {
+                unsafe lamina_control_append(control, room.count, &used, level, type, $0, size)
             }
             if status < 0 { isWhole = false }
         }
@@ -189,8 +189,8 @@ extension Envelope {
             if wanted.contains(.packetInfo6) {
                 let low = destination.family == AF_INET ? destination.low | 0xFFFF << 32 : destination.low
                 let words = (destination.high.bigEndian, low.bigEndian, UInt32(1))
-                let status = withUnsafePointer(to: words) {
-                    lamina_control_append(control, room.count, &used, Int32(IPPROTO_IPV6), IPV6_PKTINFO, $0, 20)
+                let status = unsafe withUnsafePointer(to: words) {
+                    unsafe lamina_control_append(control, room.count, &used, Int32(IPPROTO_IPV6), IPV6_PKTINFO, $0, 20)
                 }
                 if status < 0 { isWhole = false }
             }

@@ -5,7 +5,7 @@ import LaminaProvider
 
 /// What the transport keeps of one socket, in raw memory behind its slot's context. What a socket needs once it
 /// connects, listens or takes datagrams stands in a part of its own, and buffers come with the first byte.
-struct SocketState {
+@unsafe struct SocketState {
     var slot: Slot
     let network: Unmanaged<Network>
     var family: Int32
@@ -44,11 +44,11 @@ typealias Request = UnsafeMutablePointer<lamina_request>
 extension Slot {
     /// The state of this slot's socket.
     @inline(__always)
-    var state: UnsafeMutablePointer<SocketState>? { pointee.context?.assumingMemoryBound(to: SocketState.self) }
+    var state: UnsafeMutablePointer<SocketState>? { unsafe pointee.context?.assumingMemoryBound(to: SocketState.self) }
 }
 
-/// What the sockets of one instance share.
-struct InstanceState {
+/// What the sockets of one instance share. A network lives as long as the process.
+@safe struct InstanceState {
     let network: Unmanaged<Network>
     /// Bytes that a connection's direction, or a datagram socket, holds by default.
     let room: Int32
@@ -60,12 +60,14 @@ struct InstanceState {
 extension UnsafeMutablePointer<SocketState> {
     /// A state for a new socket. Nil: no memory.
     static func make(_ slot: Slot, family: Int32, isDatagram: Bool) -> Self? {
-        guard let context = lamina_instance_context(slot), let memory = malloc(MemoryLayout<SocketState>.size) else {
+        guard let context = unsafe lamina_instance_context(slot),
+            let memory = unsafe malloc(MemoryLayout<SocketState>.size)
+        else {
             return nil
         }
-        let instance = context.assumingMemoryBound(to: InstanceState.self).pointee
-        let state = memory.bindMemory(to: SocketState.self, capacity: 1)
-        state.initialize(
+        let instance = unsafe context.assumingMemoryBound(to: InstanceState.self).pointee
+        let state = unsafe memory.bindMemory(to: SocketState.self, capacity: 1)
+        unsafe state.initialize(
             to: SocketState(
                 slot: slot,
                 network: instance.network,
@@ -77,37 +79,38 @@ extension UnsafeMutablePointer<SocketState> {
                 local: Endpoint(family: family)
             )
         )
-        return state
+        return unsafe state
     }
 
-    var network: Network { pointee.network.takeUnretainedValue() }
+    var network: Network { unsafe pointee.network.takeUnretainedValue() }
 
     func destroy() {
-        deinitialize(count: 1)
-        free(UnsafeMutableRawPointer(self))
+        unsafe deinitialize(count: 1)
+        unsafe free(UnsafeMutableRawPointer(self))
     }
 
     /// Binds to `endpoint`, port 0 for any. 0 or a negative errno.
     func bind(_ endpoint: Endpoint) -> Int32 {
-        guard !pointee.isBound else { return -EINVAL }
-        if pointee.isAnyFamily { pointee.family = endpoint.family }
-        let fits = endpoint.family == pointee.family || (endpoint.family == AF_INET && pointee.family == AF_INET6)
+        guard unsafe !pointee.isBound else { return -EINVAL }
+        if unsafe pointee.isAnyFamily { unsafe pointee.family = endpoint.family }
+        let fits =
+            unsafe endpoint.family == pointee.family || (endpoint.family == AF_INET && pointee.family == AF_INET6)
         guard fits else { return -EAFNOSUPPORT }
         guard endpoint.isNamed else { return -EINVAL }
         var bound = endpoint
-        let occupant = pointee.mailbox.map { Network.Occupant.mailbox($0) } ?? .reserved
-        let isIPv6Only = pointee.switches.contains(.ipv6Only)
-        let status = network.bind(&bound, isDatagram: pointee.isDatagram, isIPv6Only: isIPv6Only, occupant)
+        let occupant = unsafe pointee.mailbox.map { unsafe Network.Occupant.mailbox($0) } ?? .reserved
+        let isIPv6Only = unsafe pointee.switches.contains(.ipv6Only)
+        let status = unsafe network.bind(&bound, isDatagram: pointee.isDatagram, isIPv6Only: isIPv6Only, occupant)
         guard status == 0 else { return status }
-        pointee.local = bound
-        pointee.isBound = true
+        unsafe pointee.local = bound
+        unsafe pointee.isBound = true
         return 0
     }
 
     /// Gives the socket's address back.
     func unbind() {
-        guard pointee.isBound else { return }
-        network.unbind(pointee.local, isDatagram: pointee.isDatagram)
-        pointee.isBound = false
+        guard unsafe pointee.isBound else { return }
+        unsafe network.unbind(pointee.local, isDatagram: pointee.isDatagram)
+        unsafe pointee.isBound = false
     }
 }

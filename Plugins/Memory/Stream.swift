@@ -12,26 +12,28 @@ enum Stream {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        guard let link = state.pointee.link else { return lamina_complete(slot, request, -ENOTCONN, 0) }
+        guard let state = unsafe slot.state else { return unsafe lamina_complete(slot, request, -EBADF, 0) }
+        guard let link = unsafe state.pointee.link else { return unsafe lamina_complete(slot, request, -ENOTCONN, 0) }
         // There is no urgent data; everything is transmitted at once.
         guard flags & ~UInt32(LAMINA_SEND_NO_DELAY) == 0 else {
             let isKnown = flags & ~UInt32(LAMINA_SEND_NO_DELAY | LAMINA_SEND_URGENT) == 0
-            return lamina_complete(slot, request, isKnown ? -EOPNOTSUPP : -EINVAL, 0)
+            return unsafe lamina_complete(slot, request, isKnown ? -EOPNOTSUPP : -EINVAL, 0)
         }
-        let side = state.pointee.side
-        let lane = link.end(side).output
-        guard lane.enter() else { return waitToSend(lane, slot, buffers, count, request, moved: 0, isInside: false) }
-        let total = byteCount(buffers, count)
+        let side = unsafe state.pointee.side
+        let lane = unsafe link.end(side).output
+        guard unsafe lane.enter() else {
+            return unsafe waitToSend(lane, slot, buffers, count, request, moved: 0, isInside: false)
+        }
+        let total = unsafe byteCount(buffers, count)
         var wakes = false
-        let sent = link.send(side, buffers, Int(count), &wakes)
+        let sent = unsafe link.send(side, buffers, Int(count), &wakes)
         guard sent == total else {
-            if wakes { link.wakeInput(side.other) }
-            if sent < 0 { return lane.leave(slot, request, Int32(sent), 0) }
-            return waitToSend(lane, slot, buffers, count, request, moved: sent, isInside: true)
+            if wakes { unsafe link.wakeInput(side.other) }
+            if sent < 0 { return unsafe lane.leave(slot, request, Int32(sent), 0) }
+            return unsafe waitToSend(lane, slot, buffers, count, request, moved: sent, isInside: true)
         }
-        let status = lane.leave(slot, request, 0, UInt64(total))
-        if wakes { link.wakeInput(side.other) }
+        let status = unsafe lane.leave(slot, request, 0, UInt64(total))
+        if wakes { unsafe link.wakeInput(side.other) }
         return status
     }
 
@@ -45,7 +47,7 @@ enum Stream {
         moved: Int,
         isInside: Bool
     ) -> lamina_status {
-        let operation = UnsafeMutablePointer<Operation>.make(
+        let operation = unsafe UnsafeMutablePointer<Operation>.make(
             LAMINA_ENTRY_SEND,
             lane,
             slot,
@@ -55,7 +57,7 @@ enum Stream {
             flags: 0,
             moved: moved
         )
-        return lane.submit(operation, slot, request, isInside: isInside)
+        return unsafe lane.submit(operation, slot, request, isInside: isInside)
     }
 
     static func receive(
@@ -65,24 +67,24 @@ enum Stream {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        guard let link = state.pointee.link else { return lamina_complete(slot, request, -ENOTCONN, 0) }
-        let total = byteCount(buffers, count)
-        let side = state.pointee.side
-        let lane = link.end(side).input
-        guard flags == 0, total > 0, link.end(side).pointee.indicator == nil else {
-            return slowReceive(lane, slot, buffers, count, flags, request)
+        guard let state = unsafe slot.state else { return unsafe lamina_complete(slot, request, -EBADF, 0) }
+        guard let link = unsafe state.pointee.link else { return unsafe lamina_complete(slot, request, -ENOTCONN, 0) }
+        let total = unsafe byteCount(buffers, count)
+        let side = unsafe state.pointee.side
+        let lane = unsafe link.end(side).input
+        guard flags == 0, total > 0, unsafe link.end(side).pointee.indicator == nil else {
+            return unsafe slowReceive(lane, slot, buffers, count, flags, request)
         }
-        guard lane.enter() else {
-            return waitToReceive(lane, slot, buffers, count, 0, request, isInside: false)
+        guard unsafe lane.enter() else {
+            return unsafe waitToReceive(lane, slot, buffers, count, 0, request, isInside: false)
         }
         var wakes = false
-        let received = link.receive(side, buffers, Int(count), keeps: false, &wakes)
+        let received = unsafe link.receive(side, buffers, Int(count), keeps: false, &wakes)
         if received == -Int(EAGAIN) {
-            return waitToReceive(lane, slot, buffers, count, 0, request, isInside: true)
+            return unsafe waitToReceive(lane, slot, buffers, count, 0, request, isInside: true)
         }
-        let status = lane.leave(slot, request, Int32(min(received, 0)), UInt64(max(received, 0)))
-        if wakes { link.wakeOutput(side.other) }
+        let status = unsafe lane.leave(slot, request, Int32(min(received, 0)), UInt64(max(received, 0)))
+        if wakes { unsafe link.wakeOutput(side.other) }
         return status
     }
 
@@ -96,7 +98,7 @@ enum Stream {
         _ request: Request,
         isInside: Bool
     ) -> lamina_status {
-        let operation = UnsafeMutablePointer<Operation>.make(
+        let operation = unsafe UnsafeMutablePointer<Operation>.make(
             LAMINA_ENTRY_RECEIVE,
             lane,
             slot,
@@ -105,7 +107,7 @@ enum Stream {
             count: count,
             flags: flags
         )
-        return lane.submit(operation, slot, request, isInside: isInside)
+        return unsafe lane.submit(operation, slot, request, isInside: isInside)
     }
 
     /// The receive has flags or no room.
@@ -118,17 +120,17 @@ enum Stream {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        let total = byteCount(buffers, count)
-        guard StreamOperation.isReceive(flags, total) else { return lamina_complete(slot, request, -EINVAL, 0) }
-        if flags & UInt32(LAMINA_RECEIVE_URGENT) != 0 { return lamina_complete(slot, request, -EOPNOTSUPP, 0) }
-        if total == 0, flags & UInt32(LAMINA_RECEIVE_DRAIN) == 0 { return lamina_complete(slot, request, 0, 0) }
-        guard lane.enter() else {
-            return waitToReceive(lane, slot, buffers, count, flags, request, isInside: false)
+        let total = unsafe byteCount(buffers, count)
+        guard StreamOperation.isReceive(flags, total) else { return unsafe lamina_complete(slot, request, -EINVAL, 0) }
+        if flags & UInt32(LAMINA_RECEIVE_URGENT) != 0 { return unsafe lamina_complete(slot, request, -EOPNOTSUPP, 0) }
+        if total == 0, flags & UInt32(LAMINA_RECEIVE_DRAIN) == 0 { return unsafe lamina_complete(slot, request, 0, 0) }
+        guard unsafe lane.enter() else {
+            return unsafe waitToReceive(lane, slot, buffers, count, flags, request, isInside: false)
         }
-        if request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0, !hasAll(slot, flags, total) {
-            return lane.leave(slot, request, -EAGAIN, 0)
+        if unsafe request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0, unsafe !hasAll(slot, flags, total) {
+            return unsafe lane.leave(slot, request, -EAGAIN, 0)
         }
-        let made = UnsafeMutablePointer<Operation>.make(
+        let made = unsafe UnsafeMutablePointer<Operation>.make(
             LAMINA_ENTRY_RECEIVE,
             lane,
             slot,
@@ -137,56 +139,62 @@ enum Stream {
             count: count,
             flags: flags
         )
-        guard let operation = made else { return lane.leave(slot, request, -ENOMEM, 0) }
-        guard attempt(operation) == .ended else { return lane.submit(operation, slot, request, isInside: true) }
-        let (status, moved) = (operation.pointee.status, operation.pointee.moved)
-        operation.discard()
-        return lane.leave(slot, request, status, moved)
+        guard let operation = unsafe made else { return unsafe lane.leave(slot, request, -ENOMEM, 0) }
+        guard unsafe attempt(operation) == .ended else {
+            return unsafe lane.submit(operation, slot, request, isInside: true)
+        }
+        let (status, moved) = unsafe (operation.pointee.status, operation.pointee.moved)
+        unsafe operation.discard()
+        return unsafe lane.leave(slot, request, status, moved)
     }
 
     /// Whether a receive that only tries can end at once: one that waits for all needs all, or the stream's end.
     private static func hasAll(_ slot: Slot, _ flags: UInt32, _ total: Int) -> Bool {
-        guard let state = slot.state, let link = state.pointee.link else { return true }
+        guard let state = unsafe slot.state, let link = unsafe state.pointee.link else { return true }
         if flags & UInt32(LAMINA_RECEIVE_WAIT_ALL | LAMINA_RECEIVE_DRAIN) == 0 { return true }
-        link.lock()
-        defer { link.unlock() }
-        let pipe = link.outgoing(state.pointee.side.other)
-        if pipe.pointee.isEnded || link.end(state.pointee.side).pointee.failure != 0 { return true }
-        let left = link.end(state.pointee.side).pointee.indicator?.remaining ?? 0
-        return total > 0 && left + pipe.pointee.bytes.count >= total
+        unsafe link.lock()
+        defer { unsafe link.unlock() }
+        let pipe = unsafe link.outgoing(state.pointee.side.other)
+        if unsafe pipe.pointee.isEnded || link.end(state.pointee.side).pointee.failure != 0 { return true }
+        let left = unsafe link.end(state.pointee.side).pointee.indicator?.remaining ?? 0
+        return unsafe total > 0 && left + pipe.pointee.bytes.count >= total
     }
 
     /// Tries what waited.
     static func attempt(_ operation: UnsafeMutablePointer<Operation>) -> Outcome {
-        guard let state = operation.pointee.slot.state, let link = state.pointee.link else {
-            operation.pointee.status = -ENOTCONN
+        guard let state = unsafe operation.pointee.slot.state, let link = unsafe state.pointee.link else {
+            unsafe operation.pointee.status = -ENOTCONN
             return .ended
         }
-        let side = state.pointee.side
-        if operation.pointee.kind == UInt32(LAMINA_ENTRY_RECEIVE) {
-            let keeps = operation.pointee.flags & UInt32(LAMINA_RECEIVE_PEEK) != 0
-            let indicator = link.end(side).pointee.indicator
-            defer { if operation.pointee.moved > 0 { indicator?.resume() } }
-            return StreamOperation.attemptReceive(operation, end: { Int32($0) }) { rest in
-                guard let buffers = rest.buffers else { return 0 }
-                if let left = indicator?.takeRemaining(buffers, rest.count, keeps: keeps), left > 0 { return left }
+        let side = unsafe state.pointee.side
+        if unsafe operation.pointee.kind == UInt32(LAMINA_ENTRY_RECEIVE) {
+            let keeps = unsafe operation.pointee.flags & UInt32(LAMINA_RECEIVE_PEEK) != 0
+            let indicator = unsafe link.end(side).pointee.indicator
+            defer { if unsafe operation.pointee.moved > 0 { unsafe indicator?.resume() } }
+            return unsafe StreamOperation.attemptReceive(operation, end: { Int32($0) }) { rest in
+                guard let buffers = unsafe rest.buffers else { return 0 }
+                if let left = unsafe indicator?.takeRemaining(buffers, rest.count, keeps: keeps), left > 0 {
+                    return left
+                }
                 var wakes = false
-                let received = link.receive(side, buffers, rest.count, keeps: keeps, &wakes)
-                if wakes { link.wakeOutput(side.other) }
+                let received = unsafe link.receive(side, buffers, rest.count, keeps: keeps, &wakes)
+                if wakes { unsafe link.wakeOutput(side.other) }
                 return received
             }
         }
-        let outcome = StreamOperation.attemptSend(operation) { rest in
-            guard let buffers = rest.buffers else { return 0 }
+        let outcome = unsafe StreamOperation.attemptSend(operation) { rest in
+            guard let buffers = unsafe rest.buffers else { return 0 }
             var wakes = false
-            let sent = link.send(side, buffers, rest.count, &wakes)
-            if wakes { link.wakeInput(side.other) }
+            let sent = unsafe link.send(side, buffers, rest.count, &wakes)
+            if wakes { unsafe link.wakeInput(side.other) }
             return sent == 0 ? -Int(EAGAIN) : sent
         }
-        guard outcome == .ended, operation.pointee.kind == UInt32(LAMINA_ENTRY_DISCONNECT) else { return outcome }
-        if operation.pointee.status == 0 {
-            let isBoth = operation.pointee.flags & UInt32(LAMINA_DISCONNECT_RECEIVE) != 0
-            link.shut(side, sending: true, receiving: isBoth)
+        guard outcome == .ended, unsafe operation.pointee.kind == UInt32(LAMINA_ENTRY_DISCONNECT) else {
+            return outcome
+        }
+        if unsafe operation.pointee.status == 0 {
+            let isBoth = unsafe operation.pointee.flags & UInt32(LAMINA_DISCONNECT_RECEIVE) != 0
+            unsafe link.shut(side, sending: true, receiving: isBoth)
         }
         return .ended
     }
@@ -198,29 +206,29 @@ enum Stream {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        guard let link = state.pointee.link else { return lamina_complete(slot, request, -ENOTCONN, 0) }
+        guard let state = unsafe slot.state else { return unsafe lamina_complete(slot, request, -EBADF, 0) }
+        guard let link = unsafe state.pointee.link else { return unsafe lamina_complete(slot, request, -ENOTCONN, 0) }
         let known = LAMINA_DISCONNECT_ABORTIVE | LAMINA_DISCONNECT_RECEIVE | LAMINA_DISCONNECT_KEEP_SENDING
-        let hasData = byteCount(buffers, count) > 0
-        let side = state.pointee.side
-        guard flags & ~UInt32(known) == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        let hasData = unsafe byteCount(buffers, count) > 0
+        let side = unsafe state.pointee.side
+        guard flags & ~UInt32(known) == 0 else { return unsafe lamina_complete(slot, request, -EINVAL, 0) }
         if flags & UInt32(LAMINA_DISCONNECT_ABORTIVE | LAMINA_DISCONNECT_RECEIVE) != 0 {
-            link.end(side).pointee.indicator?.stopEnding()
+            unsafe link.end(side).pointee.indicator?.stopEnding()
         }
         if flags & UInt32(LAMINA_DISCONNECT_ABORTIVE) != 0 {
-            guard !hasData else { return lamina_complete(slot, request, -EINVAL, 0) }
-            link.reset(by: side)
-            return lamina_complete(slot, request, 0, 0)
+            guard !hasData else { return unsafe lamina_complete(slot, request, -EINVAL, 0) }
+            unsafe link.reset(by: side)
+            return unsafe lamina_complete(slot, request, 0, 0)
         }
         if flags & UInt32(LAMINA_DISCONNECT_KEEP_SENDING) != 0 {
             guard flags & UInt32(LAMINA_DISCONNECT_RECEIVE) != 0, !hasData else {
-                return lamina_complete(slot, request, -EINVAL, 0)
+                return unsafe lamina_complete(slot, request, -EINVAL, 0)
             }
-            link.shut(side, sending: false, receiving: true)
-            return lamina_complete(slot, request, 0, 0)
+            unsafe link.shut(side, sending: false, receiving: true)
+            return unsafe lamina_complete(slot, request, 0, 0)
         }
-        let lane = link.end(side).output
-        let made = UnsafeMutablePointer<Operation>.make(
+        let lane = unsafe link.end(side).output
+        let made = unsafe UnsafeMutablePointer<Operation>.make(
             LAMINA_ENTRY_DISCONNECT,
             lane,
             slot,
@@ -229,11 +237,13 @@ enum Stream {
             count: count,
             flags: flags
         )
-        guard let operation = made else { return lamina_complete(slot, request, -ENOMEM, 0) }
-        guard lane.enter() else { return lane.submit(operation, slot, request, isInside: false) }
-        guard attempt(operation) == .ended else { return lane.submit(operation, slot, request, isInside: true) }
-        let (status, moved) = (operation.pointee.status, operation.pointee.moved)
-        operation.discard()
-        return lane.leave(slot, request, status, moved)
+        guard let operation = unsafe made else { return unsafe lamina_complete(slot, request, -ENOMEM, 0) }
+        guard unsafe lane.enter() else { return unsafe lane.submit(operation, slot, request, isInside: false) }
+        guard unsafe attempt(operation) == .ended else {
+            return unsafe lane.submit(operation, slot, request, isInside: true)
+        }
+        let (status, moved) = unsafe (operation.pointee.status, operation.pointee.moved)
+        unsafe operation.discard()
+        return unsafe lane.leave(slot, request, status, moved)
     }
 }
