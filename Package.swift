@@ -5,7 +5,7 @@ import PackageDescription
 /// that exports the start-up symbol alone.
 struct Plugin {
     let name: String
-    /// Whether it is written over the typed SDK, and so without unsafe code.
+    /// Whether it is written over the typed SDK, and so without C's tables and calls.
     var isTyped = false
     /// Modules in folders of its own, which others may read as well.
     var parts: [String] = []
@@ -21,7 +21,7 @@ struct Plugin {
                 : ["LaminaProvider", "CLamina", "CLinux"],
             path: "Plugins/\(name)",
             exclude: ["manifest.json"] + parts,
-            swiftSettings: house + [.unsafeFlags(lean)] + (isTyped ? safe : []),
+            swiftSettings: house + [.unsafeFlags(lean)] + safe,
             linkerSettings: [
                 exports("Plugins/plugin.map"), shipped,
                 .unsafeFlags(["-static-stdlib"], .when(configuration: .release)),
@@ -35,7 +35,7 @@ struct Plugin {
                 name: module + $0,
                 dependencies: ["LaminaProvider"],
                 path: "Plugins/\(name)/\($0)",
-                swiftSettings: house + [.unsafeFlags(lean)] + (isTyped ? safe : [])
+                swiftSettings: house + [.unsafeFlags(lean)] + safe
             )
         }
     }
@@ -49,7 +49,7 @@ let house: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
-/// Makes unsafe code an error.
+/// Makes unsafe code that doesn't say so an error.
 let safe: [SwiftSetting] = [.strictMemorySafety(), .treatWarning("StrictMemorySafety", as: .error)]
 
 /// Keeps the concurrency and string-processing run times out of what does not use them.

@@ -6,10 +6,10 @@ import LaminaProvider
 /// Listen and accept. A connection is its descriptor.
 enum Accept: Acceptor {
     static func listen(_ slot: Slot, _ backlog: UInt32, _ request: Request) -> lamina_status {
-        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        let status = clinux_raw_listen(state.pointee.descriptor, Int32(clamping: backlog))
-        if status == 0 { state.listens(backlog: Int(backlog)) }
-        return lamina_complete(slot, request, status, 0)
+        guard let state = unsafe slot.state else { return unsafe lamina_complete(slot, request, -EBADF, 0) }
+        let status = unsafe clinux_raw_listen(state.pointee.descriptor, Int32(clamping: backlog))
+        if status == 0 { unsafe state.listens(backlog: Int(backlog)) }
+        return unsafe lamina_complete(slot, request, status, 0)
     }
 
     static func accept(
@@ -18,28 +18,28 @@ enum Accept: Acceptor {
         _ remote: UnsafeMutablePointer<lamina_address>?,
         _ request: Request
     ) -> lamina_status {
-        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        if let left = state.pointee.acceptance?.takeLeft() {
-            return Accepting<Self>.complete(slot, request, with: left, local, remote)
+        guard let state = unsafe slot.state else { return unsafe lamina_complete(slot, request, -EBADF, 0) }
+        if let left = unsafe state.pointee.acceptance?.takeLeft() {
+            return unsafe Accepting<Self>.complete(slot, request, with: left, local, remote)
         }
-        let made = UnsafeMutablePointer<Operation>.make(LAMINA_ENTRY_ACCEPT, state.input, slot, request)
-        guard let operation = made else { return lamina_complete(slot, request, -ENOMEM, 0) }
-        operation.pointee.local = local
-        operation.pointee.remote = remote
+        let made = unsafe UnsafeMutablePointer<Operation>.make(LAMINA_ENTRY_ACCEPT, state.input, slot, request)
+        guard let operation = unsafe made else { return unsafe lamina_complete(slot, request, -ENOMEM, 0) }
+        unsafe operation.pointee.local = local
+        unsafe operation.pointee.remote = remote
         // With inspection, the descriptor doesn't say when there is a connection to accept.
-        if state.pointee.inspector == nil { _ = Lanes.drive(operation, state, POLLIN) }
-        return Accepting<Self>.accept(operation)
+        if unsafe state.pointee.inspector == nil { _ = unsafe Lanes.drive(operation, state, POLLIN) }
+        return unsafe Accepting<Self>.accept(operation)
     }
 
     static func take(_ lane: UnsafeMutablePointer<Lane>) -> Int {
-        lane.state.pointee.inspector?.take() ?? takeUninspected(lane.state)
+        unsafe lane.state.pointee.inspector?.take() ?? takeUninspected(lane.state)
     }
 
     /// Connections that died while they waited are passed over.
     static func takeUninspected(_ state: UnsafeMutablePointer<SocketState>) -> Int {
-        state.reading {
+        unsafe state.reading {
             while true {
-                let descriptor = clinux_raw_accept(state.pointee.descriptor, nil, nil)
+                let descriptor = unsafe clinux_raw_accept(state.pointee.descriptor, nil, nil)
                 switch descriptor {
                 case -EINTR, -ECONNABORTED, -EPROTO, -ENETDOWN, -EHOSTDOWN, -EHOSTUNREACH, -ENETUNREACH, -ENONET:
                     continue
@@ -51,12 +51,12 @@ enum Accept: Acceptor {
     }
 
     static func shape(_ listener: Slot) -> (Int32, Int32, Int32) {
-        guard let state = listener.state else { return (0, 0, 0) }
-        return (state.pointee.family, state.pointee.type, state.pointee.transport)
+        guard let state = unsafe listener.state else { return (0, 0, 0) }
+        return unsafe (state.pointee.family, state.pointee.type, state.pointee.transport)
     }
 
     static func inspection(_ lane: UnsafeMutablePointer<Lane>) -> lamina_inspect_id {
-        lane.state.pointee.inspector?.lastTaken ?? lamina_inspect_id()
+        unsafe lane.state.pointee.inspector?.lastTaken ?? lamina_inspect_id()
     }
 
     static func prepare(
@@ -64,31 +64,31 @@ enum Accept: Acceptor {
         _ listener: Slot,
         _ inspection: lamina_inspect_id
     ) -> UnsafeMutableRawPointer? {
-        let (family, type, transport) = shape(listener)
-        let state = UnsafeMutablePointer<SocketState>.make(
+        let (family, type, transport) = unsafe shape(listener)
+        let state = unsafe UnsafeMutablePointer<SocketState>.make(
             listener,
             descriptor: Int32(connection),
             family: family,
             type: type,
             transport: transport
         )
-        guard let state else { return nil }
-        state.pointee.isBound = true
-        state.pointee.isConnected = true
-        state.pointee.inspected = inspection
-        state.applySettings()
+        guard let state = unsafe state else { return nil }
+        unsafe state.pointee.isBound = true
+        unsafe state.pointee.isConnected = true
+        unsafe state.pointee.inspected = inspection
+        unsafe state.applySettings()
         return UnsafeMutableRawPointer(state)
     }
 
     static func install(_ state: UnsafeMutableRawPointer, _ base: Slot) {
-        state.assumingMemoryBound(to: SocketState.self).pointee.slot = base
-        base.pointee.context = state
+        unsafe state.assumingMemoryBound(to: SocketState.self).pointee.slot = base
+        unsafe base.pointee.context = state
     }
 
     static func dismiss(_ state: UnsafeMutableRawPointer) {
-        let state = state.assumingMemoryBound(to: SocketState.self)
-        _ = clinux_raw_close(state.pointee.descriptor)
-        StatePool.give(state)
+        let state = unsafe state.assumingMemoryBound(to: SocketState.self)
+        _ = unsafe clinux_raw_close(state.pointee.descriptor)
+        unsafe StatePool.give(state)
     }
 
     static func discard(_ connection: Int) {
@@ -100,12 +100,12 @@ enum Accept: Acceptor {
         local: UnsafeMutablePointer<lamina_address>?,
         remote: UnsafeMutablePointer<lamina_address>?
     ) {
-        guard let state = base.state else { return }
-        if let local { _ = Names.local(state.pointee.descriptor, local) }
-        if let remote { _ = Names.remote(state.pointee.descriptor, remote) }
+        guard let state = unsafe base.state else { return }
+        if let local = unsafe local { _ = unsafe Names.local(state.pointee.descriptor, local) }
+        if let remote = unsafe remote { _ = unsafe Names.remote(state.pointee.descriptor, remote) }
     }
 
     static let answer: lamina_accepted_function = { _, accepted, status, context in
-        Accepting<Accept>.answered(accepted, status, context)
+        unsafe Accepting<Accept>.answered(accepted, status, context)
     }
 }

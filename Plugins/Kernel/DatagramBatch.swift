@@ -4,7 +4,7 @@ import Glibc
 import LaminaProvider
 
 /// Datagrams that travel together: as many by one system call as it has room for, as many calls as they need.
-struct DatagramBatch {
+@unsafe struct DatagramBatch {
     private let state: UnsafeMutablePointer<SocketState>
     /// What is sent, or where to receive to.
     private let messages: UnsafePointer<lamina_message>
@@ -28,43 +28,43 @@ struct DatagramBatch {
         done: Int = 0,
         flags: Int32
     ) {
-        self.state = state
-        self.messages = messages
-        self.results = results
-        self.count = count
-        self.done = done
-        self.flags = flags
+        unsafe self.state = state
+        unsafe self.messages = messages
+        unsafe self.results = results
+        unsafe self.count = count
+        unsafe self.done = done
+        unsafe self.flags = flags
     }
 
     /// Sends in order until all are sent, the socket is full (-EAGAIN), or one can't be sent (its errno).
     mutating func send() -> Int32 {
-        state.withSendTo { destination in
-            self.destination = destination
-            return withUnsafeMutablePointer(to: &self) { clinux_with_messages(Self.sendInto, $0) }
+        unsafe state.withSendTo { destination in
+            unsafe self.destination = destination
+            return unsafe withUnsafeMutablePointer(to: &self) { unsafe clinux_with_messages(Self.sendInto, $0) }
         }
     }
 
     /// Receives what is there, at least one; -EAGAIN: nothing is, or another errno where the first failed.
     mutating func receive() -> Int32 {
-        withUnsafeMutablePointer(to: &self) { clinux_with_messages(Self.receiveInto, $0) }
+        unsafe withUnsafeMutablePointer(to: &self) { unsafe clinux_with_messages(Self.receiveInto, $0) }
     }
 
     private typealias Body = @convention(c) (UnsafeMutablePointer<clinux_message>, UnsafeMutableRawPointer) -> Int32
 
     private static let sendInto: Body = { room, context in
-        let batch = context.assumingMemoryBound(to: DatagramBatch.self)
-        while batch.pointee.done < batch.pointee.count {
-            let status = batch.pointee.sendSome(room)
+        let batch = unsafe context.assumingMemoryBound(to: DatagramBatch.self)
+        while unsafe batch.pointee.done < batch.pointee.count {
+            let status = unsafe batch.pointee.sendSome(room)
             guard status == 0 else { return status }
         }
         return 0
     }
 
     private mutating func sendSome(_ room: UnsafeMutablePointer<clinux_message>) -> Int32 {
-        let most = min(count - done, clinux_most_messages)
+        let most = unsafe min(count - done, clinux_most_messages)
         var filled = 0
         while filled < most {
-            guard let status = Datagram.fill(&room[filled].header, messages + done + filled, destination) else {
+            guard let status = unsafe Datagram.fill(&room[filled].header, messages + done + filled, destination) else {
                 filled += 1
                 continue
             }
@@ -72,23 +72,23 @@ struct DatagramBatch {
             guard filled > 0 else { return status }
             break
         }
-        let sent = clinux_raw_send_messages(state.pointee.descriptor, room, UInt32(filled), flags)
+        let sent = unsafe clinux_raw_send_messages(state.pointee.descriptor, room, UInt32(filled), flags)
         guard sent >= 0 else { return sent == -EINTR ? 0 : sent }
         for index in 0..<Int(sent) {
-            let length = UInt64(room[index].length)
-            bytes += length
-            results?[done + index].bytes = length
+            let length = unsafe UInt64(room[index].length)
+            unsafe bytes += length
+            unsafe results?[done + index].bytes = length
         }
-        done += Int(sent)
+        unsafe done += Int(sent)
         return 0
     }
 
     private static let receiveInto: Body = { room, context in
-        let batch = context.assumingMemoryBound(to: DatagramBatch.self)
-        while batch.pointee.done < batch.pointee.count {
-            let received = batch.pointee.receiveSome(room)
+        let batch = unsafe context.assumingMemoryBound(to: DatagramBatch.self)
+        while unsafe batch.pointee.done < batch.pointee.count {
+            let received = unsafe batch.pointee.receiveSome(room)
             if received == -EINTR { continue }
-            guard received >= 0 else { return batch.pointee.done > 0 ? 0 : received }
+            guard received >= 0 else { return unsafe batch.pointee.done > 0 ? 0 : received }
             // Fewer than there was room for: what comes next would be that there is nothing.
             if received < clinux_most_messages { return 0 }
         }
@@ -97,20 +97,22 @@ struct DatagramBatch {
 
     private mutating func receiveSome(_ room: UnsafeMutablePointer<clinux_message>) -> Int32 {
         // What is only looked at stays, and would come again.
-        let most = flags & Stream.peek != 0 ? 1 : min(count - done, clinux_most_messages)
+        let most = unsafe flags & Stream.peek != 0 ? 1 : min(count - done, clinux_most_messages)
         for index in 0..<most {
-            room[index].header = Datagram.room(messages + done + index)
+            unsafe room[index].header = Datagram.room(messages + done + index)
         }
-        func take() -> Int { Int(clinux_raw_receive_messages(state.pointee.descriptor, room, UInt32(most), flags)) }
-        let received = Int32(flags == 0 ? state.reading(nil, take) : take())
+        func take() -> Int {
+            unsafe Int(clinux_raw_receive_messages(state.pointee.descriptor, room, UInt32(most), flags))
+        }
+        let received = unsafe Int32(flags == 0 ? state.reading(nil, take) : take())
         guard received >= 0 else { return received }
         for index in 0..<Int(received) {
-            if let result = results.map({ $0 + done + index }) {
-                Datagram.finish(result, room[index].header, Int(room[index].length))
+            if let result = unsafe results.map({ unsafe $0 + done + index }) {
+                unsafe Datagram.finish(result, room[index].header, Int(room[index].length))
             }
-            bytes += UInt64(room[index].length)
+            unsafe bytes += UInt64(room[index].length)
         }
-        done += Int(received)
+        unsafe done += Int(received)
         return received
     }
 }

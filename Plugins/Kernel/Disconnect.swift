@@ -12,23 +12,23 @@ enum Disconnect {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
+        guard let state = unsafe slot.state else { return unsafe lamina_complete(slot, request, -EBADF, 0) }
         let known = LAMINA_DISCONNECT_ABORTIVE | LAMINA_DISCONNECT_RECEIVE | LAMINA_DISCONNECT_KEEP_SENDING
-        let hasData = byteCount(buffers, count) > 0
-        guard flags & ~UInt32(known) == 0 else { return lamina_complete(slot, request, -EINVAL, 0) }
+        let hasData = unsafe byteCount(buffers, count) > 0
+        guard flags & ~UInt32(known) == 0 else { return unsafe lamina_complete(slot, request, -EINVAL, 0) }
         if flags & UInt32(LAMINA_DISCONNECT_ABORTIVE | LAMINA_DISCONNECT_RECEIVE) != 0 {
-            state.pointee.indicator?.stopEnding()
+            unsafe state.pointee.indicator?.stopEnding()
         }
         if flags & UInt32(LAMINA_DISCONNECT_ABORTIVE) != 0 {
-            return lamina_complete(slot, request, hasData ? -EINVAL : abort(state), 0)
+            return unsafe lamina_complete(slot, request, hasData ? -EINVAL : abort(state), 0)
         }
         if flags & UInt32(LAMINA_DISCONNECT_KEEP_SENDING) != 0 {
             let isSensible = flags & UInt32(LAMINA_DISCONNECT_RECEIVE) != 0 && !hasData
-            let status = isSensible ? clinux_raw_shutdown(state.pointee.descriptor, shutReceiving) : -EINVAL
-            return lamina_complete(slot, request, status, 0)
+            let status = unsafe isSensible ? clinux_raw_shutdown(state.pointee.descriptor, shutReceiving) : -EINVAL
+            return unsafe lamina_complete(slot, request, status, 0)
         }
-        let lane = state.output
-        let made = UnsafeMutablePointer<Operation>.make(
+        let lane = unsafe state.output
+        let made = unsafe UnsafeMutablePointer<Operation>.make(
             LAMINA_ENTRY_DISCONNECT,
             lane,
             slot,
@@ -37,16 +37,16 @@ enum Disconnect {
             count: count,
             flags: flags
         )
-        guard let operation = Lanes.drive(made, state, POLLOUT) else {
-            return lamina_complete(slot, request, -ENOMEM, 0)
+        guard let operation = unsafe Lanes.drive(made, state, POLLOUT) else {
+            return unsafe lamina_complete(slot, request, -ENOMEM, 0)
         }
-        guard lane.enter() else { return lane.submit(operation, slot, request, isInside: false) }
-        guard attempt(operation, state) == .ended else {
-            return lane.submit(operation, slot, request, isInside: true)
+        guard unsafe lane.enter() else { return unsafe lane.submit(operation, slot, request, isInside: false) }
+        guard unsafe attempt(operation, state) == .ended else {
+            return unsafe lane.submit(operation, slot, request, isInside: true)
         }
-        let (status, moved) = (operation.pointee.status, operation.pointee.moved)
-        operation.dispose()
-        return lane.leave(slot, request, status, moved)
+        let (status, moved) = unsafe (operation.pointee.status, operation.pointee.moved)
+        unsafe operation.dispose()
+        return unsafe lane.leave(slot, request, status, moved)
     }
 
     private static var shutReceiving: Int32 { Int32(SHUT_RD) }
@@ -56,28 +56,31 @@ enum Disconnect {
         _ operation: UnsafeMutablePointer<Operation>,
         _ state: UnsafeMutablePointer<SocketState>
     ) -> Outcome {
-        guard Stream.attemptSend(operation, state) == .ended else { return .blocked }
-        guard operation.pointee.status == 0 else { return .ended }
-        let isBoth = operation.pointee.flags & UInt32(LAMINA_DISCONNECT_RECEIVE) != 0
-        operation.pointee.status = clinux_raw_shutdown(state.pointee.descriptor, Int32(isBoth ? SHUT_RDWR : SHUT_WR))
+        guard unsafe Stream.attemptSend(operation, state) == .ended else { return .blocked }
+        guard unsafe operation.pointee.status == 0 else { return .ended }
+        let isBoth = unsafe operation.pointee.flags & UInt32(LAMINA_DISCONNECT_RECEIVE) != 0
+        unsafe operation.pointee.status = clinux_raw_shutdown(
+            state.pointee.descriptor,
+            Int32(isBoth ? SHUT_RDWR : SHUT_WR)
+        )
         return .ended
     }
 
     /// Resets a TCP connection; a Unix one, which knows no reset, is shut down. What waits fails.
     private static func abort(_ state: UnsafeMutablePointer<SocketState>) -> Int32 {
-        let descriptor = state.pointee.descriptor
+        let descriptor = unsafe state.pointee.descriptor
         var status: Int32
-        if state.pointee.family == AF_UNIX {
+        if unsafe state.pointee.family == AF_UNIX {
             status = clinux_raw_shutdown(descriptor, Int32(SHUT_RDWR))
         } else {
             var nobody = sockaddr()
             nobody.sa_family = sa_family_t(AF_UNSPEC)
-            status = clinux_raw_connect(descriptor, &nobody, socklen_t(MemoryLayout<sockaddr>.size))
+            status = unsafe clinux_raw_connect(descriptor, &nobody, socklen_t(MemoryLayout<sockaddr>.size))
         }
         if status == 0 {
-            state.pointee.broken = -ECONNABORTED
-            state.input.fail(-ECONNABORTED)
-            state.output.fail(-ECONNABORTED)
+            unsafe state.pointee.broken = -ECONNABORTED
+            unsafe state.input.fail(-ECONNABORTED)
+            unsafe state.output.fail(-ECONNABORTED)
         }
         return status
     }

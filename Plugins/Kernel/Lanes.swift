@@ -5,33 +5,33 @@ import LaminaProvider
 
 /// What waits, and what makes it go on: the engine's watch of the descriptor, or a waiting thread that polls it.
 enum Lanes {
-    nonisolated(unsafe) static let actions: UnsafePointer<LaneActions> = Immortal.copy(
+    nonisolated(unsafe) static let actions: UnsafePointer<LaneActions> = unsafe Immortal.copy(
         LaneActions(
             attempt: attempt,
-            arm: { $0.state.arm($0) },
-            dispose: { Connect.dispose($0) },
+            arm: { unsafe $0.state.arm($0) },
+            dispose: { unsafe Connect.dispose($0) },
             idle: { lane in
-                let state = lane.state
-                if lane == state.input { state.pointee.indicator?.goOn() }
+                let state = unsafe lane.state
+                if unsafe lane == state.input { unsafe state.pointee.indicator?.goOn() }
             },
-            renew: { $0.assumingMemoryBound(to: SocketState.self).renew() },
-            finish: { Lifetime.finish($0.assumingMemoryBound(to: SocketState.self)) }
+            renew: { unsafe $0.assumingMemoryBound(to: SocketState.self).renew() },
+            finish: { unsafe Lifetime.finish($0.assumingMemoryBound(to: SocketState.self)) }
         )
     )
 
     private static func attempt(_ operation: UnsafeMutablePointer<Operation>) -> Outcome {
-        let state = operation.pointee.lane.state
-        switch Int(operation.pointee.kind) {
-        case LAMINA_ENTRY_SEND: return Stream.attemptSend(operation, state)
-        case LAMINA_ENTRY_RECEIVE: return Stream.attemptReceive(operation, state)
-        case LAMINA_ENTRY_SEND_MESSAGES: return Datagram.attemptSend(operation, state)
+        let state = unsafe operation.pointee.lane.state
+        switch unsafe Int(operation.pointee.kind) {
+        case LAMINA_ENTRY_SEND: return unsafe Stream.attemptSend(operation, state)
+        case LAMINA_ENTRY_RECEIVE: return unsafe Stream.attemptReceive(operation, state)
+        case LAMINA_ENTRY_SEND_MESSAGES: return unsafe Datagram.attemptSend(operation, state)
         case LAMINA_ENTRY_RECEIVE_FROM, LAMINA_ENTRY_RECEIVE_MESSAGES:
-            return Datagram.attemptReceive(operation, state)
-        case LAMINA_ENTRY_CONNECT: return Connect.attempt(operation, state)
-        case LAMINA_ENTRY_ACCEPT: return Accepting<Accept>.attempt(operation)
-        case LAMINA_ENTRY_DISCONNECT: return Disconnect.attempt(operation, state)
+            return unsafe Datagram.attemptReceive(operation, state)
+        case LAMINA_ENTRY_CONNECT: return unsafe Connect.attempt(operation, state)
+        case LAMINA_ENTRY_ACCEPT: return unsafe Accepting<Accept>.attempt(operation)
+        case LAMINA_ENTRY_DISCONNECT: return unsafe Disconnect.attempt(operation, state)
         default:
-            operation.pointee.status = -EOPNOTSUPP
+            unsafe operation.pointee.status = -EOPNOTSUPP
             return .ended
         }
     }
@@ -42,25 +42,26 @@ enum Lanes {
         _ state: UnsafeMutablePointer<SocketState>,
         _ events: Int32
     ) -> UnsafeMutablePointer<Operation>? {
-        guard let operation else { return nil }
-        let request = operation.pointee.request
-        guard request.pointee.flags & UInt32(LAMINA_REQUEST_WAITED) != 0, state.pointee.descriptor >= 0 else {
-            return operation
+        guard let operation = unsafe operation else { return nil }
+        let request = unsafe operation.pointee.request
+        guard unsafe request.pointee.flags & UInt32(LAMINA_REQUEST_WAITED) != 0, unsafe state.pointee.descriptor >= 0
+        else {
+            return unsafe operation
         }
-        operation.pointee.isDriven = true
-        request.pointee.wait.descriptor = state.pointee.descriptor
-        request.pointee.wait.events = UInt32(events)
-        request.pointee.wait.slot = operation.pointee.slot
+        unsafe operation.pointee.isDriven = true
+        unsafe request.pointee.wait.descriptor = state.pointee.descriptor
+        unsafe request.pointee.wait.events = UInt32(events)
+        unsafe request.pointee.wait.slot = operation.pointee.slot
         if events == POLLIN {
-            request.pointee.wait.drive = { slot in
-                guard let state = slot.state else { return }
-                state.noteInput()
-                state.input.wake()
+            unsafe request.pointee.wait.drive = { slot in
+                guard let state = unsafe slot.state else { return }
+                unsafe state.noteInput()
+                unsafe state.input.wake()
             }
         } else {
-            request.pointee.wait.drive = { $0.state?.output.wake() }
+            unsafe request.pointee.wait.drive = { unsafe $0.state?.output.wake() }
         }
-        return operation
+        return unsafe operation
     }
 
     static let readable: UInt32 = 0x001
@@ -77,113 +78,115 @@ enum Lanes {
 
 extension UnsafeMutablePointer<Lane> {
     var state: UnsafeMutablePointer<SocketState> {
-        pointee.group.pointee.owner.assumingMemoryBound(to: SocketState.self)
+        unsafe pointee.group.pointee.owner.assumingMemoryBound(to: SocketState.self)
     }
 }
 
 extension UnsafeMutablePointer<SocketState> {
     /// Sees to it that somebody wakes `lane`. Under the lock.
     func arm(_ lane: UnsafeMutablePointer<Lane>) -> Int32 {
-        guard lane.needsEngine else { return 0 }
-        if lane == output, let wakes = Connect.armOtherwise(lane) { return wakes }
-        return watchDescriptor()
+        guard unsafe lane.needsEngine else { return 0 }
+        if unsafe lane == output, let wakes = unsafe Connect.armOtherwise(lane) { return wakes }
+        return unsafe watchDescriptor()
     }
 
     /// Watches for what the lanes and the indications wait for, and lets the indications go on where an edge has told
     /// of it already. Under the lock.
     func watchDescriptor() -> Int32 {
-        var wanted = pointee.armed
-        if let inspector = pointee.inspector {
-            if pointee.isListening, inspector.hasRoom { wanted |= Lanes.input }
-        } else if input.needsEngine {
+        var wanted = unsafe pointee.armed
+        if let inspector = unsafe pointee.inspector {
+            if unsafe pointee.isListening, unsafe inspector.hasRoom { wanted |= Lanes.input }
+        } else if unsafe input.needsEngine {
             wanted |= Lanes.input
         }
-        if let indicator = pointee.indicator, pointee.isConnected {
-            if indicator.wantsInput { wanted |= Lanes.input }
-            if indicator.wantsEnd { wanted |= Lanes.ended }
+        if let indicator = unsafe pointee.indicator, unsafe pointee.isConnected {
+            if unsafe indicator.wantsInput { wanted |= Lanes.input }
+            if unsafe indicator.wantsEnd { wanted |= Lanes.ended }
         }
-        if output.needsEngine, !Connect.isWaitingOtherwise(output) { wanted |= Lanes.writable }
-        let status = watch(for: wanted)
-        return status < 0 ? status : runUnread()
+        if unsafe output.needsEngine, unsafe !Connect.isWaitingOtherwise(output) { wanted |= Lanes.writable }
+        let status = unsafe watch(for: wanted)
+        return unsafe status < 0 ? status : runUnread()
     }
 
     private func watch(for wanted: UInt32) -> Int32 {
-        guard wanted != pointee.armed else { return 0 }
-        let slot = pointee.slot
+        guard unsafe wanted != pointee.armed else { return 0 }
+        let slot = unsafe pointee.slot
         let status: Int32
-        if pointee.isWatched {
-            status = slot.upcalls.rearm(slot, watch, wanted | Lanes.edges)
+        if unsafe pointee.isWatched {
+            status = unsafe slot.upcalls.rearm(slot, watch, wanted | Lanes.edges)
         } else {
-            pointee.watch = lamina_watch(of: self, descriptor: pointee.descriptor)
-            status = slot.upcalls.watch(slot, watch, wanted | Lanes.edges)
-            pointee.isWatched = status == 0
+            unsafe pointee.watch = lamina_watch(of: self, descriptor: pointee.descriptor)
+            status = unsafe slot.upcalls.watch(slot, watch, wanted | Lanes.edges)
+            unsafe pointee.isWatched = status == 0
         }
         guard status == 0 else { return status }
-        pointee.armed = wanted
+        unsafe pointee.armed = wanted
         // What is there already is told as the first edge.
-        if wanted & Lanes.readable != 0 { beginReadiness() }
+        if wanted & Lanes.readable != 0 { unsafe beginReadiness() }
         return 0
     }
 
     /// No edge comes again for what an indication left unread, because it had no room or its turn was over.
     private func runUnread() -> Int32 {
-        if let inspector = pointee.inspector, pointee.isListening, inspector.hasRoom, hasUnreadInput {
-            return inspector.post()
-        }
-        if let indicator = pointee.indicator, pointee.isConnected,
-            indicator.wantsInput && hasUnreadInput || indicator.wantsEnd && hasUnseenEnd
+        if let inspector = unsafe pointee.inspector, unsafe pointee.isListening, unsafe inspector.hasRoom,
+            unsafe hasUnreadInput
         {
-            return indicator.post()
+            return unsafe inspector.post()
+        }
+        if let indicator = unsafe pointee.indicator, unsafe pointee.isConnected,
+            unsafe indicator.wantsInput && hasUnreadInput || indicator.wantsEnd && hasUnseenEnd
+        {
+            return unsafe indicator.post()
         }
         return 0
     }
 
-    private var watch: UnsafeMutablePointer<lamina_watch> { field(\.watch) }
+    private var watch: UnsafeMutablePointer<lamina_watch> { unsafe field(\.watch) }
 
     /// The engine saw an edge.
     fileprivate func ready(_ events: UInt32) {
         // Noted before anybody looks who waits: whoever comes later finds it.
-        let isReadable = note(events)
+        let isReadable = unsafe note(events)
         let isWritable = events & (Lanes.writable | Lanes.broken) != 0
-        group.lock()
-        guard group.pinLocked() else { return group.unlock() }
-        let (indicator, inspector) = (pointee.indicator, pointee.inspector)
-        let wakesInput = isReadable && input.beginWake()
-        let wakesOutput = isWritable && output.beginWake()
-        if wakesOutput { indicator?.noteBacklog() }
-        if isWritable { forgetOutput() }
-        group.unlock()
-        if isReadable { inspector?.run() }
-        if wakesInput { input.endWake() }
-        if isReadable { indicator?.run() }
-        if wakesOutput { output.endWake() }
-        group.release()
+        unsafe group.lock()
+        guard unsafe group.pinLocked() else { return unsafe group.unlock() }
+        let (indicator, inspector) = unsafe (pointee.indicator, pointee.inspector)
+        let wakesInput = unsafe isReadable && input.beginWake()
+        let wakesOutput = unsafe isWritable && output.beginWake()
+        if wakesOutput { unsafe indicator?.noteBacklog() }
+        if isWritable { unsafe forgetOutput() }
+        unsafe group.unlock()
+        if isReadable { unsafe inspector?.run() }
+        if wakesInput { unsafe input.endWake() }
+        if isReadable { unsafe indicator?.run() }
+        if wakesOutput { unsafe output.endWake() }
+        unsafe group.release()
     }
 
     /// A socket that tells of room whenever something leaves is watched for it only while a send waits. Under the lock.
     private func forgetOutput() {
-        guard pointee.armed & Lanes.writable != 0, !isTCP, !output.needsEngine else { return }
-        _ = watch(for: pointee.armed & ~Lanes.writable)
+        guard unsafe pointee.armed & Lanes.writable != 0, unsafe !isTCP, unsafe !output.needsEngine else { return }
+        _ = unsafe watch(for: pointee.armed & ~Lanes.writable)
     }
 
     /// Takes the descriptor out of the engine. Not under the lock.
     func stopWatching() {
-        guard pointee.isWatched else { return }
-        pointee.slot.upcalls.unwatch(pointee.slot, watch)
-        pointee.isWatched = false
-        pointee.armed = 0
-        endReadiness()
+        guard unsafe pointee.isWatched else { return }
+        unsafe pointee.slot.upcalls.unwatch(pointee.slot, watch)
+        unsafe pointee.isWatched = false
+        unsafe pointee.armed = 0
+        unsafe endReadiness()
     }
 }
 
 extension lamina_watch {
     /// A watch of a socket's descriptor, which nobody watches yet.
     init(of state: UnsafeMutablePointer<SocketState>, descriptor: Int32) {
-        self.init(
+        unsafe self.init(
             size: UInt32(MemoryLayout<lamina_watch>.size),
             descriptor: descriptor,
             function: { watch, events in
-                watch.pointee.context?.assumingMemoryBound(to: SocketState.self).ready(events)
+                unsafe watch.pointee.context?.assumingMemoryBound(to: SocketState.self).ready(events)
             },
             context: UnsafeMutableRawPointer(state),
             framework: (nil, nil, nil, nil)

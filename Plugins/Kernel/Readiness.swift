@@ -18,35 +18,35 @@ enum Readiness {
 }
 
 extension UnsafeMutablePointer<SocketState> {
-    private var readiness: UnsafeMutablePointer<UInt32> { field(\.readiness) }
+    private var readiness: UnsafeMutablePointer<UInt32> { unsafe field(\.readiness) }
 
     /// Whether a read may find something.
     @inline(__always)
-    var mayHaveInput: Bool { clinux_load_u32(readiness) != 0 || !isWatchOwn }
+    var mayHaveInput: Bool { unsafe clinux_load_u32(readiness) != 0 || !isWatchOwn }
 
     /// In a child process, what the parent's watch told is forgotten first.
     @inline(never)
     private var isWatchOwn: Bool {
-        group.renewIfForked()
-        return clinux_load_u32(readiness) == 0
+        unsafe group.renewIfForked()
+        return unsafe clinux_load_u32(readiness) == 0
     }
 
     /// Whether an edge has come whose input nobody has read.
-    var hasUnreadInput: Bool { clinux_load_u32(readiness) & Readiness.input != 0 }
+    var hasUnreadInput: Bool { unsafe clinux_load_u32(readiness) & Readiness.input != 0 }
 
     /// Whether an edge has told of an end that nobody has looked at.
-    var hasUnseenEnd: Bool { clinux_load_u32(readiness) & Readiness.ended != 0 }
+    var hasUnseenEnd: Bool { unsafe clinux_load_u32(readiness) & Readiness.ended != 0 }
 
     /// Calls `read` if there may be something, and notes whether it left something. `room`: how many bytes it takes at
     /// most, for a read of bytes. A negative errno, -EAGAIN for nothing, or what was read.
     @inline(__always)
     func reading(_ room: Int? = nil, _ read: () -> Int) -> Int {
-        guard mayHaveInput else { return -Int(EAGAIN) }
-        if clinux_load_u32(readiness) & Readiness.unwatched != 0 { return read() }
-        let before = clinux_clear_bits_u32(readiness, Readiness.input | Readiness.urgent)
+        guard unsafe mayHaveInput else { return -Int(EAGAIN) }
+        if unsafe clinux_load_u32(readiness) & Readiness.unwatched != 0 { return read() }
+        let before = unsafe clinux_clear_bits_u32(readiness, Readiness.input | Readiness.urgent)
         let result = read()
-        if result != -Int(EAGAIN), !isDrained(result, room, before) {
-            _ = clinux_set_bits_u32(readiness, Readiness.input | before & Readiness.urgent)
+        if result != -Int(EAGAIN), unsafe !isDrained(result, room, before) {
+            _ = unsafe clinux_set_bits_u32(readiness, Readiness.input | before & Readiness.urgent)
         }
         return result
     }
@@ -57,44 +57,46 @@ extension UnsafeMutablePointer<SocketState> {
         guard let room, result > 0, result < room, before & (Readiness.ended | Readiness.urgent) == 0 else {
             return false
         }
-        return isTCP
+        return unsafe isTCP
     }
 
     var isTCP: Bool {
-        pointee.type == streamType && (pointee.family == AF_INET || pointee.family == AF_INET6)
+        unsafe pointee.type == streamType && (pointee.family == AF_INET || pointee.family == AF_INET6)
             && (pointee.transport == 0 || pointee.transport == Int32(IPPROTO_TCP))
     }
 
     /// Somebody has seen input, before the engine perhaps.
     func noteInput() {
-        if clinux_load_u32(readiness) & Readiness.unwatched == 0 { _ = clinux_set_bits_u32(readiness, Readiness.input) }
+        if unsafe clinux_load_u32(readiness) & Readiness.unwatched == 0 {
+            _ = unsafe clinux_set_bits_u32(readiness, Readiness.input)
+        }
     }
 
     /// Edges of the input are told from now on.
-    func beginReadiness() { _ = clinux_clear_bits_u32(readiness, Readiness.unwatched) }
+    func beginReadiness() { _ = unsafe clinux_clear_bits_u32(readiness, Readiness.unwatched) }
 
     /// Nobody tells edges any more.
-    func endReadiness() { clinux_store_u32(readiness, Readiness.unwatched) }
+    func endReadiness() { unsafe clinux_store_u32(readiness, Readiness.unwatched) }
 
     /// Notes what an edge told of the input; false: nothing.
     func note(_ events: UInt32) -> Bool {
         let isOver = events & (Lanes.ended | Lanes.broken) != 0
         guard isOver || events & (Lanes.readable | Lanes.urgent) != 0 else { return false }
         var bits = Readiness.input
-        if isOver, pointee.type == streamType { bits |= Readiness.ended }
+        if isOver, unsafe pointee.type == streamType { bits |= Readiness.ended }
         if events & Lanes.urgent != 0 { bits |= Readiness.urgent }
-        _ = clinux_set_bits_u32(readiness, bits)
+        _ = unsafe clinux_set_bits_u32(readiness, bits)
         return true
     }
 
     /// Whether nothing more will come, or an error waits: asked of the kernel, now.
     var mayHaveEnded: Bool {
         // An edge that comes meanwhile is another question.
-        let before = clinux_clear_bits_u32(readiness, Readiness.ended)
+        let before = unsafe clinux_clear_bits_u32(readiness, Readiness.ended)
         let ended = Int16(truncatingIfNeeded: Lanes.ended)
         let hints = Int32(ended) | Int32(POLLHUP) | Int32(POLLERR)
-        let isOver = clinux_raw_poll_now(pointee.descriptor, ended) & hints != 0
-        if isOver { _ = clinux_set_bits_u32(readiness, before & Readiness.ended) }
+        let isOver = unsafe clinux_raw_poll_now(pointee.descriptor, ended) & hints != 0
+        if isOver { _ = unsafe clinux_set_bits_u32(readiness, before & Readiness.ended) }
         return isOver
     }
 }

@@ -7,7 +7,7 @@ import LaminaProvider
 ///
 /// The memory of a closed socket is kept for the next one, so that a waiting thread that wakes too late finds a state
 /// where nothing waits.
-struct SocketState {
+@unsafe struct SocketState {
     /// -1 until an address says which family a socket of any family has.
     var descriptor: Int32 = -1
     var family: Int32 = 0
@@ -63,97 +63,103 @@ typealias Request = UnsafeMutablePointer<lamina_request>
 extension Slot {
     /// The state of this slot's socket.
     @inline(__always)
-    var state: UnsafeMutablePointer<SocketState>? { pointee.context?.assumingMemoryBound(to: SocketState.self) }
+    var state: UnsafeMutablePointer<SocketState>? { unsafe pointee.context?.assumingMemoryBound(to: SocketState.self) }
 
-    var upcalls: lamina_upcalls { pointee.column.pointee.upcalls.pointee }
+    var upcalls: lamina_upcalls { unsafe pointee.column.pointee.upcalls.pointee }
 }
 
 extension UnsafeMutablePointer<SocketState> {
     @inline(__always)
-    var input: UnsafeMutablePointer<Lane> { field(\.input) }
+    var input: UnsafeMutablePointer<Lane> { unsafe field(\.input) }
 
     @inline(__always)
-    var output: UnsafeMutablePointer<Lane> { field(\.output) }
+    var output: UnsafeMutablePointer<Lane> { unsafe field(\.output) }
 
-    var group: UnsafeMutablePointer<LaneGroup> { field(\.group) }
+    var group: UnsafeMutablePointer<LaneGroup> { unsafe field(\.group) }
 
     /// A state for a new socket. Nil: no memory.
     static func make(_ slot: Slot, descriptor: Int32, family: Int32, type: Int32, transport: Int32) -> Self? {
-        guard let state = StatePool.take(slot) else { return nil }
-        state.pointee.descriptor = descriptor
-        state.pointee.family = family
-        state.pointee.type = type
-        state.pointee.transport = transport
-        state.pointee.isConnected = type != streamType
-        return state
+        guard let state = unsafe StatePool.take(slot) else { return nil }
+        unsafe state.pointee.descriptor = descriptor
+        unsafe state.pointee.family = family
+        unsafe state.pointee.type = type
+        unsafe state.pointee.transport = transport
+        unsafe state.pointee.isConnected = type != streamType
+        return unsafe state
     }
 
     /// Forgets the last socket, in place: a late `wake` may be looking at the lanes.
     func restart(_ slot: Slot) {
-        pointee.slot = slot
-        pointee.broken = 0
-        pointee.misses = 0
-        pointee.armed = 0
-        endReadiness()
-        pointee.isAnyFamily = false
-        pointee.isBound = false
-        pointee.isConnected = false
-        pointee.isListening = false
-        pointee.isWithoutDelay = false
-        pointee.isWatched = false
-        pointee.closing = Handshake()
-        pointee.closeRequest = nil
-        pointee.nextFree = nil
-        pointee.inspected = lamina_inspect_id()
-        pointee.hasSendTo = 0
-        pointee.input.restart()
-        pointee.output.restart()
-        group.restart()
+        unsafe pointee.slot = slot
+        unsafe pointee.broken = 0
+        unsafe pointee.misses = 0
+        unsafe pointee.armed = 0
+        unsafe endReadiness()
+        unsafe pointee.isAnyFamily = false
+        unsafe pointee.isBound = false
+        unsafe pointee.isConnected = false
+        unsafe pointee.isListening = false
+        unsafe pointee.isWithoutDelay = false
+        unsafe pointee.isWatched = false
+        unsafe pointee.closing = Handshake()
+        unsafe pointee.closeRequest = nil
+        unsafe pointee.nextFree = nil
+        unsafe pointee.inspected = lamina_inspect_id()
+        unsafe pointee.hasSendTo = 0
+        unsafe pointee.input.restart()
+        unsafe pointee.output.restart()
+        unsafe group.restart()
     }
 
     /// Forgets, in a child process, what the parent waits for on the socket and what its engine knows.
     func renew() {
-        pointee.armed = 0
-        pointee.isWatched = false
-        endReadiness()
-        pointee.indicator = nil
-        pointee.acceptance = nil
-        pointee.inspector = nil
-        if let descriptor = pointee.addressWatch?.pointee.descriptor { _ = clinux_raw_close(descriptor) }
-        pointee.addressWatch = nil
-        pointee.input.renew()
-        pointee.output.renew()
-        clinux_store_u32(&pointee.slot.pointee.enabled, 0)
+        unsafe pointee.armed = 0
+        unsafe pointee.isWatched = false
+        unsafe endReadiness()
+        unsafe pointee.indicator = nil
+        unsafe pointee.acceptance = nil
+        unsafe pointee.inspector = nil
+        if let descriptor = unsafe pointee.addressWatch?.pointee.descriptor { _ = clinux_raw_close(descriptor) }
+        unsafe pointee.addressWatch = nil
+        unsafe pointee.input.renew()
+        unsafe pointee.output.renew()
+        unsafe clinux_store_u32(&pointee.slot.pointee.enabled, 0)
     }
 
     /// Settings that the instance wants on every socket.
     func applySettings() {
-        guard let context = lamina_instance_context(pointee.slot) else { return }
-        if context.assumingMemoryBound(to: InstanceState.self).pointee.isWithoutDelay { sendWithoutDelay() }
+        guard let context = unsafe lamina_instance_context(pointee.slot) else { return }
+        if unsafe context.assumingMemoryBound(to: InstanceState.self).pointee.isWithoutDelay {
+            unsafe sendWithoutDelay()
+        }
     }
 
     /// Switches Nagle's algorithm off, where there is one.
     func sendWithoutDelay() {
-        guard !pointee.isWithoutDelay, pointee.family != AF_UNIX, pointee.type == streamType else { return }
+        guard unsafe !pointee.isWithoutDelay, unsafe pointee.family != AF_UNIX, unsafe pointee.type == streamType else {
+            return
+        }
         var on: Int32 = 1
         let length = socklen_t(MemoryLayout<Int32>.size)
-        pointee.isWithoutDelay =
-            clinux_raw_set_option(pointee.descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, length) == 0
+        unsafe pointee.isWithoutDelay =
+            unsafe clinux_raw_set_option(pointee.descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, length) == 0
     }
 
     /// Gives a socket of any family the descriptor that `family` needs. 0 or a negative errno.
     func adopt(family: Int32) -> Int32 {
-        guard pointee.isAnyFamily, pointee.descriptor < 0 || (family != pointee.family && !pointee.isBound) else {
+        guard unsafe pointee.isAnyFamily,
+            unsafe pointee.descriptor < 0 || (family != pointee.family && !pointee.isBound)
+        else {
             return 0
         }
-        let descriptor = clinux_raw_socket(family, pointee.type, pointee.transport)
+        let descriptor = unsafe clinux_raw_socket(family, pointee.type, pointee.transport)
         guard descriptor >= 0 else { return descriptor }
-        stopWatching()
-        if pointee.descriptor >= 0 { _ = clinux_raw_close(pointee.descriptor) }
-        pointee.descriptor = descriptor
-        pointee.family = family
-        pointee.isWithoutDelay = false
-        applySettings()
+        unsafe stopWatching()
+        if unsafe pointee.descriptor >= 0 { _ = unsafe clinux_raw_close(pointee.descriptor) }
+        unsafe pointee.descriptor = descriptor
+        unsafe pointee.family = family
+        unsafe pointee.isWithoutDelay = false
+        unsafe applySettings()
         return 0
     }
 }
@@ -165,22 +171,22 @@ let datagramType = Int32(SOCK_DGRAM.rawValue)
 enum StatePool {
     // Guarded by the lock.
     nonisolated(unsafe) private static var free: UnsafeMutablePointer<SocketState>?
-    private static let lock = PluginLock { free = nil }
+    private static let lock = PluginLock { unsafe free = nil }
 
     static func take(_ slot: Slot) -> UnsafeMutablePointer<SocketState>? {
-        let recycled = lock.locked {
-            let first = free
-            free = first?.pointee.nextFree
-            return first
+        let recycled = unsafe lock.locked {
+            let first = unsafe free
+            unsafe free = first?.pointee.nextFree
+            return unsafe first
         }
-        if let recycled {
-            recycled.restart(slot)
-            return recycled
+        if let recycled = unsafe recycled {
+            unsafe recycled.restart(slot)
+            return unsafe recycled
         }
-        guard let memory = malloc(MemoryLayout<SocketState>.size) else { return nil }
-        let state = memory.bindMemory(to: SocketState.self, capacity: 1)
-        let group = state.group
-        state.initialize(
+        guard let memory = unsafe malloc(MemoryLayout<SocketState>.size) else { return nil }
+        let state = unsafe memory.bindMemory(to: SocketState.self, capacity: 1)
+        let group = unsafe state.group
+        unsafe state.initialize(
             to: SocketState(
                 slot: slot,
                 watch: lamina_watch(of: state, descriptor: -1),
@@ -189,14 +195,14 @@ enum StatePool {
                 output: Lane(group: group)
             )
         )
-        group.start()
-        return state
+        unsafe group.start()
+        return unsafe state
     }
 
     static func give(_ state: UnsafeMutablePointer<SocketState>) {
         lock.locked {
-            state.pointee.nextFree = free
-            free = state
+            unsafe state.pointee.nextFree = free
+            unsafe free = state
         }
     }
 }

@@ -8,7 +8,7 @@ public func startUp(
     _ arguments: UnsafePointer<lamina_startup_arguments>,
     _ result: UnsafeMutablePointer<lamina_startup_result>
 ) -> lamina_status {
-    offer.answer(result)
+    unsafe offer.answer(result)
 }
 
 /// What the sockets of one instance share.
@@ -19,17 +19,17 @@ struct InstanceState {
         _ arguments: UnsafePointer<lamina_instance_arguments>,
         _ made: UnsafeMutablePointer<lamina_instance>
     ) -> lamina_status {
-        guard let memory = malloc(MemoryLayout<Self>.size) else { return -ENOMEM }
-        let state = memory.bindMemory(to: Self.self, capacity: 1)
-        state.initialize(to: Self(isWithoutDelay: InstanceSettings(arguments).number("nodelay") != 0))
-        made.pointee.context = memory
-        made.pointee.table = Calls.table
+        guard let memory = unsafe malloc(MemoryLayout<Self>.size) else { return -ENOMEM }
+        let state = unsafe memory.bindMemory(to: Self.self, capacity: 1)
+        unsafe state.initialize(to: Self(isWithoutDelay: InstanceSettings(arguments).number("nodelay") != 0))
+        unsafe made.pointee.context = memory
+        unsafe made.pointee.table = Calls.table
         return 0
     }
 }
 
 /// What the plug-in says about itself.
-private let offer = Offer(
+private let offer = unsafe Offer(
     ProviderDescription(
         "kernel",
         LAMINA_BASE_PROVIDER,
@@ -47,38 +47,38 @@ private let offer = Offer(
             )
         ],
         protocols: BaseProtocols.all(services: BaseProtocols.kernelDescriptors),
-        instantiate: { arguments, made in InstanceState.instantiate(arguments, made) },
-        destroy: { context in free(context) }
+        instantiate: { arguments, made in unsafe InstanceState.instantiate(arguments, made) },
+        destroy: { context in unsafe free(context) }
     )
 )
 
 /// The calls.
 private enum Calls {
-    nonisolated(unsafe) static let table = Immortal.copy(
+    nonisolated(unsafe) static let table = unsafe Immortal.copy(
         lamina_table { table in
-            table.open = { Lifetime.open($0, $1, $2) }
-            table.close = { Lifetime.close($0, $1) }
-            table.control = { Control.control($0, $1, $2) }
-            table.bind = { Names.bind($0, $1, $2, $3) }
-            table.listen = { Accept.listen($0, $1, $2) }
-            table.accept = { Accept.accept($0, $1, $2, $3) }
-            table.connect = { Connect.connect($0, $1, $2, $3) }
-            table.local_address = { Names.local($0, $1, $2) }
-            table.remote_address = { Names.remote($0, $1, $2) }
-            table.send = { Stream.send($0, $1, $2, $3, $4) }
-            table.receive = { Stream.receive($0, $1, $2, $3, $4) }
-            table.send_to = { Datagram.sendTo($0, $1, $2, $3) }
-            table.receive_from = { Datagram.receiveFrom($0, $1, $2, $3) }
-            table.send_messages = { Datagram.sendMessages($0, $1, $2, $3, $4) }
-            table.receive_messages = { Datagram.receiveMessages($0, $1, $2, $3, $4) }
-            table.disconnect = { Disconnect.disconnect($0, $1, $2, $3, $4) }
-            table.enable_indications = { Events.enable($0, $1, $2, $3) }
-            table.inspect_complete = { Events.inspectComplete($0, $1, $2, $3) }
-            table.export_state = { Handoff.export($0, $1, $2) }
-            table.adopt_state = { Handoff.adopt($0, $1, $2) }
-            table.release = { releaseNodes($0, $1, $2) }
-            table.resolve = { SystemResolver.resolve($0, $1, $2) }
-            table.reverse_resolve = { SystemResolver.reverse($0, $1, $2) }
+            unsafe table.open = { unsafe Lifetime.open($0, $1, $2) }
+            unsafe table.close = { unsafe Lifetime.close($0, $1) }
+            unsafe table.control = { unsafe Control.control($0, $1, $2) }
+            unsafe table.bind = { unsafe Names.bind($0, $1, $2, $3) }
+            unsafe table.listen = { unsafe Accept.listen($0, $1, $2) }
+            unsafe table.accept = { unsafe Accept.accept($0, $1, $2, $3) }
+            unsafe table.connect = { unsafe Connect.connect($0, $1, $2, $3) }
+            unsafe table.local_address = { unsafe Names.local($0, $1, $2) }
+            unsafe table.remote_address = { unsafe Names.remote($0, $1, $2) }
+            unsafe table.send = { unsafe Stream.send($0, $1, $2, $3, $4) }
+            unsafe table.receive = { unsafe Stream.receive($0, $1, $2, $3, $4) }
+            unsafe table.send_to = { unsafe Datagram.sendTo($0, $1, $2, $3) }
+            unsafe table.receive_from = { unsafe Datagram.receiveFrom($0, $1, $2, $3) }
+            unsafe table.send_messages = { unsafe Datagram.sendMessages($0, $1, $2, $3, $4) }
+            unsafe table.receive_messages = { unsafe Datagram.receiveMessages($0, $1, $2, $3, $4) }
+            unsafe table.disconnect = { unsafe Disconnect.disconnect($0, $1, $2, $3, $4) }
+            unsafe table.enable_indications = { unsafe Events.enable($0, $1, $2, $3) }
+            unsafe table.inspect_complete = { unsafe Events.inspectComplete($0, $1, $2, $3) }
+            unsafe table.export_state = { unsafe Handoff.export($0, $1, $2) }
+            unsafe table.adopt_state = { unsafe Handoff.adopt($0, $1, $2) }
+            unsafe table.release = { unsafe releaseNodes($0, $1, $2) }
+            unsafe table.resolve = { unsafe SystemResolver.resolve($0, $1, $2) }
+            unsafe table.reverse_resolve = { unsafe SystemResolver.reverse($0, $1, $2) }
         }
     )
 }

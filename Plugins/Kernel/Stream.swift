@@ -19,12 +19,14 @@ enum Stream {
         _ flags: UInt32,
         _ request: Request
     ) -> lamina_status {
-        guard let state = slot.state else { return lamina_complete(slot, request, -EBADF, 0) }
-        guard flags == 0, state.output.enter() else { return slowSend(slot, state, buffers, count, flags, request) }
-        let total = byteCount(buffers, count)
-        let sent = transmit(state.pointee.descriptor, buffers, Int(count), total, 0)
-        if sent == total { return state.output.leave(slot, request, 0, UInt64(total)) }
-        return interruptedSend(slot, state, buffers, count, flags, request, sent)
+        guard let state = unsafe slot.state else { return unsafe lamina_complete(slot, request, -EBADF, 0) }
+        guard flags == 0, unsafe state.output.enter() else {
+            return unsafe slowSend(slot, state, buffers, count, flags, request)
+        }
+        let total = unsafe byteCount(buffers, count)
+        let sent = unsafe transmit(state.pointee.descriptor, buffers, Int(count), total, 0)
+        if sent == total { return unsafe state.output.leave(slot, request, 0, UInt64(total)) }
+        return unsafe interruptedSend(slot, state, buffers, count, flags, request, sent)
     }
 
     /// One system call, again where a signal interrupted it.
@@ -36,14 +38,14 @@ enum Stream {
         _ total: Int,
         _ flags: Int32
     ) -> Int {
-        guard let buffers, total > 0 else { return 0 }
+        guard let buffers = unsafe buffers, total > 0 else { return 0 }
         var sent: Int
         repeat {
             if count == 1 {
-                sent = clinux_raw_send(descriptor, buffers.pointee.base, total, flags | noSignal)
+                sent = unsafe clinux_raw_send(descriptor, buffers.pointee.base, total, flags | noSignal)
             } else {
-                var message = header(buffers, count)
-                sent = clinux_raw_send_message(descriptor, &message, flags | noSignal)
+                var message = unsafe header(buffers, count)
+                sent = unsafe clinux_raw_send_message(descriptor, &message, flags | noSignal)
             }
         } while sent == -Int(EINTR)
         return sent
@@ -52,10 +54,10 @@ enum Stream {
     /// `struct iovec` and `lamina_buffer` have one layout.
     @inline(__always)
     static func header(_ buffers: UnsafePointer<lamina_buffer>?, _ count: Int) -> msghdr {
-        var message = msghdr()
-        message.msg_iov = UnsafeMutableRawPointer(mutating: buffers)?.assumingMemoryBound(to: iovec.self)
-        message.msg_iovlen = min(count, longestVector)
-        return message
+        var message = unsafe msghdr()
+        unsafe message.msg_iov = UnsafeMutableRawPointer(mutating: buffers)?.assumingMemoryBound(to: iovec.self)
+        unsafe message.msg_iovlen = min(count, longestVector)
+        return unsafe message
     }
 
     /// The send has flags, or must wait for its turn.
@@ -69,12 +71,12 @@ enum Stream {
         _ request: Request
     ) -> lamina_status {
         guard flags & ~UInt32(LAMINA_SEND_URGENT | LAMINA_SEND_NO_DELAY) == 0 else {
-            return lamina_complete(slot, request, -EINVAL, 0)
+            return unsafe lamina_complete(slot, request, -EINVAL, 0)
         }
-        if flags & UInt32(LAMINA_SEND_NO_DELAY) != 0 { state.sendWithoutDelay() }
-        let lane = state.output
-        guard lane.enter() else {
-            let operation = UnsafeMutablePointer<Operation>.make(
+        if flags & UInt32(LAMINA_SEND_NO_DELAY) != 0 { unsafe state.sendWithoutDelay() }
+        let lane = unsafe state.output
+        guard unsafe lane.enter() else {
+            let operation = unsafe UnsafeMutablePointer<Operation>.make(
                 LAMINA_ENTRY_SEND,
                 lane,
                 slot,
@@ -83,12 +85,12 @@ enum Stream {
                 count: count,
                 flags: flags
             )
-            return lane.submit(Lanes.drive(operation, state, POLLOUT), slot, request, isInside: false)
+            return unsafe lane.submit(Lanes.drive(operation, state, POLLOUT), slot, request, isInside: false)
         }
-        let total = byteCount(buffers, count)
-        let sent = transmit(state.pointee.descriptor, buffers, Int(count), total, messageFlags(flags))
-        if sent == total { return lane.leave(slot, request, 0, UInt64(total)) }
-        return interruptedSend(slot, state, buffers, count, flags, request, sent)
+        let total = unsafe byteCount(buffers, count)
+        let sent = unsafe transmit(state.pointee.descriptor, buffers, Int(count), total, messageFlags(flags))
+        if sent == total { return unsafe lane.leave(slot, request, 0, UInt64(total)) }
+        return unsafe interruptedSend(slot, state, buffers, count, flags, request, sent)
     }
 
     private static func messageFlags(_ flags: UInt32) -> Int32 {
@@ -106,13 +108,13 @@ enum Stream {
         _ request: Request,
         _ sent: Int
     ) -> lamina_status {
-        let lane = state.output
-        if sent < 0, sent != -Int(EAGAIN) { return lane.leave(slot, request, Int32(sent), 0) }
+        let lane = unsafe state.output
+        if sent < 0, sent != -Int(EAGAIN) { return unsafe lane.leave(slot, request, Int32(sent), 0) }
         let moved = max(sent, 0)
-        if request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0 {
-            return lane.leave(slot, request, moved > 0 ? 0 : -EAGAIN, UInt64(moved))
+        if unsafe request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0 {
+            return unsafe lane.leave(slot, request, moved > 0 ? 0 : -EAGAIN, UInt64(moved))
         }
-        let operation = UnsafeMutablePointer<Operation>.make(
+        let operation = unsafe UnsafeMutablePointer<Operation>.make(
             LAMINA_ENTRY_SEND,
             lane,
             slot,
@@ -123,14 +125,14 @@ enum Stream {
             moved: moved
         )
         // A part may have been sent for another reason than a full buffer, which no edge would tell of.
-        if let operation = Lanes.drive(operation, state, POLLOUT), !operation.pointee.isDriven, moved > 0,
-            attemptSend(operation, state) == .ended
+        if let operation = unsafe Lanes.drive(operation, state, POLLOUT), unsafe !operation.pointee.isDriven, moved > 0,
+            unsafe attemptSend(operation, state) == .ended
         {
-            let (status, moved) = (operation.pointee.status, operation.pointee.moved)
-            operation.discard()
-            return lane.leave(slot, request, status, moved)
+            let (status, moved) = unsafe (operation.pointee.status, operation.pointee.moved)
+            unsafe operation.discard()
+            return unsafe lane.leave(slot, request, status, moved)
         }
-        return lane.submit(operation, slot, request, isInside: true)
+        return unsafe lane.submit(operation, slot, request, isInside: true)
     }
 
     /// Sends what is left of an operation.
@@ -138,11 +140,11 @@ enum Stream {
         _ operation: UnsafeMutablePointer<Operation>,
         _ state: UnsafeMutablePointer<SocketState>
     ) -> Outcome {
-        let flags = messageFlags(operation.pointee.flags)
-        return StreamOperation.attemptSend(operation) { rest in
-            transmit(
+        let flags = unsafe messageFlags(operation.pointee.flags)
+        return unsafe StreamOperation.attemptSend(operation) { rest in
+            unsafe transmit(
                 state.pointee.descriptor,
-                rest.buffers.map { UnsafePointer($0) },
+                rest.buffers.map { unsafe UnsafePointer($0) },
                 rest.count,
                 rest.bytes,
                 flags
