@@ -29,7 +29,7 @@ import LaminaProvider
     var isWithoutDelay = false
     /// Whether the engine knows the descriptor.
     var isWatched = false
-    var closing = Handshake()
+    var closing = Arrivals()
     var closeRequest: UnsafeMutablePointer<lamina_request>?
     var nextFree: UnsafeMutablePointer<SocketState>?
     var slot: UnsafeMutablePointer<lamina_slot>
@@ -101,7 +101,7 @@ extension UnsafeMutablePointer<SocketState> {
         unsafe pointee.isListening = false
         unsafe pointee.isWithoutDelay = false
         unsafe pointee.isWatched = false
-        unsafe pointee.closing = Handshake()
+        unsafe pointee.closing = Arrivals()
         unsafe pointee.closeRequest = nil
         unsafe pointee.nextFree = nil
         unsafe pointee.inspected = lamina_inspect_id()

@@ -25,7 +25,7 @@ import LaminaProvider
     var inspected = lamina_inspect_id()
     /// Indications that are wanted once the socket is connected or listens.
     var wanted: UInt32 = 0
-    var closing = Handshake()
+    var closing = Arrivals()
     var closeRequest: Request?
     var local: Endpoint
     /// Made when somebody first waits for a change of the host's addresses.

@@ -1,11 +1,10 @@
 import LaminaProvider
-import Synchronization
 
 /// The series of one level: at most so many pairs of program and peer, and what is beyond under other names.
 final class Registry: Sendable {
     let label: String
     private let limit: Live<Int>
-    private let known = Mutex<[Subject: Series]>([:])
+    private let known = Guarded<[Subject: Series]>([:])
     /// Programs that have a series for the peers that there was no room for, at most.
     private static let programs = 32
 

@@ -132,7 +132,7 @@ final class Worker {
     private func dismiss(_ caller: Caller) {
         loop.forget(caller.descriptor)
         if callers.removeValue(forKey: caller.descriptor) != nil { close(caller.descriptor) }
-        if let timer = caller.patience { loop.cancel(timer: timer) }
+        endPatience(of: caller)
         caller.endDirect(nil)
         // Nobody waits for the verdict any more, and nobody was told to come.
         if let passage = caller.passage, passage.caller === caller { abandon(passage) }
@@ -183,6 +183,12 @@ final class Worker {
         if case .dialing = passage.far { passage.far = .dialing(dial) }
     }
 
+    /// The caller has its answer, or knows how long it waits itself.
+    private func endPatience(of caller: Caller) {
+        if let timer = caller.patience { loop.cancel(timer: timer) }
+        caller.patience = nil
+    }
+
     /// The caller of a connect waits no more: it is sent on, and takes back a socket that was lent.
     private func detach(_ passage: Passage) {
         if passage.way == .lent, passage.meeting != nil, case .dialing(let first) = passage.far,
@@ -220,7 +226,7 @@ final class Worker {
         if case .refused = outcome { release(passage, isUsed: false) } else { release(passage, isUsed: true) }
         let caller = passage.caller
         (passage.caller, passage.question) = (nil, nil)
-        if let timer = caller?.patience { loop.cancel(timer: timer) }
+        if let caller { endPatience(of: caller) }
         switch outcome {
         case .refused(let code, _):
             if let caller {
@@ -273,8 +279,7 @@ final class Worker {
     /// The program's own socket is to be connected to `address` and to come here, before it is the program's.
     private func lend(_ passage: Passage, _ address: Endpoint, _ ended: @escaping (Int32, Int32) -> Void) {
         guard let caller = passage.caller else { return ended(ECANCELED, -1) }
-        if let timer = caller.patience { loop.cancel(timer: timer) }
-        caller.patience = nil
+        endPatience(of: caller)
         caller.directEnded = { error, descriptor in ended(error ?? ECANCELED, descriptor) }
         caller.answer(address, LAMINA_RUN_LENT)
     }

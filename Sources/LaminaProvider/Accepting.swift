@@ -50,11 +50,11 @@ public enum Accepting<Base: Acceptor> {
         }
         lane.leave()
         guard offer(connection, operation) else { return lane.end(operation) }
-        if operation.field(\.handshake).hasArrived {
+        if operation.field(\.arrivals).hasArrived {
             return isRefused(operation) ? retry(operation) : lane.end(operation)
         }
         slot.pointee.column.pointee.upcalls.pointee.mark_pending(slot, request)
-        if operation.field(\.handshake).arrive() { conclude(operation) }
+        if operation.field(\.arrivals).arrive() { conclude(operation) }
         return LAMINA_PENDING
     }
 
@@ -84,9 +84,9 @@ public enum Accepting<Base: Acceptor> {
             }
             operation.pointee.inspection = Base.inspection(operation.pointee.lane)
             guard offer(connection, operation) else { return .ended }
-            guard operation.field(\.handshake).arrive() else { return .taken }
+            guard operation.field(\.arrivals).arrive() else { return .taken }
             guard isRefused(operation) else { return .ended }
-            operation.pointee.handshake = Handshake()
+            operation.pointee.arrivals = Arrivals()
         }
     }
 
@@ -130,7 +130,7 @@ public enum Accepting<Base: Acceptor> {
             request.pointee.socket_generation = handle.generation
             Base.write(accepted, local: operation.pointee.local, remote: operation.pointee.remote)
         }
-        if operation.field(\.handshake).arrive() { conclude(operation) }
+        if operation.field(\.arrivals).arrive() { conclude(operation) }
     }
 
     private static func isRefused(_ operation: UnsafeMutablePointer<Operation>) -> Bool {
@@ -144,7 +144,7 @@ public enum Accepting<Base: Acceptor> {
 
     /// Waits for another connection.
     private static func retry(_ operation: UnsafeMutablePointer<Operation>) -> lamina_status {
-        operation.pointee.handshake = Handshake()
+        operation.pointee.arrivals = Arrivals()
         return operation.pointee.lane.resubmit(operation)
     }
 }

@@ -48,11 +48,11 @@ extension UnsafePointer<lamina_address> {
 
 extension lamina_address {
     /// A name of at most 253 bytes that nobody has resolved, with a port in host byte order.
-    init(name: String, port: UInt16) {
+    init(name: some Collection<UInt8>, port: UInt16) {
         self.init()
         form = UInt16(LAMINA_ADDRESS_NAME)
         self.port = port
-        length = UInt32(name.utf8.count)
-        withUnsafeMutableBytes(of: &storage) { $0.copyBytes(from: name.utf8) }
+        length = UInt32(name.count)
+        withUnsafeMutableBytes(of: &storage) { $0.copyBytes(from: name) }
     }
 }

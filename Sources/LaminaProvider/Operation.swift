@@ -39,7 +39,7 @@ public struct Operation {
     /// For an accept: which inspection its connection came from, serial 0 for none.
     public var inspection = lamina_inspect_id()
     /// For an accept that the levels above are asked about.
-    public var handshake = Handshake()
+    public var arrivals = Arrivals()
     /// See `local`.
     public var remote: UnsafeMutablePointer<lamina_address>?
     /// The provider's own.

@@ -17,6 +17,16 @@ struct HandshakeTests {
         try HostFixtures.run(layers, .preload, arguments)
     }
 
+    /// The same through a proxy that stands still until the client has written this line.
+    private func run(_ arguments: [String], through proxy: Microsocks, pausedUntil line: String) throws -> Child.Ending
+    {
+        proxy.pause()
+        let client = try HostFixtures.start([socks(proxy.port)], .preload, arguments)
+        try client.awaitOutput(line)
+        proxy.resume()
+        return client.end()
+    }
+
     @Test("A blocking connect through a proxy has no hop, whether one proxy stands behind another or not")
     func lent() throws {
         let (near, far) = (try Microsocks(), try Microsocks())
@@ -54,15 +64,11 @@ struct HandshakeTests {
         let proxy = try Microsocks()
         let server = try TestServer()
         defer { server.stop() }
-        proxy.pause()
-        let client = try HostFixtures.start(
-            [socks(proxy.port)],
-            .preload,
-            ["unblocked", "127.0.0.1", "\(server.port)", "2"]
+        let ending = try run(
+            ["unblocked", "127.0.0.1", "\(server.port)", "2"],
+            through: proxy,
+            pausedUntil: "connect \(EINPROGRESS)"
         )
-        try client.awaitOutput("connect \(EINPROGRESS)")
-        proxy.resume()
-        let ending = client.end()
         #expect(ending.lines.count { $0 == "connected 1" } == 2, "\(ending.lines)")
         #expect(ending.lines.count { $0 == "read hello" } == 2)
         #expect(!ending.lines.contains("kernel \(proxy.port)"))
@@ -144,15 +150,11 @@ struct HandshakeTests {
         let proxy = try Microsocks()
         let server = try TestServer()
         defer { server.stop() }
-        proxy.pause()
-        let client = try HostFixtures.start(
-            [socks(proxy.port)],
-            .preload,
-            ["interrupted", "127.0.0.1", "\(server.port)"]
+        let ending = try run(
+            ["interrupted", "127.0.0.1", "\(server.port)"],
+            through: proxy,
+            pausedUntil: "signal \(EINTR)"
         )
-        try client.awaitOutput("signal \(EINTR)")
-        proxy.resume()
-        let ending = client.end()
         #expect(ending.lines.contains("flags 0, error 0"), "\(ending.lines)")
         #expect(ending.lines.contains("peer 127.0.0.1 \(server.port)"))
         #expect(!ending.lines.contains("kernel \(proxy.port)"))

@@ -31,15 +31,19 @@ public final class OutputFile: Sendable {
     }
 
     /// Writes all of these bytes. Blocks; one thread at a time. Fails likewise; a part may be written then.
-    public func write(_ bytes: [UInt8]) throws(Failure) {
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes { bytes in
-                Glibc.write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
-            }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw Failure(count < 0 ? errno : EIO) }
-            written += count
+    public func write(_ bytes: [UInt8]) throws(Failure) { try writeAll(bytes, to: descriptor) }
+}
+
+/// Writes all of these bytes to a descriptor. Blocks. Fails with the errno of write(2), or EIO where it takes none; a part may be
+/// written then.
+func writeAll(_ bytes: [UInt8], to descriptor: Int32) throws(Failure) {
+    var written = 0
+    while written < bytes.count {
+        let count = bytes.withUnsafeBytes { bytes in
+            write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
         }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { throw Failure(count < 0 ? errno : EIO) }
+        written += count
     }
 }

@@ -7,29 +7,22 @@ public enum WholeFile {
     public static func write(_ text: String, to path: String) throws(Failure) {
         let next = "\(path).\(getpid())~"
         let descriptor = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
-        guard descriptor >= 0 else { throw failure(path) }
-        let bytes = Array(text.utf8)
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes { bytes in
-                Glibc.write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
-            }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { break }
-            written += count
+        guard descriptor >= 0 else { throw failure(path, errno) }
+        var code: Int32 = 0
+        do throws(Failure) {
+            try writeAll(Array(text.utf8), to: descriptor)
+        } catch {
+            code = error.errno
         }
-        let isWhole = written == bytes.count
-        let code = errno
-        guard close(descriptor) == 0, isWhole, rename(next, path) == 0 else {
-            if !isWhole { errno = code }
-            let problem = failure(path)
+        if close(descriptor) != 0, code == 0 { code = errno }
+        if code == 0, rename(next, path) != 0 { code = errno }
+        guard code == 0 else {
             unlink(next)
-            throw problem
+            throw failure(path, code)
         }
     }
 
-    private static func failure(_ path: String) -> Failure {
-        let code = errno
-        return Failure(code, "\(path): can't be written (\(String(cString: strerror(code))))")
+    private static func failure(_ path: String, _ code: Int32) -> Failure {
+        Failure(code, "\(path): can't be written (\(String(cString: strerror(code))))")
     }
 }

@@ -11,7 +11,7 @@ public struct AcceptIndicator {
     fileprivate var request = lamina_request()
     fileprivate var local = lamina_address()
     fileprivate var remote = lamina_address()
-    fileprivate var turn = Handshake()
+    fileprivate var turn = Arrivals()
     /// The request is out, or about to be: the socket is kept for it. Guarded by the lock, like what follows.
     fileprivate var isOut = false
     /// The accept was made, so that it can be cancelled.
@@ -132,7 +132,7 @@ extension UnsafeMutablePointer<AcceptIndicator> {
                 },
                 UnsafeMutableRawPointer(self)
             )
-            pointee.turn = Handshake()
+            pointee.turn = Arrivals()
             _ = field(\.entry).pointee(slot, field(\.local), field(\.remote), request)
             if !noteMade() { _ = upcalls.cancel(request) }
             guard field(\.turn).arrive(), indicate() else { return }

@@ -10,7 +10,7 @@ public struct Address: Sendable {
     init(_ c: lamina_address) { self.c = c }
 
     /// A name of at most 253 bytes that nobody has resolved, with a port.
-    public init(name: String, port: UInt16) { c = lamina_address(name: name, port: port) }
+    public init(name: String, port: UInt16) { c = lamina_address(name: name.utf8, port: port) }
 
     /// A numeric IPv4 or IPv6 address, with a port; nil where the text is neither.
     public init?(_ numeric: String, port: UInt16) {

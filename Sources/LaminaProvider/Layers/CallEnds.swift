@@ -110,36 +110,36 @@ public protocol EventEnds: AcceptEvents, InspectEvents, AbortEvents, ReceiveEven
 }
 
 extension EventEnds where Self: ~Copyable {
+    /// Tells of an event that was passed on, and answers it.
+    @inlinable
+    func tell(_ entry: Entry, _ answer: EventAnswer, bytes: UInt64 = 0, _ up: borrowing Up<State>) -> EventAnswer {
+        eventEnded(entry, answer, bytes: bytes, up)
+        return answer
+    }
+
     /// Passes the event on.
     @inlinable
     public func acceptIndicated(_ event: AcceptEvent, up: borrowing Up<State>) -> EventAnswer {
-        let answer = up.accept(event)
-        eventEnded(.acceptEvent, answer, bytes: 0, up)
-        return answer
+        tell(.acceptEvent, up.accept(event), up)
     }
 
     /// Passes the event on.
     @inlinable
     public func inspectIndicated(_ event: InspectEvent, up: borrowing Up<State>) -> EventAnswer {
-        let answer = up.inspect(event)
-        eventEnded(.inspectEvent, answer, bytes: 0, up)
-        return answer
+        tell(.inspectEvent, up.inspect(event), up)
     }
 
     /// Passes the event on.
     @inlinable
     public func abortIndicated(_ event: AbortEvent, up: borrowing Up<State>) -> EventAnswer {
-        let answer = up.abort(event)
-        eventEnded(.abortEvent, answer, bytes: 0, up)
-        return answer
+        tell(.abortEvent, up.abort(event), up)
     }
 
     /// Passes the event on.
     @inlinable
     public func receiveIndicated(_ event: ReceiveEvent, up: borrowing Up<State>) -> EventAnswer {
         let answer = up.receive(event)
-        eventEnded(.receiveEvent, answer, bytes: event.bytesTaken(answer), up)
-        return answer
+        return tell(.receiveEvent, answer, bytes: event.bytesTaken(answer), up)
     }
 
     /// Passes the event on.
@@ -148,23 +148,18 @@ extension EventEnds where Self: ~Copyable {
         // The data may be gone once the event has been passed on.
         let bytes = UInt64(event.data.byteCount)
         let answer = up.receiveFrom(event)
-        eventEnded(.receiveFromEvent, answer, bytes: answer.isTaken ? bytes : 0, up)
-        return answer
+        return tell(.receiveFromEvent, answer, bytes: answer.isTaken ? bytes : 0, up)
     }
 
     /// Passes the event on.
     @inlinable
     public func disconnectIndicated(_ event: DisconnectEvent, up: borrowing Up<State>) -> EventAnswer {
-        let answer = up.disconnect(event)
-        eventEnded(.disconnectEvent, answer, bytes: 0, up)
-        return answer
+        tell(.disconnectEvent, up.disconnect(event), up)
     }
 
     /// Passes the event on.
     @inlinable
     public func sendBacklogIndicated(_ event: SendBacklogEvent, up: borrowing Up<State>) -> EventAnswer {
-        let answer = up.sendBacklog(event)
-        eventEnded(.sendBacklogEvent, answer, bytes: 0, up)
-        return answer
+        tell(.sendBacklogEvent, up.sendBacklog(event), up)
     }
 }

@@ -224,7 +224,7 @@ public final class CallLanes: @unchecked Sendable {
             call.prepare(limit)
             let isLast = call.isLast
             _ = call.issue(limit)
-            guard call.operation.field(\.handshake).arrive() else {
+            guard call.operation.field(\.arrivals).arrive() else {
                 // It goes on where it ends. After its last part the next call may go.
                 if isLast { locked { lanes[direction].isBusy = false } }
                 return
@@ -258,7 +258,7 @@ public final class CallLanes: @unchecked Sendable {
         guard let context else { return 0 }
         let call = Unmanaged<HeldCall>.fromOpaque(context).takeRetainedValue()
         call.ended = (request.pointee.status, request.pointee.bytes)
-        if call.operation.field(\.handshake).arrive() { call.lanes.partEndedLater(call) }
+        if call.operation.field(\.arrivals).arrive() { call.lanes.partEndedLater(call) }
         return LAMINA_MORE_PROCESSING
     }
 

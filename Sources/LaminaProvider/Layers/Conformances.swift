@@ -218,9 +218,8 @@ struct Conformances: Sendable {
 
     /// Whether it sees anything of sockets: a type that sees questions of the chain alone has nothing to open.
     var seesSockets: Bool {
-        let ofChain = [LAMINA_ENTRY_RESOLVE, LAMINA_ENTRY_REVERSE_RESOLVE, LAMINA_ENTRY_PROVIDER_CONTROL]
-        return terminating != nil || indications.contains(true)
-            || entries.indices.contains { entries[$0] != .none && !ofChain.contains($0) }
+        terminating != nil || indications.contains(true)
+            || entries.indices.contains { entries[$0] != .none && !Entry($0).isOfChain }
     }
 
     /// The first entry or indication with data that the type has a protocol for.

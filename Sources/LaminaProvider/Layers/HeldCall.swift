@@ -97,7 +97,7 @@ final class HeldCall {
     /// Before at most so many bytes of it are passed on.
     func prepare(_ limit: Int) {
         isLast = limit >= operation.pointee.remaining.bytes || !asked.isSplit
-        operation.pointee.handshake = Handshake()
+        operation.pointee.arrivals = Arrivals()
     }
 
     /// Passes them on. Answers what the entry below returned.

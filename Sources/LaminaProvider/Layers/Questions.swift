@@ -59,14 +59,8 @@ public struct NameQuestion: ~Escapable {
     public var name: String { String(cString: query.pointee.name) }
     /// The name and the port. A copy.
     public var place: Address {
-        var address = lamina_address()
-        address.form = UInt16(LAMINA_ADDRESS_NAME)
-        address.port = query.pointee.port
-        let length = strnlen(query.pointee.name, 253)
-        address.length = UInt32(length)
-        let text = UnsafeRawBufferPointer(start: query.pointee.name, count: length)
-        withUnsafeMutableBytes(of: &address.storage) { $0.copyMemory(from: text) }
-        return Address(address)
+        let text = UnsafeRawBufferPointer(start: query.pointee.name, count: strnlen(query.pointee.name, 253))
+        return Address(lamina_address(name: text, port: query.pointee.port))
     }
 
     /// `AF_UNSPEC`, `AF_INET` or `AF_INET6`.

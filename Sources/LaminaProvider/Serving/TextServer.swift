@@ -1,7 +1,6 @@
 import CLamina
 import CLinux
 import Glibc
-import Synchronization
 
 /// Serves one text by HTTP, as it is at each moment, on a Unix socket or a port: what a monitoring system asks for. A thread
 /// of its own does it; who reads slowly, or never, holds up nobody else.
@@ -13,7 +12,7 @@ public final class TextServer: Sendable {
     private let listener: Int32
     private let wake: Int32
     private let path: String?
-    private let ended = Mutex(false)
+    private let ended = Guarded(false)
     private let process = getpid()
 
     /// Serves what `text` gives, from now until `stop`. `place`: `unix:PATH`, `PORT`, `ADDRESS:PORT` or `[IPV6]:PORT`; port 0
