@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// What the lines of a file say.
