@@ -4,7 +4,7 @@ import LaminaProvider
 import Synchronization
 
 /// Lets go wrong what its user asks for.
-struct Fault: DelaysCalls, ConnectCalls, SendCalls, ReceiveCalls, DisconnectCalls, SendToCalls, ReceiveFromCalls {
+struct Fault: SortsDatagrams, ConnectCalls, SendCalls, ReceiveCalls, DisconnectCalls, SendToCalls {
     static let rules = Setting.texts(
         "do",
         help: "FAULT:up|down|connect:chance=P%/socket|call:after=SIZE|TIME:count=N:for=TIME:size=SIZE:errno=NAME"
@@ -35,10 +35,11 @@ struct Fault: DelaysCalls, ConnectCalls, SendCalls, ReceiveCalls, DisconnectCall
 
     func makeState(_ socket: borrowing Socket) throws(Failure) -> FaultState {
         let number = tally.sockets.wrappingAdd(1, ordering: .relaxed).oldValue
-        let state = FaultState(random: Random(tally.seed, stream: number))
-        guard socket.category != .datagram, socket.category != .basic else { return state }
-        let ofDatagrams: Set<Rule.Kind> = [.loss, .duplicate, .reorder]
-        if let rule = tally.rules.first(where: { ofDatagrams.contains($0.rule.kind) }) {
+        let ofDatagrams = tally.rules.filter(\.rule.kind.isOfDatagrams)
+        let isDatagram = socket.category == .datagram
+        let sorts = isDatagram && ofDatagrams.contains { $0.rule.places.contains(.down) }
+        let state = FaultState(Random(tally.seed, stream: number), sortsDatagrams: sorts)
+        if !isDatagram, socket.category != .basic, let rule = ofDatagrams.first {
             throw Failure(
                 EOPNOTSUPP,
                 "\"\(rule.rule.text)\": a stream loses, doubles and reorders nothing, its transport sees to that; use stall, reset or the layer "
@@ -46,6 +47,10 @@ struct Fault: DelaysCalls, ConnectCalls, SendCalls, ReceiveCalls, DisconnectCall
             )
         }
         return state
+    }
+
+    func ended(_ state: consuming FaultState, _ socket: borrowing Socket) {
+        tally.unreceived.add(UInt64(state.calls.keptDatagrams))
     }
 
     func turn(_ call: borrowing CallInTurn<FaultState>) -> Turn {
@@ -61,6 +66,13 @@ struct Fault: DelaysCalls, ConnectCalls, SendCalls, ReceiveCalls, DisconnectCall
             }
         }
         return limit == .max ? .pass : .passUpTo(limit)
+    }
+
+    func arrived(_ datagram: borrowing ArrivedDatagram<FaultState>) -> Arrival {
+        for (index, entry) in tally.rules.enumerated() where entry.rule.kind.isOfDatagrams {
+            if let arrival = Verdict.of(entry, index, datagram) { return arrival }
+        }
+        return .up
     }
 
     func passed(_ call: borrowing PassedCall<FaultState>) -> Delivery {
@@ -89,13 +101,18 @@ struct FaultState: ~Copyable, KeepsCalls {
         let piece = Atomic<Int64>(0)
     }
 
-    let calls = CallLanes()
+    let calls: CallLanes
     let up = Direction()
     let down = Direction()
     let opened = Atomic<Int64>(0)
     /// The errno that everything fails with, 0 for none.
     let broken = Atomic<Int32>(0)
     let random: Random
+
+    init(_ random: consuming Random, sortsDatagrams: Bool) {
+        self.random = random
+        calls = CallLanes(sortsDatagrams: sortsDatagrams)
+    }
 
     /// Whether the socket is one that a rule is about, by its chance.
     func isChosen(_ entry: Tally.Entry, _ index: Int) -> Bool {

@@ -19,6 +19,11 @@ struct Random: ~Copyable, Sendable {
     /// One that is always the same for an index.
     func fixed(_ index: Int) -> Double { Self.unit(Self.mixed(seed ^ UInt64(index + 1) &* 0xA24B_AED4_963E_E407)) }
 
+    /// One that is always the same for an index and a number.
+    func fixed(_ index: Int, _ number: UInt64) -> Double {
+        Self.unit(Self.mixed(Self.mixed(seed ^ UInt64(index + 1) &* 0xA24B_AED4_963E_E407) &+ number))
+    }
+
     private static func unit(_ bits: UInt64) -> Double { Double(bits >> 11) / Double(UInt64(1) << 53) }
 
     private static func mixed(_ value: UInt64) -> UInt64 {

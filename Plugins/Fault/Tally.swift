@@ -35,6 +35,8 @@ final class Tally: Sendable {
     let rules: [Entry]
     let seed: UInt64
     let sockets = Atomic<UInt64>(0)
+    /// Datagrams that were doubled or kept back, and that no receive had when its socket closed.
+    let unreceived = Counter()
     private let level: Level
 
     init(_ level: Level, _ rules: [Rule], seed: UInt64) {
@@ -45,6 +47,9 @@ final class Tally: Sendable {
 
     deinit {
         let done = rules.map(\.line).joined(separator: ", ")
-        level.output("seed \(seed), \(sockets.load(ordering: .relaxed)) sockets: \(done.isEmpty ? "no rules" : done)")
+        let rest = unreceived.value > 0 ? ", unreceived at the close \(unreceived.value)" : ""
+        level.output(
+            "seed \(seed), \(sockets.load(ordering: .relaxed)) sockets: \(done.isEmpty ? "no rules" : done)\(rest)"
+        )
     }
 }

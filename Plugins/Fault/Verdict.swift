@@ -19,6 +19,35 @@ enum Verdict {
         }
     }
 
+    /// What one rule says about a datagram that has come; nil: nothing.
+    static func of(
+        _ entry: Tally.Entry,
+        _ index: Int,
+        _ datagram: borrowing ArrivedDatagram<FaultState>
+    ) -> Arrival? {
+        let rule = entry.rule
+        guard rule.places.contains(.down), datagram.state.isChosen(entry, index) else { return nil }
+        // By its number: the same whatever else the socket does meanwhile.
+        if case .call(let chance) = rule.chance, datagram.state.random.fixed(index, datagram.index) >= chance {
+            return nil
+        }
+        switch rule.start {
+        case .atOnce: break
+        case .time(let time):
+            guard datagram.now >= datagram.state.opened.load(ordering: .relaxed) + time else { return nil }
+        case .bytes(let count): guard datagram.position >= count else { return nil }
+        }
+        // One that waits already has this one go past it.
+        if rule.kind == .reorder, datagram.hasOneBefore { return nil }
+        guard entry.take() else { return nil }
+        switch rule.kind {
+        case .loss: return .dropped
+        case .duplicate: return .copies(2)
+        case .reorder: return .behindNext(until: datagram.now + (rule.duration ?? 0))
+        default: return nil
+        }
+    }
+
     private static func of(
         _ entry: Tally.Entry,
         _ index: Int,

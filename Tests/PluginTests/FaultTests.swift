@@ -189,7 +189,7 @@ struct FaultTests {
 
     @Test("Datagrams are lost by chance, and a stream with such a rule is refused with the reason")
     func loss() throws {
-        let chain = try chain("loss:chance=50%/call")
+        let chain = try chain("loss:up:chance=50%/call")
         let ends = try (0..<2).map { _ in
             let socket = try chain.open(.datagram())
             try socket.waiting.bind(to: Address(host: "127.0.0.1", port: 0))
@@ -208,7 +208,7 @@ struct FaultTests {
 
     @Test("Datagrams go twice, or behind those that follow them")
     func copies() throws {
-        let chain = try chain("duplicate:count=1", "reorder:for=5ms:count=1")
+        let chain = try chain("duplicate:up:count=1", "reorder:up:for=5ms:count=1")
         let ends = try (0..<2).map { _ in
             let socket = try chain.open(.datagram())
             try socket.waiting.bind(to: Address(host: "127.0.0.1", port: 0))
@@ -240,7 +240,7 @@ struct FaultTests {
             ("error:up", "at 1: \"error\" doesn't say which; write errno=NAME"),
             ("error:errno=EIO", "at 1: \"error\" doesn't say where"), ("error:up:errno=EWHAT", "at 16: \"EWHAT\""),
             ("refuse:down", "at 1: \"refuse\" is nothing that happens to down"),
-            ("loss:down", "is nothing that happens"),
+            ("loss:connect", "is nothing that happens to connect"),
             ("reset:errno=EIO", "has an errno of its own"), ("slow-close", "doesn't say how slow"), (":", "at 1: \"\""),
         ]
     )

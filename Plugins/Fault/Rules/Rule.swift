@@ -5,6 +5,9 @@ public struct Rule: Sendable, Equatable {
         case refuse, timeout, error, reset, stall, close
         case slowClose = "slow-close"
         case short, loss, duplicate, reorder
+
+        /// Whether it is something that happens to datagrams alone.
+        public var isOfDatagrams: Bool { self == .loss || self == .duplicate || self == .reorder }
     }
 
     /// Which calls it is about.

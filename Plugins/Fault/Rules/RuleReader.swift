@@ -80,8 +80,7 @@ public enum RuleReader {
         switch rule.kind {
         case .refuse: allowed = [.connect]
         case .timeout, .error: allowed = [.connect, .up, .down]
-        case .reset, .stall, .close, .slowClose, .short: allowed = [.up, .down]
-        case .loss, .duplicate, .reorder: allowed = [.up]
+        case .reset, .stall, .close, .slowClose, .short, .loss, .duplicate, .reorder: allowed = [.up, .down]
         }
         let name = Substring(rule.kind.rawValue)
         if let place = Rule.Place.allCases.first(where: { rule.places.contains($0) && !allowed.contains($0) }) {

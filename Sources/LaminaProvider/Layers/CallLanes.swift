@@ -11,11 +11,16 @@ public final class CallLanes: @unchecked Sendable {
     private var slot: UnsafeMutablePointer<lamina_slot>?
     /// Threads that decide, pass on or complete: a close goes on after the last of them.
     private var active = 0
-    private var isClosing = false
+    private(set) var isClosing = false
     private var closing: UnsafeMutablePointer<lamina_request>?
 
-    /// Lanes in which nothing waits. Allocates.
-    public init() {
+    /// What has come and is to go up, where the layer sorts datagrams.
+    private(set) var inbox: DatagramInbox?
+
+    /// Lanes in which nothing waits; where the layer is one that sorts datagrams (`SortsDatagrams`), whether it does so in
+    /// this socket. Allocates.
+    public init(sortsDatagrams: Bool = false) {
+        if sortsDatagrams { inbox = DatagramInbox(self) }
         clinux_fork_lock_begin(
             lock,
             { context in
@@ -31,6 +36,9 @@ public final class CallLanes: @unchecked Sendable {
         lock.deallocate()
     }
 
+    /// How many datagrams have come that no call has had yet.
+    public var keptDatagrams: Int { locked { inbox?.count ?? 0 } }
+
     /// Asks again about the calls whose turn it is and that wait: on the engine, soon. Any thread; never blocks.
     public func wake() {
         locked {
@@ -42,7 +50,7 @@ public final class CallLanes: @unchecked Sendable {
         }
     }
 
-    private func locked<Result>(_ body: () -> Result) -> Result {
+    func locked<Result>(_ body: () -> Result) -> Result {
         clinux_fork_lock_take(lock)
         defer { clinux_fork_lock_give(lock) }
         return body()
@@ -52,6 +60,7 @@ public final class CallLanes: @unchecked Sendable {
     private func forget() {
         for lane in lanes { for call in lane.waiting { _ = Unmanaged.passRetained(call) } }
         lanes = [CallLane(), CallLane()]
+        inbox?.forget()
         active = 0
     }
 
@@ -161,8 +170,11 @@ public final class CallLanes: @unchecked Sendable {
         look(direction)
     }
 
+    /// Counts the caller as active until it has looked at a lane. Under the lock.
+    func enterWork() { active += 1 }
+
     /// Sees to what is due in a lane. The caller is counted as active until this returns.
-    private func look(_ direction: Int) {
+    func look(_ direction: Int) {
         work(direction)
         let request = locked { () -> UnsafeMutablePointer<lamina_request>? in
             if !isClosing { arm(direction) }
@@ -177,6 +189,7 @@ public final class CallLanes: @unchecked Sendable {
     private func work(_ direction: Int) {
         deliver(direction)
         sendCopies(direction)
+        if direction == 1 { inbox?.serve() }
         while let call = locked({ next(direction) }) { proceed(call) }
     }
 
@@ -407,7 +420,7 @@ public final class CallLanes: @unchecked Sendable {
 
     /// Sees to it that the engine looks at a lane when something is due there. Under the lock.
     private func arm(_ direction: Int) {
-        let due = lanes[direction].due
+        let due = min(lanes[direction].due, direction == 1 ? inbox?.due ?? .max : .max)
         guard due < lanes[direction].alarm, let slot else { return }
         lanes[direction].alarm = due
         let context = Unmanaged.passRetained(self)

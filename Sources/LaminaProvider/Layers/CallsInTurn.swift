@@ -83,12 +83,28 @@ extension ReceiveFromCalls where Self: DelaysCalls & ~Copyable {
         let (slot, request, message, flags) = (next.slot, next.request, room.message, room.flags)
         let isLook = flags.contains(.peek) || flags.contains(.reports)
         let view = CallView(.receiveFrom, room.byteCount, isLook: isLook)
-        let status = next.state.calls.enter(view, slot, request) {
+        let calls = next.state.calls
+        let status = calls.enter(view, slot, request) {
             HeldCall.make(LAMINA_ENTRY_RECEIVE_FROM, slot, request, UnsafePointer(message), message, flags.rawValue)
         } pass: { _ in
-            DirectLinks.receiveFrom(slot, message, flags.rawValue, request)
+            calls.receiveFrom(slot, message, flags.rawValue, request)
         }
         return Answer(status)
+    }
+}
+
+extension CallLanes {
+    /// Passes a receive on: to the datagrams that the layer sorts, or to the levels below.
+    func receiveFrom(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ message: UnsafeMutablePointer<lamina_message>,
+        _ flags: UInt32,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        guard let inbox, flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0 else {
+            return DirectLinks.receiveFrom(slot, message, flags, request)
+        }
+        return inbox.receive(slot, message, flags, request)
     }
 }
 

@@ -65,6 +65,7 @@ struct Conformances: Sendable {
     /// Whether it wants to know when calls began.
     let isTimed: Bool
     let delaysCalls: (any DelaysCalls.Type)?
+    let sortsDatagrams: (any SortsDatagrams.Type)?
     let terminating: (any TerminatingLayer.Type)?
     let handshakes: (any Handshakes.Type)?
     let observesCalls: (any ObservesCalls.Type)?
@@ -144,6 +145,7 @@ struct Conformances: Sendable {
         receivedBytes = type as? any ReceivedBytes.Type
         isTimed = type is any TimedEnds.Type
         delaysCalls = type as? any DelaysCalls.Type
+        sortsDatagrams = type as? any SortsDatagrams.Type
         terminating = type as? any TerminatingLayer.Type
         handshakes = type as? any Handshakes.Type
         observesCalls = type as? any ObservesCalls.Type

@@ -123,7 +123,7 @@ final class HeldCall {
             guard let message = operation.pointee.messages else { return lamina_complete(slot, request, -EINVAL, 0) }
             return kind == .sendTo
                 ? DirectLinks.sendTo(slot, message, flags, request)
-                : DirectLinks.receiveFrom(slot, message, flags, request)
+                : lanes.receiveFrom(slot, message, flags, request)
         }
     }
 
