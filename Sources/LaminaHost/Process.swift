@@ -45,6 +45,25 @@ enum Process {
         return stat("/proc/\(process)", &status) == 0 ? (status.st_uid, status.st_gid) : nil
     }
 
+    /// The first port that needs no privilege to be bound.
+    static let firstUnprivilegedPort: UInt16 =
+        firstLine(of: "/proc/sys/net/ipv4/ip_unprivileged_port_start").flatMap { UInt16($0) } ?? 1024
+
+    /// Whether a thread may bind the ports below that: it has CAP_NET_BIND_SERVICE, and that counts in its network.
+    static func mayBindPrivilegedPorts(_ thread: pid_t) -> Bool {
+        let bindService: UInt64 = 1 << 10
+        guard let text = line("CapEff:", of: thread), let capabilities = UInt64(text, radix: 16),
+            capabilities & bindService != 0
+        else { return false }
+        return isInNamespaceOfThis("user", thread) || !isInNamespaceOfThis("net", thread)
+    }
+
+    private static func isInNamespaceOfThis(_ kind: String, _ thread: pid_t) -> Bool {
+        var (one, other) = (stat(), stat())
+        return stat("/proc/\(thread)/ns/\(kind)", &one) == 0 && stat("/proc/self/ns/\(kind)", &other) == 0
+            && one.st_ino == other.st_ino
+    }
+
     /// Whether a process is stopped.
     static func isStopped(_ process: pid_t) -> Bool {
         line("State:", of: process)?.first == "T"

@@ -33,4 +33,13 @@ static inline long call6(long number, long a, long b, long c, long d, long e, lo
 
 static inline long call3(long number, long a, long b, long c) { return call6(number, a, b, c, 0, 0, 0); }
 
+// Whether `size` bytes at `address`, a page at most, can be read: a bad pointer is the kernel's to answer, not a crash.
+// The kernel reads eight bytes of a signal set before it finds that there is no -1 to do with it.
+static inline int is_readable(const void *address, unsigned long size) {
+    const long fault = -14;
+    long first = (long)address & ~7L, last = ((long)address + (long)size - 1) & ~7L;
+    if (!first || call6(SYS_rt_sigprocmask, -1, first, 0, 8, 0, 0) == fault) return 0;
+    return first == last || call6(SYS_rt_sigprocmask, -1, last, 0, 8, 0, 0) != fault;
+}
+
 #endif

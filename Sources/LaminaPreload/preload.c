@@ -20,6 +20,11 @@
 // Families that don't leave the machine, or aren't networks.
 static int is_local(int domain) { return domain == AF_UNIX || domain == AF_NETLINK || domain == AF_ALG; }
 
+// Whether there is an address to look at.
+static int is_address(const struct sockaddr *address, socklen_t length) {
+    return length && length <= sizeof(struct sockaddr_storage) && is_readable(address, length);
+}
+
 // Whether a call that names `address` may pass on this socket.
 static int may_name(int fd, const struct sockaddr *address, socklen_t length, int flags) {
     int domain = socket_option(fd, SOL_SOCKET, SO_DOMAIN);
@@ -27,7 +32,7 @@ static int may_name(int fd, const struct sockaddr *address, socklen_t length, in
     if (domain != AF_INET && domain != AF_INET6) return 0;
     int type = socket_option(fd, SOL_SOCKET, SO_TYPE);
     if (type == SOCK_STREAM) return !(flags & MSG_FASTOPEN);
-    return type == SOCK_DGRAM && passes_datagrams(address, length);
+    return type == SOCK_DGRAM && is_address(address, length) && passes_datagrams(address, length);
 }
 
 static int is_fast_open(int fd, int flags) {
@@ -71,6 +76,10 @@ static void local_address(const run *run, int fd, lamina_run_address *local) {
     if (!named && domain == AF_INET6) named = !IN6_IS_ADDR_UNSPECIFIED(&local->storage.ipv6.sin6_addr);
     if (named && is_bound(run, fd, domain)) local->length = length;
 }
+
+// Whether the program can't ask the worker for want of a descriptor. The guard needs none: it takes the same call, made
+// without the secret.
+static int has_no_descriptors(long result) { return result == -EMFILE || result == -ENFILE; }
 
 // A connect that the worker decides about.
 typedef struct connecting {
@@ -212,6 +221,9 @@ static long connect_stream(const run *run, int fd, const lamina_run_address *des
         && socket_option(fd, SOL_SOCKET, SO_REUSEADDR) == 0;
 
     c.worker = worker_open(run);
+    if (has_no_descriptors(c.worker)) {
+        return call3(SYS_connect, fd, (long)&destination->storage, destination->length);
+    }
     if (c.worker < 0) return c.worker;
     if (patience.tv_sec || patience.tv_usec) {
         call6(SYS_setsockopt, c.worker, SOL_SOCKET, SO_RCVTIMEO, (long)&patience, sizeof patience, 0);
@@ -241,9 +253,9 @@ static long do_connect(int fd, const struct sockaddr *address, socklen_t length)
     if (domain != AF_INET && domain != AF_INET6) return call3(SYS_connect, fd, (long)address, length);
     // Too short, or of another family: the kernel fails it, or takes it as the wish to disconnect.
     socklen_t least = domain == AF_INET ? sizeof(struct sockaddr_in) : 24;
-    if (!address || length < least || length > sizeof(struct sockaddr_storage) || address->sa_family != domain) {
-        return connect_raw(run, fd, address, length);
-    }
+    if (length < least || length > sizeof(struct sockaddr_storage)) return connect_raw(run, fd, address, length);
+    if (!is_readable(address, length)) return call3(SYS_connect, fd, (long)address, length);
+    if (address->sa_family != domain) return connect_raw(run, fd, address, length);
     if (socket_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM && passes_datagrams(address, length)) {
         return connect_raw(run, fd, address, length);
     }
@@ -291,7 +303,7 @@ long waiting_call(const run *run, long number, int fd, const void *b, long c, lo
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
     const run *run = current_run();
-    if (run->known) {
+    if (run->known && is_readable(message, sizeof *message)) {
         if (is_fast_open(fd, flags)) return answer(fast_open(run, fd, message, flags));
         if (!message->msg_name || may_name(fd, message->msg_name, message->msg_namelen, flags)) {
             return told(fd, answer(waiting_call(run, SYS_sendmsg, fd, message, flags, 0)));
@@ -330,11 +342,13 @@ static long fast_open_several(const run *run, int fd, struct mmsghdr *messages, 
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
     const run *run = current_run();
-    int pass = run->known;
+    int pass = run->known && (!count || is_readable(messages, sizeof *messages));
     if (pass && is_fast_open(fd, flags)) return (int)answer(fast_open_several(run, fd, messages, count, flags));
     for (unsigned i = 0; pass && i < count; i++) {
         const struct msghdr *message = &messages[i].msg_hdr;
-        pass = !message->msg_name || may_name(fd, message->msg_name, message->msg_namelen, flags);
+        // Those before a bad one are sent, as the kernel sends them.
+        if (!is_readable(&messages[i], sizeof messages[i])) count = i;
+        else pass = !message->msg_name || may_name(fd, message->msg_name, message->msg_namelen, flags);
     }
     if (pass) return (int)told(fd, answer(waiting_call(run, SYS_sendmmsg, fd, messages, count, flags)));
     return (int)answer(call6(SYS_sendmmsg, fd, (long)messages, count, flags, 0, 0));
@@ -351,7 +365,7 @@ static int may_bind(int fd, const struct sockaddr *address, socklen_t length) {
     if (is_local(domain)) return 1;
     if (domain != AF_INET && domain != AF_INET6) return 0;
     int type = socket_option(fd, SOL_SOCKET, SO_TYPE);
-    return type == SOCK_STREAM || (type == SOCK_DGRAM && address && passes_server(address, length));
+    return type == SOCK_STREAM || (type == SOCK_DGRAM && is_address(address, length) && passes_server(address, length));
 }
 
 EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length) {
@@ -394,7 +408,13 @@ static int name_from_worker(int fd, uint32_t kind, struct sockaddr *address, soc
     lamina_run_reply reply;
     prepare(&request, run, kind);
     request.cookie = socket_cookie(fd);
-    if (ask(run, &request, &reply, sizeof reply) < 0 || reply.error || !reply.address.length) return 0;
+    long asked = ask(run, &request, &reply, sizeof reply);
+    if (has_no_descriptors(asked)) {
+        *length = room;
+        long number = kind == LAMINA_RUN_PEER ? SYS_getpeername : SYS_getsockname;
+        return call3(number, fd, (long)address, (long)length) == 0;
+    }
+    if (asked < 0 || reply.error || !reply.address.length) return 0;
     memcpy(address, &reply.address.storage, room < reply.address.length ? room : reply.address.length);
     *length = reply.address.length;
     return 1;
@@ -416,7 +436,7 @@ int name_server(const run *run, int fd, struct sockaddr *address, socklen_t *len
 }
 
 EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length) {
-    socklen_t room = length ? *length : 0;
+    socklen_t room = is_readable(length, sizeof *length) ? *length : 0;
     long result = known_call(current_run(), SYS_getpeername, fd, address, (long)length, 0);
     if (result == 0) {
         int saved = errno;
@@ -429,7 +449,7 @@ EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length) {
 }
 
 EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length) {
-    socklen_t room = length ? *length : 0;
+    socklen_t room = is_readable(length, sizeof *length) ? *length : 0;
     long result = known_call(current_run(), SYS_getsockname, fd, address, (long)length, 0);
     if (result == 0) name_from_worker(fd, LAMINA_RUN_LOCAL, address, length, room);
     return (int)answer(result);

@@ -65,7 +65,7 @@ EXPORT ssize_t recv(int fd, void *data, size_t count, int flags) {
 // A receive that asks who sent carries the secret as a recvmsg: all arguments are in use.
 EXPORT ssize_t recvfrom(int fd, void *data, size_t count, int flags, struct sockaddr *from, socklen_t *length) {
     const run *run = current_run();
-    if (run->known && from && length) {
+    if (run->known && from && length && is_readable(length, sizeof *length)) {
         struct iovec vector = {data, count};
         struct msghdr message = {.msg_name = from, .msg_namelen = *length, .msg_iov = &vector, .msg_iovlen = 1};
         ssize_t result = recvmsg(fd, &message, flags);
@@ -78,7 +78,7 @@ EXPORT ssize_t recvfrom(int fd, void *data, size_t count, int flags, struct sock
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
     const run *run = current_run();
-    socklen_t room = message ? message->msg_namelen : 0;
+    socklen_t room = is_readable(message, sizeof *message) ? message->msg_namelen : 0;
     ssize_t result = told(fd, answer(waiting_call(run, SYS_recvmsg, fd, message, flags, 0)));
     if (result >= 0 && message->msg_name && room) {
         name_server(run, fd, message->msg_name, &message->msg_namelen, room);

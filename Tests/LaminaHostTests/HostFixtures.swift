@@ -27,6 +27,10 @@ enum HostFixtures {
     static let resolver = compile("LaminaHostTests/Fixtures/resolver.c", to: "resolver", [])
     static let staticResolver = compile("LaminaHostTests/Fixtures/resolver.c", to: "resolver-static", ["-static"])
 
+    /// Makes calls that the kernel fails.
+    static let mistakes = compile("LaminaHostTests/Fixtures/mistakes.c", to: "mistakes", [])
+    static let staticMistakes = compile("LaminaHostTests/Fixtures/mistakes.c", to: "mistakes-static", ["-static"])
+
     /// Looks names up in every way that libc has.
     static let names = compile("LaminaHostTests/Fixtures/names.c", to: "names", [])
 
@@ -95,6 +99,7 @@ enum HostFixtures {
 
         var client: String { self == .notifyStatic ? staticClient : HostFixtures.client }
         var resolver: String { self == .notifyStatic ? staticResolver : HostFixtures.resolver }
+        var mistakes: String { self == .notifyStatic ? staticMistakes : HostFixtures.mistakes }
         var options: [String] { self == .notify ? ["--backend=notify"] : [] }
     }
 

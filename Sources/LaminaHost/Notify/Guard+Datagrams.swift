@@ -5,11 +5,11 @@ import Glibc
 /// Calls on UDP sockets: what goes to a name server goes to its stand-in, what stays on this machine passes, and the rest
 /// is refused.
 extension Guard {
-    func judgeDatagrams(_ call: StoppedCall, _ socket: ProgramSocket) -> Verdict {
+    func judgeDatagrams(_ call: StoppedCall, _ socket: ProgramSocket) throws(Errno) -> Verdict {
         switch call.kind {
-        case CLINUX_CALL_CONNECT: return judgeConnect(call, socket)
-        case CLINUX_CALL_SENDTO: return judgeSendTo(call, socket)
-        case CLINUX_CALL_SENDMSG, CLINUX_CALL_SENDMMSG: return judgeMessages(call, socket)
+        case CLINUX_CALL_CONNECT: return try judgeConnect(call, socket)
+        case CLINUX_CALL_SENDTO: return try judgeSendTo(call, socket)
+        case CLINUX_CALL_SENDMSG, CLINUX_CALL_SENDMMSG: return try judgeMessages(call, socket)
         case CLINUX_CALL_RECVFROM, CLINUX_CALL_RECVMSG:
             guard nameSockets.contains(socket.cookie) else { return .allow }
             receive(call, socket)
@@ -30,13 +30,14 @@ extension Guard {
         address.endpoint.flatMap { coverage.isNameServer($0) ? $0 : nil }
     }
 
-    private func refuse(_ address: SocketBytes) -> Verdict {
-        .refuse(ENETUNREACH, "UDP is not covered yet beyond this machine, and it sends to \(address)")
+    /// What the kernel fails by itself goes nowhere.
+    private func refuse(_ address: SocketBytes) throws(Errno) -> Verdict {
+        if address.isShort { throw Errno(EINVAL) }
+        return .refuse(ENETUNREACH, "UDP is not covered yet beyond this machine, and it sends to \(address)")
     }
 
-    private func judgeConnect(_ call: StoppedCall, _ socket: ProgramSocket) -> Verdict {
-        guard let bytes = call.read(call.arguments.1, call.arguments.2) else { return .answer(-Int64(EFAULT)) }
-        let address = SocketBytes(bytes)
+    private func judgeConnect(_ call: StoppedCall, _ socket: ProgramSocket) throws(Errno) -> Verdict {
+        let address = try call.address(at: call.arguments.1, length: call.arguments.2)
         if let server = nameServer(address) {
             reach(server, call, socket) { stand in stand.withSocketAddress { Int(connect(socket.descriptor, $0, $1)) } }
             return .pending
@@ -44,19 +45,17 @@ extension Guard {
         // AF_UNSPEC disconnects.
         guard address.family == AF_UNSPEC || passes(address) else {
             // Resolvers connect to see which of the addresses that they found can be reached, and send nothing.
-            return lookUps.isRecent(call.process) ? .answer(-Int64(ENETUNREACH)) : refuse(address)
+            if lookUps.isRecent(call.process) { throw Errno(ENETUNREACH) }
+            return try refuse(address)
         }
         return perform { address.withSocketAddress { connect(socket.descriptor, $0, $1) } }
     }
 
-    private func judgeSendTo(_ call: StoppedCall, _ socket: ProgramSocket) -> Verdict {
-        guard let name = call.read(call.arguments.4, call.arguments.5) else { return .answer(-Int64(EFAULT)) }
-        let address = SocketBytes(name)
+    private func judgeSendTo(_ call: StoppedCall, _ socket: ProgramSocket) throws(Errno) -> Verdict {
+        let address = try call.address(at: call.arguments.4, length: call.arguments.5)
         let server = nameServer(address)
-        guard server != nil || passes(address) else { return refuse(address) }
-        guard let data = call.read(call.arguments.1, call.arguments.2, most: 65536) else {
-            return .answer(-Int64(EFAULT))
-        }
+        guard server != nil || passes(address) else { return try refuse(address) }
+        guard let data = call.read(call.arguments.1, call.arguments.2, most: 65536) else { throw Errno(EFAULT) }
         let flags = Int32(truncatingIfNeeded: call.arguments.3)
         if let server {
             reach(server, call, socket) { stand in
@@ -68,20 +67,22 @@ extension Guard {
     }
 
     /// sendmsg and sendmmsg, whose destinations lie in memory.
-    private func judgeMessages(_ call: StoppedCall, _ socket: ProgramSocket) -> Verdict {
+    private func judgeMessages(_ call: StoppedCall, _ socket: ProgramSocket) throws(Errno) -> Verdict {
         let isOne = call.kind == CLINUX_CALL_SENDMSG
         let flags = Int32(truncatingIfNeeded: isOne ? call.arguments.2 : call.arguments.3)
         let count = isOne ? 1 : Int(min(call.arguments.2 & 0xffff_ffff, 1024))
         for index in 0..<count {
             let place = call.arguments.1 + UInt64(index * StoppedMessage.strideOfSeveral)
-            guard let message = StoppedMessage(of: call, at: place) else { return .answer(-Int64(EFAULT)) }
+            guard let message = StoppedMessage(of: call, at: place) else {
+                if index > 0 { return try judgeFirst(index, call, socket, flags) }
+                throw Errno(EFAULT)
+            }
             if message.nameLength == 0 { continue }
-            guard let bytes = message.name(of: call) else { return .answer(-Int64(EFAULT)) }
-            let address = SocketBytes(bytes)
+            let address = try message.name(of: call)
             if let server = nameServer(address) {
                 // Those before it go first, as with a socket that takes no more at once.
-                if index > 0 { return judgeFirst(index, call, socket, flags) }
-                guard let data = message.gather(call) else { return .answer(-Int64(EFAULT)) }
+                if index > 0 { return try judgeFirst(index, call, socket, flags) }
+                guard let data = message.gather(call) else { throw Errno(EFAULT) }
                 reach(server, call, socket) { stand in
                     let sent = stand.withSocketAddress { sendto(socket.descriptor, data, data.count, flags, $0, $1) }
                     guard !isOne, sent >= 0 else { return sent }
@@ -89,21 +90,27 @@ extension Guard {
                 }
                 return .pending
             }
-            if !passes(address) { return refuse(address) }
+            if !passes(address) { return try refuse(address) }
         }
         return .allow
     }
 
     /// Sends the messages before one that goes to a name server, one by one.
-    private func judgeFirst(_ count: Int, _ call: StoppedCall, _ socket: ProgramSocket, _ flags: Int32) -> Verdict {
+    private func judgeFirst(
+        _ count: Int,
+        _ call: StoppedCall,
+        _ socket: ProgramSocket,
+        _ flags: Int32
+    ) throws(Errno) -> Verdict {
         for index in 0..<count {
             let place = call.arguments.1 + UInt64(index * StoppedMessage.strideOfSeveral)
-            guard let message = StoppedMessage(of: call, at: place), let data = message.gather(call),
-                let name = message.nameLength == 0 ? [] : message.name(of: call)
-            else { return .answer(index > 0 ? Int64(index) : -Int64(EFAULT)) }
-            let address = SocketBytes(name)
+            guard let message = StoppedMessage(of: call, at: place), let data = message.gather(call) else {
+                if index == 0 { throw Errno(EFAULT) }
+                return .answer(Int64(index))
+            }
+            let address = message.nameLength == 0 ? SocketBytes([]) : try message.name(of: call)
             let sent =
-                name.isEmpty
+                address.bytes.isEmpty
                 ? send(socket.descriptor, data, data.count, flags)
                 : address.withSocketAddress { sendto(socket.descriptor, data, data.count, flags, $0, $1) }
             guard sent >= 0, message.noteLength(sent, of: call) else {

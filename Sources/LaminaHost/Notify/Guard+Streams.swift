@@ -4,9 +4,9 @@ import Glibc
 
 /// Calls on TCP sockets.
 extension Guard {
-    func judgeStream(_ call: StoppedCall, _ socket: ProgramSocket) -> Verdict {
+    func judgeStream(_ call: StoppedCall, _ socket: ProgramSocket) throws(Errno) -> Verdict {
         switch call.kind {
-        case CLINUX_CALL_CONNECT: return judgeConnect(call, socket)
+        case CLINUX_CALL_CONNECT: return try judgeConnect(call, socket)
         // A stream has its one destination, whatever the call names, unless it is to be connected by it.
         case CLINUX_CALL_SENDTO, CLINUX_CALL_SENDMMSG: return judgeSend(flags: call.arguments.3)
         case CLINUX_CALL_SENDMSG: return judgeSend(flags: call.arguments.2)
@@ -20,17 +20,14 @@ extension Guard {
         Int32(truncatingIfNeeded: flags) & SocketKind.fastOpen != 0 ? .answer(-Int64(EOPNOTSUPP)) : .allow
     }
 
-    private func judgeConnect(_ call: StoppedCall, _ socket: ProgramSocket) -> Verdict {
-        guard let bytes = call.read(call.arguments.1, call.arguments.2) else { return .answer(-Int64(EFAULT)) }
-        let address = SocketBytes(bytes)
+    private func judgeConnect(_ call: StoppedCall, _ socket: ProgramSocket) throws(Errno) -> Verdict {
+        let address = try call.address(at: call.arguments.1, length: call.arguments.2)
         if address.family == AF_UNSPEC {
             return perform { address.withSocketAddress { connect(socket.descriptor, $0, $1) } }
         }
         // What the kernel fails by itself goes nowhere.
-        guard let destination = address.endpoint else {
-            return .answer(-Int64(address.isShort ? EINVAL : EAFNOSUPPORT))
-        }
-        guard destination.family == socket.kind.domain else { return .answer(-Int64(EAFNOSUPPORT)) }
+        guard let destination = address.endpoint else { throw Errno(address.isShort ? EINVAL : EAFNOSUPPORT) }
+        guard destination.family == socket.kind.domain else { throw Errno(EAFNOSUPPORT) }
         if coverage.bypasses(destination) || !coverage.asks(about: destination) { return .allow }
         carry(call, socket, to: destination)
         return .pending

@@ -43,7 +43,13 @@ final class Guard {
     /// Answers one stopped call of a filter's listener, if one waits.
     func serve(_ listener: Int32) {
         guard let call = StoppedCall(of: listener) else { return }
-        switch judge(call) {
+        let verdict: Verdict
+        do throws(Errno) {
+            verdict = try judge(call)
+        } catch {
+            verdict = .answer(-Int64(error.code))
+        }
+        switch verdict {
         case .allow: call.goOn()
         case .answer(let result): call.answer(result)
         case .refuse(let error, let reason):
@@ -60,41 +66,49 @@ final class Guard {
         say("\(program) (pid \(call.process)): \(reason); \(allowsUncovered ? "it goes on past the chain" : "refused")")
     }
 
-    private func judge(_ call: StoppedCall) -> Verdict {
+    /// Throws what the call fails with by itself, whoever carries it out.
+    private func judge(_ call: StoppedCall) throws(Errno) -> Verdict {
         if call.isForeign { return .refuse(EPERM, "32-bit programs are not covered, and it wants a socket") }
-        if call.kind == CLINUX_CALL_SOCKET { return judgeSocket(call) }
+        if call.kind == CLINUX_CALL_SOCKET { return try judgeSocket(call) }
         let descriptor = call.duplicate()
-        if descriptor < 0 { return unreachable(-descriptor, call) }
-        guard let socket = ProgramSocket(descriptor) else { return .answer(-Int64(ENOTSOCK)) }
+        if descriptor < 0 { return try unreachable(-descriptor, call) }
+        let socket = try ProgramSocket(descriptor)
         if socket.kind.isLocal { return judgeLocal(call) }
         guard socket.kind.isInternet else { return refuseFamily(socket.kind.domain) }
         switch call.kind {
-        case CLINUX_CALL_BIND: return judgeBind(call, socket)
+        case CLINUX_CALL_BIND: return try judgeBind(call, socket)
         case CLINUX_CALL_LISTEN, CLINUX_CALL_ACCEPT: return judgeServer(socket)
-        default: return socket.kind.isDatagram ? judgeDatagrams(call, socket) : judgeStream(call, socket)
+        default: return try socket.kind.isDatagram ? judgeDatagrams(call, socket) : judgeStream(call, socket)
         }
     }
 
     /// A descriptor that can't be looked at is none, or belongs to a process that hides from its own user.
-    private func unreachable(_ error: Int32, _ call: StoppedCall) -> Verdict {
+    private func unreachable(_ error: Int32, _ call: StoppedCall) throws(Errno) -> Verdict {
         let harmless = [
             CLINUX_CALL_GETPEERNAME, CLINUX_CALL_GETSOCKNAME, CLINUX_CALL_GETSOCKOPT, CLINUX_CALL_RECVFROM,
             CLINUX_CALL_RECVMSG,
         ]
         if harmless.contains(call.kind) { return .allow }
-        if error == EBADF { return .answer(-Int64(EBADF)) }
+        if error == EBADF { throw Errno(EBADF) }
         return .refuse(EPERM, "its sockets can't be looked at (\(Errno(error).text))")
     }
 
-    private func judgeSocket(_ call: StoppedCall) -> Verdict {
-        let domain = Int32(truncatingIfNeeded: call.arguments.0)
+    /// AF_MAX and SOCK_MAX.
+    private static let families: Int32 = 46
+    private static let types: Int32 = 11
+
+    private func judgeSocket(_ call: StoppedCall) throws(Errno) -> Verdict {
+        let (domain, type) = (call.integer(0), call.integer(1) & 0xf)
+        if call.integer(1) & ~(O_NONBLOCK | O_CLOEXEC | 0xf) != 0 { throw Errno(EINVAL) }
+        if domain <= 0 || domain >= Self.families { throw Errno(EAFNOSUPPORT) }
         guard domain == AF_INET || domain == AF_INET6 else { return refuseFamily(domain) }
-        let type = Int32(truncatingIfNeeded: call.arguments.1) & 0xf
+        if type >= Self.types { throw Errno(EINVAL) }
         // A datagram socket like any other: what it sends and receives is judged by address.
-        if type == Int32(CLINUX_DATAGRAM), Int32(truncatingIfNeeded: call.arguments.2) == 136 /* UDP-Lite */ {
-            return .allow
+        if type == Int32(CLINUX_DATAGRAM), call.integer(2) == 136 /* UDP-Lite */ { return .allow }
+        if type == Int32(CLINUX_RAW) {
+            if call.integer(2) == 0 { throw Errno(EPROTONOSUPPORT) }
+            return .refuse(EPERM, "raw sockets are not covered")
         }
-        if type == Int32(CLINUX_RAW) { return .refuse(EPERM, "raw sockets are not covered") }
         return .refuse(EPROTONOSUPPORT, "only TCP and UDP sockets are covered")
     }
 
@@ -118,9 +132,13 @@ final class Guard {
         return Self.nameServices.contains(path) ? .answer(-Int64(ECONNREFUSED)) : .allow
     }
 
-    private func judgeBind(_ call: StoppedCall, _ socket: ProgramSocket) -> Verdict {
-        guard let bytes = call.read(call.arguments.1, call.arguments.2) else { return .answer(-Int64(EFAULT)) }
-        let address = SocketBytes(bytes)
+    private func judgeBind(_ call: StoppedCall, _ socket: ProgramSocket) throws(Errno) -> Verdict {
+        let address = try call.address(at: call.arguments.1, length: call.arguments.2)
+        // The kernel looks at the privileges of this process, where the caller's count.
+        if address.port != 0, address.port < Process.firstUnprivilegedPort, !Process.mayBindPrivilegedPorts(call.thread)
+        {
+            throw Errno(EACCES)
+        }
         if socket.kind.isDatagram, address.port != 0, let endpoint = address.endpoint,
             !coverage.passesServer(at: endpoint)
         {

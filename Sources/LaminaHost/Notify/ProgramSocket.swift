@@ -5,11 +5,13 @@ final class ProgramSocket {
     let descriptor: Int32
     let kind: SocketKind
 
-    /// Takes over a descriptor; nil, and the descriptor is closed, where it is no socket.
-    init?(_ descriptor: Int32) {
+    /// Takes over a descriptor. Where it is no socket, it is closed, and what is thrown is what the kernel says of it:
+    /// EBADF where it only names a path.
+    init(_ descriptor: Int32) throws(Errno) {
         guard let kind = SocketKind(descriptor) else {
+            let error = Errno(errno)
             close(descriptor)
-            return nil
+            throw error
         }
         self.descriptor = descriptor
         self.kind = kind

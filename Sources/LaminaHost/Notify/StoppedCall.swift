@@ -19,6 +19,11 @@ struct StoppedCall {
     /// Its number is one of another architecture's.
     var isForeign: Bool { call.foreign != 0 }
     var arguments: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) { call.arguments }
+    /// An argument that is an `int`.
+    func integer(_ index: Int) -> Int32 {
+        let words = [arguments.0, arguments.1, arguments.2, arguments.3, arguments.4, arguments.5]
+        return Int32(truncatingIfNeeded: words[index])
+    }
     /// The thread that makes it, and its process.
     var thread: pid_t { call.thread }
     var process: pid_t { Process.group(of: call.thread) }
@@ -45,6 +50,14 @@ struct StoppedCall {
         var bytes = [UInt8](repeating: 0, count: wanted)
         guard clinux_read_memory(call.thread, address, &bytes, wanted) == wanted else { return nil }
         return clinux_guard_waits(listener, call.id) != 0 ? bytes : nil
+    }
+
+    /// Reads a socket address as the kernel does: EINVAL for a length that no address has, EFAULT where it can't be read.
+    func address(at place: UInt64, length: UInt64) throws(Errno) -> SocketBytes {
+        let count = Int32(truncatingIfNeeded: length)
+        guard 0...Int32(MemoryLayout<sockaddr_storage>.size) ~= count else { throw Errno(EINVAL) }
+        guard let bytes = read(place, UInt64(count)) else { throw Errno(EFAULT) }
+        return SocketBytes(bytes)
     }
 
     /// Reads a value of the caller's memory.

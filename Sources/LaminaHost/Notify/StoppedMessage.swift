@@ -46,7 +46,9 @@ struct StoppedMessage {
     /// How many bytes it has or takes.
     var count: Int { parts.reduce(0) { $0 + Int(clamping: min($1.count, UInt64(Self.mostBytes))) } }
 
-    func name(of call: StoppedCall) -> [UInt8]? { call.read(nameAddress, UInt64(nameLength)) }
+    func name(of call: StoppedCall) throws(Errno) -> SocketBytes {
+        try call.address(at: nameAddress, length: UInt64(nameLength))
+    }
 
     /// Its data, one part after the other; nil where they can't be read.
     func gather(_ call: StoppedCall) -> [UInt8]? {
