@@ -118,8 +118,9 @@ static lamina_status ended(lamina_slot *slot, lamina_request *request, void *con
 LAMINA_INLINE lamina_status pass(const function *function, lamina_slot *slot, void **arguments) {
     const char *table = *(const char *const *)(const void *)((const char *)slot + function->table);
     const lamina_link *link = (const lamina_link *)(const void *)(table + function->link);
-    ffi_arg result;
     *(lamina_slot **)arguments[0] = (lamina_slot *)(void *)((char *)slot + link->distance);
+    if (LAMINA_LIKELY(function->known)) return function->known(link->function, arguments);
+    ffi_arg result;
     ffi_call((ffi_cif *)&function->cif, link->function, &result, arguments);
     return (lamina_status)result;
 }

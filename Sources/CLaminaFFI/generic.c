@@ -92,6 +92,7 @@ static int describe(lamina_generic *generic, const lamina_signature *signature, 
     function->signature = signature;
     function->generic = generic;
     function->context = generic->options.context;
+    function->known = known_call_of(signature);
     function->request = -1;
     if (signature->is_field) return 1;
     if (!result || count > PARAMETERS) return 0;

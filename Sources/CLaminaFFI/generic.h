@@ -36,6 +36,11 @@ enum {
 
 enum { PARAMETERS = 32, BUCKETS = 64 };
 
+/// Where each argument of a call stands.
+typedef void *const *argument_places;
+/// Calls one function of the framework by its type.
+typedef lamina_status known_call(lamina_any_function function, argument_places places);
+
 /// One function that is handled, as libffi knows it.
 struct function {
     const lamina_signature *signature;
@@ -43,6 +48,8 @@ struct function {
     /// The handler, or what forwards for one that doesn't want to see it.
     lamina_status (*call)(lamina_call *call);
     void *context;
+    /// What makes the call at the next level; null: `ffi_call`.
+    known_call *known;
     /// The index of the request among the parameters, -1 for none.
     int32_t request;
     uint8_t answers_status;
@@ -156,6 +163,9 @@ const extension *extension_asked_for(const lamina_generic *generic, const lamina
 const void *proxy_table(lamina_generic *generic, lamina_slot *slot, const side *side, const void *original);
 /// Frees the tables of a socket; of every one for a null slot.
 void proxies_free(lamina_generic *generic, const lamina_slot *slot);
+
+/// What calls this function by its type, null where this was compiled without it, and for extensions' functions.
+known_call *known_call_of(const lamina_signature *signature);
 
 /// A closure of the function for `data`; 0 or a negative errno.
 int make_closure(function *function, void (*handler)(ffi_cif *, void *, void **, void *), void *data,

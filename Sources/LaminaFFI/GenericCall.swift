@@ -78,6 +78,7 @@ public struct GenericCall: ~Copyable {
 
     /// What the argument of this name points to, a C struct or a number; nil for null, and where there is no such pointer.
     /// `type` must be what the signature says.
+    @inlinable
     public func pointee<Value>(_ name: StaticString, as type: Value.Type) -> Value? {
         guard case .pointer(let pointee?) = self[name] else { return nil }
         return pointee.load(as: type)
@@ -117,7 +118,8 @@ public struct GenericCall: ~Copyable {
     /// (`lamina_call_watch`).
     @inlinable
     public func watch(note: UInt64 = 0) {
-        lamina_call_watch(pointer, note)
+        pointer.pointee.flags |= UInt64(LAMINA_CALL_WATCHED)
+        pointer.pointee.note = note
     }
 
     /// Makes the call at the next level, and gives the status to return (`lamina_call_forward`).
@@ -128,6 +130,7 @@ public struct GenericCall: ~Copyable {
 
     /// Makes the call with another pointee for one argument: an address, for instance. EINVAL where there is no pointer of
     /// this name.
+    @inlinable
     public func forward<Value>(_ name: StaticString, as value: Value) -> lamina_status {
         guard case .pointer(let theirs) = self[name] else { return fail(EINVAL) }
         return withUnsafePointer(to: value) { value in

@@ -1,12 +1,13 @@
 public import CLamina
-public import CLaminaFFI
+import CLaminaFFI
 public import LaminaProvider
 
 /// A layer that handles calls generically: one handler for any entry, indication or extension's function, those included
-/// that were unknown when it was compiled. One value stands for one level, and is used on any thread at once.
+/// that were unknown when it was compiled. One value stands for one level, and is used on any thread at once; it is only
+/// borrowed.
 ///
 /// A provider declares `LAMINA_PROVIDER_GENERIC`, and makes and ends its levels by `GenericLevel`.
-public protocol GenericLayer: Sendable {
+public protocol GenericLayer: ~Copyable, Sendable {
     /// Makes a level. What is thrown is the line that says why there is none.
     init(_ settings: InstanceSettings) throws(GenericRefusal)
 
@@ -21,7 +22,7 @@ public protocol GenericLayer: Sendable {
     func ended(_ call: borrowing EndedCall)
 }
 
-extension GenericLayer {
+extension GenericLayer where Self: ~Copyable {
     /// Everything.
     public func wants(_ signature: GenericSignature) -> Bool { true }
 
@@ -47,117 +48,54 @@ public struct GenericRefusal: Error, Sendable {
 public enum GenericLevel {
     /// Makes a level of this layer. Answers as `lamina_generic_instantiate` does, or with the layer's refusal; the reason is
     /// written in each case.
-    @inlinable
-    public static func instantiate<Layer: GenericLayer>(
+    public static func instantiate<Layer: GenericLayer & ~Copyable>(
         _ type: Layer.Type,
         _ arguments: UnsafePointer<lamina_instance_arguments>,
         _ made: UnsafeMutablePointer<lamina_instance>
     ) -> lamina_status {
+        let settings = InstanceSettings(arguments)
         do throws(GenericRefusal) {
-            return start(LayerHandler(try Layer(InstanceSettings(arguments))), arguments, made)
+            let record = LevelRecord(try type.init(settings))
+            let level = UnsafeMutablePointer<LevelRecord>.allocate(capacity: 1)
+            level.initialize(to: record)
+            return start(level, arguments, made)
         } catch {
-            return refuse(error, arguments)
+            return settings.refuse(error.status) { line in line.append(text: error.reason) }
         }
     }
 
     /// Ends a level, by its instance's context.
     public static func destroy(_ context: UnsafeMutableRawPointer?) {
-        guard let context else { return }
-        let level = context.assumingMemoryBound(to: Level.self)
+        guard let level = context?.assumingMemoryBound(to: LevelRecord.self) else { return }
         lamina_generic_destroy(level.pointee.generic)
-        level.pointee.handler.release()
-        level.deinitialize(count: 1)
-        level.deallocate()
+        end(level)
     }
 
-    private struct Level {
-        let handler: Unmanaged<CallHandler>
-        let generic: UnsafeMutableRawPointer?
-    }
-
-    @usableFromInline
-    static func start(
-        _ handler: CallHandler,
+    private static func start(
+        _ level: UnsafeMutablePointer<LevelRecord>,
         _ arguments: UnsafePointer<lamina_instance_arguments>,
         _ made: UnsafeMutablePointer<lamina_instance>
     ) -> lamina_status {
-        let retained = Unmanaged.passRetained(handler)
         var options = lamina_generic_options(
-            call: CallHandler.called,
-            ended: CallHandler.ended,
-            wants: CallHandler.wanted,
+            call: LevelRecord.called,
+            ended: LevelRecord.ended,
+            wants: LevelRecord.wanted,
             configure: nil,
-            context: retained.toOpaque()
+            context: level
         )
         let status = lamina_generic_instantiate(arguments, &options, made)
         guard status == 0 else {
-            retained.release()
+            end(level)
             return status
         }
-        let level = UnsafeMutablePointer<Level>.allocate(capacity: 1)
-        level.initialize(to: Level(handler: retained, generic: made.pointee.context))
+        level.pointee.generic = made.pointee.context
         made.pointee.context = UnsafeMutableRawPointer(level)
         return 0
     }
 
-    @usableFromInline
-    static func refuse(
-        _ refusal: GenericRefusal,
-        _ arguments: UnsafePointer<lamina_instance_arguments>
-    ) -> lamina_status {
-        InstanceSettings(arguments).refuse(refusal.status) { line in
-            line.append(text: refusal.reason)
-        }
-    }
-}
-
-/// What stands behind the C handler of one level.
-@usableFromInline
-class CallHandler {
-    @usableFromInline init() {}
-
-    @usableFromInline
-    func handle(_ call: UnsafeMutablePointer<lamina_call>) -> lamina_status { lamina_call_forward(call) }
-    @usableFromInline
-    func handleEnd(_ call: UnsafePointer<lamina_ended_call>) {}
-    @usableFromInline
-    func wants(_ signature: UnsafePointer<lamina_signature>) -> Bool { true }
-
-    static let called: @convention(c) (UnsafeMutablePointer<lamina_call>) -> lamina_status = { call in
-        guard let context = call.pointee.context else { return lamina_call_forward(call) }
-        return Unmanaged<CallHandler>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.handle(call) }
-    }
-
-    static let ended: @convention(c) (UnsafePointer<lamina_ended_call>) -> lamina_status = { call in
-        guard let context = call.pointee.context else { return 0 }
-        Unmanaged<CallHandler>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.handleEnd(call) }
-        return 0
-    }
-
-    static let wanted: @convention(c) (UnsafePointer<lamina_signature>, UnsafeMutableRawPointer?) -> Int32 = {
-        guard let context = $1 else { return 1 }
-        let signature = $0
-        return Unmanaged<CallHandler>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.wants(signature) ? 1 : 0 }
-    }
-}
-
-/// The handler of a layer's level.
-@usableFromInline
-final class LayerHandler<Layer: GenericLayer>: CallHandler {
-    @usableFromInline let layer: Layer
-
-    @inlinable
-    init(_ layer: Layer) {
-        self.layer = layer
-        super.init()
-    }
-
-    @inlinable
-    override func handle(_ call: UnsafeMutablePointer<lamina_call>) -> lamina_status { layer.call(GenericCall(call)) }
-    @inlinable
-    override func handleEnd(_ call: UnsafePointer<lamina_ended_call>) { layer.ended(EndedCall(call)) }
-    @inlinable
-    override func wants(_ signature: UnsafePointer<lamina_signature>) -> Bool {
-        layer.wants(GenericSignature(signature))
+    private static func end(_ level: UnsafeMutablePointer<LevelRecord>) {
+        level.pointee.end()
+        level.deinitialize(count: 1)
+        level.deallocate()
     }
 }

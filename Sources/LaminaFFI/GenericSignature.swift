@@ -46,14 +46,11 @@ public struct GenericSignature {
     public func isNamed(_ name: StaticString) -> Bool { Self.equals(pointer.pointee.name, name) }
 
     /// Whether this is its name. Allocates nothing.
-    @inlinable
+    @_disfavoredOverload
     public func isNamed(_ name: String) -> Bool {
-        var rest = UnsafeRawPointer(pointer.pointee.name).assumingMemoryBound(to: UInt8.self)
-        for byte in name.utf8 {
-            guard byte == rest.pointee, byte != 0 else { return false }
-            rest += 1
-        }
-        return rest.pointee == 0
+        name.utf8.withContiguousStorageIfAvailable {
+            Self.equals(pointer.pointee.name, $0.baseAddress, $0.count)
+        } ?? (name == self.name)
     }
 
     /// The name and the type in C of each parameter, in order. Allocates.
@@ -75,11 +72,21 @@ public struct GenericSignature {
         return nil
     }
 
-    @usableFromInline
+    @inlinable
+    @inline(__always)
     static func equals(_ text: UnsafePointer<CChar>, _ literal: StaticString) -> Bool {
-        let count = literal.utf8CodeUnitCount
-        let bytes = UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
-        for index in 0..<count where bytes[index] != literal.utf8Start[index] { return false }
-        return bytes[count] == 0
+        equals(text, literal.utf8Start, literal.utf8CodeUnitCount)
+    }
+
+    /// The first byte decides most comparisons.
+    @inlinable
+    @inline(__always)
+    static func equals(_ text: UnsafePointer<CChar>, _ other: UnsafePointer<UInt8>?, _ count: Int) -> Bool {
+        guard let other else { return text.pointee == 0 }
+        for index in 0..<count {
+            let byte = other[index]
+            guard byte != 0, UInt8(bitPattern: text[index]) == byte else { return false }
+        }
+        return text[count] == 0
     }
 }

@@ -62,6 +62,13 @@ final class GenericFixtures {
     let base: String
     /// Eight layers in C, each in a file of its own.
     let layers: [String]
+    /// The same where they make each call by `ffi_call`, as of an entry that they were compiled without.
+    let unknownLayers: [String]
+    /// The same in Swift, for both.
+    let swiftLayers: [String]
+    let unknownSwiftLayers: [String]
+    /// Why there are none of these.
+    let swiftProblem: String?
     /// Nine files of bare closures, the first for the base.
     let closures: [String]
     let callers: [String]
@@ -73,8 +80,30 @@ final class GenericFixtures {
         base = try builder.library("base", offset: 0)
         callers = try (9..<14).map { try builder.library("caller", offset: $0) }
         layers = try (1...8).map { try builder.library("generic", offset: $0, with: GenericPlugin.options) }
+        let withoutTypes = GenericPlugin.withoutTypes + GenericPlugin.options
+        unknownLayers = try (1...8).map {
+            try builder.library("generic", as: "unknown", offset: $0, with: withoutTypes)
+        }
         let libffi = ["-Wl,--no-as-needed", "-lffi"]
         closures = try (0...8).map { try builder.library("closure", offset: $0, with: libffi) }
+        var (swiftLayers, unknownSwiftLayers): ([String], [String]) = ([], [])
+        var swiftProblem: String?
+        do {
+            let objects = try builder.sdkObjects("generic", with: ["LaminaFFI", "CLaminaFFI"])
+            swiftLayers = try (1...8).map {
+                try builder.swiftLibrary("generic", objects, offset: $0, with: ["-lffi"])
+            }
+            let unknown = try builder.object(of: GenericPlugin.unknown, with: GenericPlugin.internalHeaders)
+            let wrapped = ["-lffi", unknown, "-Xlinker", "--wrap=known_call_of"]
+            unknownSwiftLayers = try (1...8).map {
+                try builder.swiftLibrary("unknown", objects, offset: $0, with: wrapped)
+            }
+        } catch {
+            swiftProblem = "handlers in Swift are left out (swift build -c release --target LaminaFFI): \(error)"
+        }
+        self.swiftLayers = swiftLayers
+        self.unknownSwiftLayers = unknownSwiftLayers
+        self.swiftProblem = swiftProblem
     }
 }
 
@@ -88,14 +117,25 @@ private struct Builder {
     }
 
     /// Builds a C file, its code `offset` steps into the library's.
-    func library(_ name: String, offset: Int, with options: [String] = []) throws -> String {
-        let library = "\(directory)/\(name)\(offset).so"
+    func library(
+        _ name: String,
+        as output: String? = nil,
+        offset: Int,
+        with options: [String] = []
+    ) throws -> String {
+        let library = "\(directory)/\(output ?? name)\(offset).so"
         try build(
             ["cc", "-O2", "-Wall", "-shared", "-fPIC", "-falign-functions=64", "-falign-loops=64", "-I", headers]
                 + ["-DPADDING=\"\(skip(offset))\"", "-o", library, "\(sources)/padding.c", "\(sources)/\(name).c"]
                 + options
         )
         return library
+    }
+
+    func object(of source: String, with options: [String]) throws -> String {
+        let object = "\(directory)/unknown.o"
+        try build(["cc", "-O2", "-Wall", "-fPIC", "-I", headers] + options + ["-c", source, "-o", object])
+        return object
     }
 
     func swiftObject(_ name: String) throws -> String {
@@ -108,9 +148,9 @@ private struct Builder {
     }
 
     /// A layer over the SDK with what it needs of that, as a plug-in is built: in whole modules, of this program's build.
-    func sdkObjects(_ name: String) throws -> [String] {
+    func sdkObjects(_ name: String, with more: [String] = []) throws -> [String] {
         let (object, products) = ("\(directory)/sdk-\(name).o", PackageTree.products)
-        let maps = ["CLinux", "CLaminaPlugin"].flatMap {
+        let maps = (["CLinux", "CLaminaPlugin"] + more.filter { $0.hasPrefix("C") }).flatMap {
             ["-Xcc", "-fmodule-map-file=\(products)/\($0).build/module.modulemap"]
         }
         try build(
@@ -118,15 +158,21 @@ private struct Builder {
                 + ["-I", headers, "-I", "\(products)/Modules"] + maps
                 + ["-c", "\(sources)/SDK/\(name).swift", "-o", object]
         )
-        return try [object] + PackageTree.objects(of: ["LaminaProvider", "CLaminaPlugin", "CLamina", "CLinux"])
+        let modules = ["LaminaProvider", "CLaminaPlugin", "CLamina", "CLinux"] + more
+        return try [object] + PackageTree.objects(of: modules)
     }
 
-    func swiftLibrary(_ name: String, _ objects: [String], offset: Int) throws -> String {
+    func swiftLibrary(
+        _ name: String,
+        _ objects: [String],
+        offset: Int,
+        with options: [String] = []
+    ) throws -> String {
         let (library, padding) = ("\(directory)/swift-\(name)\(offset).so", "\(directory)/padding\(offset).o")
         try build(
             ["cc", "-O2", "-fPIC", "-DPADDING=\"\(skip(offset))\"", "-c", "-o", padding, "\(sources)/padding.c"]
         )
-        try build(["swiftc", "-use-ld=lld", "-emit-library", "-o", library, padding] + objects)
+        try build(["swiftc", "-use-ld=lld", "-emit-library", "-o", library, padding] + objects + options)
         return library
     }
 

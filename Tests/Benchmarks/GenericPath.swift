@@ -31,11 +31,12 @@ struct GenericPath {
         for (line, own) in zip(lines, figures) {
             let over = (own.values[1] - own.values[0]) - (figures[0].values[1] - figures[0].values[0])
             table.add(line.name, own.values.map { $0 } + [own.perLayer, over])
-            guard line.name.hasSuffix("forwards") else { continue }
+            guard line.name.contains("forwards") else { continue }
             table.goals.append(
                 Goal(name: "\(line.name), over the closure", value: over, bound: .atMost(5), unit: " ns")
             )
         }
+        if let problem = fixtures.swiftProblem { table.notes.append(problem) }
         for line in lines { line.end() }
         return [table]
     }
@@ -54,13 +55,18 @@ struct GenericPath {
     }
 
     private func generic() throws -> [Line] {
-        let swift = [String](repeating: try PackageTree.plugin("libLaminaGenericExample.so"), count: 8)
-        return try [
-            ("C", fixtures.layers, "mode=forward", "forwards"), ("C", fixtures.layers, "mode=watch", "watches the end"),
-            ("Swift", swift, nil, "compares the name with two"),
-        ].map { language, files, setting, does in
+        let (forwards, unknown) = ("forwards", "forwards what it doesn't know")
+        let kinds = [
+            ("C", fixtures.layers, "forward", forwards), ("C", fixtures.unknownLayers, "forward", unknown),
+            ("C", fixtures.layers, "watch", "watches the end"),
+            ("Swift", fixtures.swiftLayers, "forward", forwards),
+            ("Swift", fixtures.unknownSwiftLayers, "forward", unknown),
+            ("Swift", fixtures.swiftLayers, "watch", "watches the end"),
+            ("Swift", fixtures.swiftLayers, "compare", "compares the name with two"),
+        ]
+        return try kinds.filter { !$0.1.isEmpty }.map { language, files, mode, does in
             let chains = try CallPath.levels.map {
-                try OpenChain(Array(files.prefix($0)), setting: setting, base: fixtures.base)
+                try OpenChain(Array(files.prefix($0)), setting: "mode=\(mode)", base: fixtures.base)
             }
             let loops = try callers.map { try $0.symbol("measure_slot", as: Measure.self) }
             return Line(

@@ -14,10 +14,15 @@ func genericChain(_ layers: (layer: String, file: String)..., over base: BasePro
 struct GenericLayerTests {
     init() { LayerOutput.capture() }
 
-    @Test("A generic layer sees calls with their arguments, and how they ended", arguments: BaseProvider.allCases)
-    func sees(base: BaseProvider) throws {
+    @Test(
+        "A generic layer sees calls with their arguments, and how they ended, whether it knows their types or not",
+        arguments: BaseProvider.allCases,
+        [true, false]
+    )
+    func sees(base: BaseProvider, knowsTypes: Bool) throws {
         let label = LayerOutput.label("spy")
-        let chain = try genericChain(("spy=\(label):writes=yes", try GenericPlugin.spy()), over: base)
+        let file = try GenericPlugin.spy(knowsTypes ? [] : GenericPlugin.withoutTypes)
+        let chain = try genericChain(("spy=\(label):writes=yes", file), over: base)
         let pair = try Pair(chain)
         try pair.client.waiting.send([1, 2, 3])
         #expect(try pair.server.waiting.receive(upTo: 8, deadline: soon()) == [1, 2, 3])
@@ -108,6 +113,16 @@ struct GenericLayerTests {
         #expect(try pair.client.waiting.receive(upTo: 1, deadline: soon()) == [])
         try pair.client.waiting.close()
         try pair.listener.waiting.close()
+    }
+
+    @Test("A name is compared as a whole", arguments: ["sen", "sends", "send_to", ""])
+    func comparesNames(refused: String) throws {
+        let pair = try Pair(
+            try genericChain(("gate=guard:refuse=\(refused)", try GenericPlugin.example()), over: .memory)
+        )
+        try pair.client.waiting.send([1])
+        #expect(try pair.server.waiting.receive(upTo: 1, deadline: soon()) == [1])
+        try pair.close()
     }
 
     @Test("A handler changes an argument, in C and in Swift", arguments: BaseProvider.allCases, [true, false])
