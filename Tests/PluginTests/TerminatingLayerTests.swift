@@ -104,6 +104,38 @@ struct TerminatingLayerTests {
         #expect(try await columnsBelow() == dead + 1)
     }
 
+    @Test(
+        "A connect that sends its first bytes is the layer's connect, then a send of all of them, or of none",
+        arguments: BaseProvider.allCases
+    )
+    func withData(base: BaseProvider) async throws {
+        let listener = try base.chain().listen(on: Address(host: "127.0.0.1", port: 0))
+        let (holder, refusing) = try refusing(base)
+        func connect(_ chain: Chain) throws -> (socket: Socket, end: (status: lamina_status, bytes: UInt64)) {
+            let socket = try chain.open(.connection())
+            var bytes = Array("first".utf8)
+            let end = try bytes.withUnsafeMutableBytes { bytes in
+                try socket.perform { handle, request in
+                    var address = refusing.c
+                    var buffer = lamina_buffer(base: bytes.baseAddress, length: bytes.count)
+                    return lamina_socket_connect_with_data(handle, &address, &buffer, 1, 0, request)
+                }
+            }
+            return (socket, end)
+        }
+        // By itself, the primary would be refused there.
+        let open = try listener.waiting.localAddress()
+        let carried = try connect(try failover(to: [open], over: base))
+        #expect(carried.end == (0, 5))
+        #expect(try carried.socket.waiting.remoteAddress() == open)
+        let server = try listener.waiting.accept(deadline: soon())
+        #expect(try server.waiting.receive(upTo: 5, all: true, deadline: soon()) == Array("first".utf8))
+        let lost = try connect(try failover(to: [refusing], over: base))
+        #expect(lost.end == (-ECONNREFUSED, 0))
+        for socket in [server, carried.socket, lost.socket, holder, listener] { try socket.waiting.close() }
+        #expect(try await columnsBelow() == 4)
+    }
+
     @Test("Where all places fail, the program has the last one's error and level", arguments: BaseProvider.allCases)
     func allFail(base: BaseProvider) async throws {
         let (holder, refusing) = try refusing(base)

@@ -51,6 +51,8 @@ struct LinkCompiler {
             return Adapters.function(ofBase: level.table, for: entry) ?? lamina_unsupported_entry(UInt32(entry.number))
         case .terminating:
             if entry.isOfChain { return nil }
+            // What it sees by one entry must not go past it by another.
+            if let made = Adapters.function(for: entry, table: level.table) { return made }
             let number = UInt32(entry.number)
             return goesToPrimary(entry) ? lamina_primary_entry(number) : lamina_unsupported_entry(number)
         case .layered: break

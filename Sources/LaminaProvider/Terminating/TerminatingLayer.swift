@@ -6,8 +6,10 @@
 /// columns close with the socket, whoever opened them.
 ///
 /// Protocols for entries work as on every layer: what `next` passes on goes to the primary column, as entries do that the type
-/// has no protocol for; EOPNOTSUPP where there is none. That holds for each entry by itself: beside `ConnectCalls`, a
-/// connect that sends its first bytes goes to the primary as it is. Indications of lower columns aren't told.
+/// has no protocol for; EOPNOTSUPP where there is none. What it sees by one entry doesn't go past it by another: beside
+/// `ConnectCalls` or `SendCalls`, a connect that sends its first bytes comes as a connect, then as a send, each to the type's own
+/// method or to the primary; the last bytes of a disconnect come as a send, and lists of datagrams one by one. Indications of
+/// lower columns aren't told.
 ///
 /// Such a layer has the effect `.observe` or `.transform`, or makes no level; its sockets go to no other process,
 /// whatever its description says.
