@@ -4,9 +4,12 @@ import LaminaProvider
 import Synchronization
 
 /// Lets go wrong what its user asks for.
-struct Fault: SortsDatagrams, ConnectCalls, SendCalls, ReceiveCalls, DisconnectCalls, SendToCalls {
+struct Fault: SortsDatagrams, HasRules, Reconfigures, ConnectCalls, SendCalls, ReceiveCalls, DisconnectCalls,
+    SendToCalls
+{
     static let rules = Setting.texts(
         "do",
+        live: true,
         help: "FAULT:up|down|connect:chance=P%/socket|call:after=SIZE|TIME:count=N:for=TIME:size=SIZE:errno=NAME"
     )
     static let seed = Setting.integer("seed", in: 0...Int.max, default: "0", help: "what chances come from; 0: any")
@@ -20,46 +23,47 @@ struct Fault: SortsDatagrams, ConnectCalls, SendCalls, ReceiveCalls, DisconnectC
     )
 
     private let tally: Tally
-    private let level: Level
 
     init(_ level: Level) throws(Failure) {
-        var rules: [Rule] = []
-        for text in level[Self.rules] { rules.append(try RuleReader.rule(text)) }
-        guard rules.count <= 32 else { throw Failure(EINVAL, "do: \(rules.count) rules are too many; 32 can be given") }
         let given = level[Self.seed]
         let seed = given > 0 ? UInt64(given) : UInt64.random(in: 1...UInt64(Int32.max))
-        tally = Tally(level, rules, seed: seed)
-        self.level = level
+        tally = try Tally(level, level[Self.rules], seed: seed)
         level.output("seed \(seed)")
     }
 
     func makeState(_ socket: borrowing Socket) throws(Failure) -> FaultState {
         let number = tally.sockets.wrappingAdd(1, ordering: .relaxed).oldValue
-        let ofDatagrams = tally.rules.filter(\.rule.kind.isOfDatagrams)
         let isDatagram = socket.category == .datagram
-        let sorts = isDatagram && ofDatagrams.contains { $0.rule.places.contains(.down) }
-        let state = FaultState(Random(tally.seed, stream: number), sortsDatagrams: sorts)
-        if !isDatagram, socket.category != .basic, let rule = ofDatagrams.first {
+        if !isDatagram, socket.category != .basic,
+            let rule = tally.rules.entries.first(where: \.rule.kind.isOfDatagrams)
+        {
             throw Failure(
                 EOPNOTSUPP,
                 "\"\(rule.rule.text)\": a stream loses, doubles and reorders nothing, its transport sees to that; use stall, reset or the layer "
                     + "throttle, or give the level a condition that leaves streams out"
             )
         }
+        let state = FaultState(Random(tally.seed, stream: number), sortsDatagrams: isDatagram)
+        tally.add(state.calls)
         return state
     }
 
-    func ended(_ state: consuming FaultState, _ socket: borrowing Socket) {
-        tally.unreceived.add(UInt64(state.calls.keptDatagrams))
-    }
+    func ended(_ state: consuming FaultState, _ socket: borrowing Socket) { tally.remove(state.calls) }
+
+    func reconfigure(_ setting: String, _ level: Level) throws(Failure) { try tally.change(level[Self.rules]) }
+
+    var ruleLines: [String] { NumberedLines.of(tally.rules.entries.map(\.rule.text)) }
 
     func turn(_ call: borrowing CallInTurn<FaultState>) -> Turn {
         let broken = call.state.broken.load(ordering: .relaxed)
         if broken > 0, call.kind != .disconnect { return .fail(broken) }
         if call.state.opened.load(ordering: .relaxed) == 0 { call.state.opened.store(call.since, ordering: .relaxed) }
+        let rules = tally.rules
+        let isReceive = call.kind == .receive || call.kind == .receiveFrom
+        let isNew = call.state.follow(rules, isReceive: isReceive) || call.isNew
         var limit = Int.max
-        for (index, entry) in tally.rules.enumerated() {
-            switch Verdict.of(entry, index, call) {
+        for (index, entry) in rules.entries.enumerated() {
+            switch Verdict.of(entry, index, call, isNew: isNew) {
             case .none: continue
             case .atMost(let bytes): limit = min(limit, bytes)
             case .now(let turn): return turn
@@ -69,7 +73,7 @@ struct Fault: SortsDatagrams, ConnectCalls, SendCalls, ReceiveCalls, DisconnectC
     }
 
     func arrived(_ datagram: borrowing ArrivedDatagram<FaultState>) -> Arrival {
-        for (index, entry) in tally.rules.enumerated() where entry.rule.kind.isOfDatagrams {
+        for (index, entry) in tally.rules.entries.enumerated() where entry.rule.kind.isOfDatagrams {
             if let arrival = Verdict.of(entry, index, datagram) { return arrival }
         }
         return .up
@@ -79,7 +83,7 @@ struct Fault: SortsDatagrams, ConnectCalls, SendCalls, ReceiveCalls, DisconnectC
         let isDown = call.kind == .receive || call.kind == .receiveFrom
         if isDown { call.state.down.moved.add(call.bytes) } else { call.state.up.moved.add(call.bytes) }
         guard call.isEnd else { return .now }
-        for (index, entry) in tally.rules.enumerated() where entry.rule.kind == .slowClose {
+        for (index, entry) in tally.rules.entries.enumerated() where entry.rule.kind == .slowClose {
             guard entry.rule.places.contains(.down), call.state.isChosen(entry, index), entry.take() else { continue }
             return .later(call.now + (entry.rule.duration ?? 0))
         }
@@ -97,8 +101,20 @@ struct FaultState: ~Copyable, KeepsCalls {
         let chosen = Atomic<UInt32>(0)
         let struck = Atomic<UInt32>(0)
         let over = Atomic<UInt32>(0)
+        /// Which rules those bits are about.
+        let rules = Atomic<UInt32>(0)
         /// When a piece went.
         let piece = Atomic<Int64>(0)
+
+        /// Begins anew with rules that were changed. True: they were.
+        func follow(_ rules: Tally.Rules) -> Bool {
+            guard self.rules.load(ordering: .relaxed) != rules.number else { return false }
+            chosen.store(0, ordering: .relaxed)
+            struck.store(0, ordering: .relaxed)
+            over.store(0, ordering: .relaxed)
+            self.rules.store(rules.number, ordering: .relaxed)
+            return true
+        }
     }
 
     let calls: CallLanes
@@ -113,6 +129,9 @@ struct FaultState: ~Copyable, KeepsCalls {
         self.random = random
         calls = CallLanes(sortsDatagrams: sortsDatagrams)
     }
+
+    /// Begins anew with rules that were changed, in one direction. True: they were.
+    func follow(_ rules: Tally.Rules, isReceive: Bool) -> Bool { isReceive ? down.follow(rules) : up.follow(rules) }
 
     /// Whether the socket is one that a rule is about, by its chance.
     func isChosen(_ entry: Tally.Entry, _ index: Int) -> Bool {

@@ -1,9 +1,10 @@
+import Glibc
 import LaminaFaultRules
 import LaminaProvider
 import Synchronization
 
 /// The rules of a level and how often each has struck, which its last line says.
-final class Tally: Sendable {
+final class Tally: @unchecked Sendable {
     /// One rule.
     final class Entry: Sendable {
         let rule: Rule
@@ -29,27 +30,73 @@ final class Tally: Sendable {
             return false
         }
 
+        var hasStruck: Bool { done.value > 0 }
         var line: String { "\(rule.text) \(done.value)" }
     }
 
-    let rules: [Entry]
+    /// The rules that hold at one time.
+    struct Rules: Sendable {
+        /// Another one for each change.
+        let number: UInt32
+        let entries: [Entry]
+    }
+
     let seed: UInt64
     let sockets = Atomic<UInt64>(0)
     /// Datagrams that were doubled or kept back, and that no receive had when its socket closed.
     let unreceived = Counter()
     private let level: Level
+    // Guarded by the lock.
+    private var current: Rules
+    /// Rules that held before, and have struck.
+    private var past: [Entry] = []
+    private var open: [ObjectIdentifier: CallLanes] = [:]
+    private static let lock = PluginLock {}
 
-    init(_ level: Level, _ rules: [Rule], seed: UInt64) {
+    /// A failure marks the place of a mistake.
+    init(_ level: Level, _ texts: [String], seed: UInt64) throws(Failure) {
         self.level = level
-        self.rules = rules.map(Entry.init)
         self.seed = seed
+        current = Rules(number: 0, entries: try Self.read(texts))
     }
 
     deinit {
-        let done = rules.map(\.line).joined(separator: ", ")
+        let done = (past + current.entries).map(\.line).joined(separator: ", ")
         let rest = unreceived.value > 0 ? ", unreceived at the close \(unreceived.value)" : ""
         level.output(
             "seed \(seed), \(sockets.load(ordering: .relaxed)) sockets: \(done.isEmpty ? "no rules" : done)\(rest)"
         )
+    }
+
+    /// The rules now. Any thread.
+    var rules: Rules { Self.lock.locked { current } }
+
+    /// Takes other rules in the place of all, which begin anew, and asks again about calls that wait. Any thread.
+    func change(_ texts: [String]) throws(Failure) {
+        let entries = try Self.read(texts)
+        let lanes = Self.lock.locked {
+            past += current.entries.filter(\.hasStruck)
+            current = Rules(number: current.number &+ 1, entries: entries)
+            return Array(open.values)
+        }
+        for lane in lanes { lane.wake() }
+    }
+
+    /// A socket has opened.
+    func add(_ calls: CallLanes) { Self.lock.locked { open[ObjectIdentifier(calls)] = calls } }
+
+    /// It has closed.
+    func remove(_ calls: CallLanes) {
+        unreceived.add(UInt64(calls.keptDatagrams))
+        Self.lock.locked { _ = open.removeValue(forKey: ObjectIdentifier(calls)) }
+    }
+
+    private static func read(_ texts: [String]) throws(Failure) -> [Entry] {
+        var entries: [Entry] = []
+        for text in texts { entries.append(Entry(try RuleReader.rule(text))) }
+        guard entries.count <= 32 else {
+            throw Failure(EINVAL, "do: \(entries.count) rules are too many; 32 can be given")
+        }
+        return entries
     }
 }

@@ -10,12 +10,17 @@ enum Verdict {
     case atMost(Int)
     case now(Turn)
 
-    /// What one rule says.
-    static func of(_ entry: Tally.Entry, _ index: Int, _ call: borrowing CallInTurn<FaultState>) -> Verdict {
+    /// What one rule says; `isNew` where it hasn't been asked about the call.
+    static func of(
+        _ entry: Tally.Entry,
+        _ index: Int,
+        _ call: borrowing CallInTurn<FaultState>,
+        isNew: Bool
+    ) -> Verdict {
         switch call.kind {
-        case .connect: of(entry, index, .connect, call, call.state.up)
-        case .send, .sendTo, .disconnect: of(entry, index, .up, call, call.state.up)
-        case .receive, .receiveFrom: of(entry, index, .down, call, call.state.down)
+        case .connect: of(entry, index, .connect, call, call.state.up, isNew)
+        case .send, .sendTo, .disconnect: of(entry, index, .up, call, call.state.up, isNew)
+        case .receive, .receiveFrom: of(entry, index, .down, call, call.state.down, isNew)
         }
     }
 
@@ -53,11 +58,12 @@ enum Verdict {
         _ index: Int,
         _ place: Rule.Place,
         _ call: borrowing CallInTurn<FaultState>,
-        _ direction: borrowing FaultState.Direction
+        _ direction: borrowing FaultState.Direction,
+        _ isNew: Bool
     ) -> Verdict {
         let (rule, bit) = (entry.rule, UInt32(1) << UInt32(index))
         guard rule.places.contains(place), hits(rule.kind, call.kind) else { return .none }
-        guard call.state.isChosen(entry, index), isDrawn(rule, bit, call, direction) else { return .none }
+        guard call.state.isChosen(entry, index), isDrawn(rule, bit, call, direction, isNew) else { return .none }
         switch rule.start {
         case .atOnce: break
         case .time(let time):
@@ -85,11 +91,12 @@ enum Verdict {
         _ rule: Rule,
         _ bit: UInt32,
         _ call: borrowing CallInTurn<FaultState>,
-        _ direction: borrowing FaultState.Direction
+        _ direction: borrowing FaultState.Direction,
+        _ isNew: Bool
     ) -> Bool {
-        if call.isNew { direction.struck.bitwiseAnd(~bit, ordering: .relaxed) }
+        if isNew { direction.struck.bitwiseAnd(~bit, ordering: .relaxed) }
         guard case .call(let chance) = rule.chance else { return true }
-        if call.isNew {
+        if isNew {
             let isChosen = call.state.random.next() < chance
             if isChosen {
                 direction.chosen.bitwiseOr(bit, ordering: .relaxed)

@@ -3,7 +3,9 @@ import LaminaFirewallRules
 import LaminaProvider
 
 /// A firewall: calls that carry addresses, and questions for names, go on or don't, by rules.
-struct Firewall: Layer, Reconfigures, OpenCalls, BindCalls, ListenCalls, ConnectCalls, SendToCalls, ResolveCalls {
+struct Firewall: Layer, HasRules, Reconfigures, OpenCalls, BindCalls, ListenCalls, ConnectCalls, SendToCalls,
+    ResolveCalls
+{
     enum Default: String, CaseIterable { case allow, deny, reject, blackhole }
 
     static let rules = Setting<String>.text(
@@ -11,7 +13,7 @@ struct Firewall: Layer, Reconfigures, OpenCalls, BindCalls, ListenCalls, Connect
         live: true,
         help: "what is allowed, denied, rejected or swallowed, with commas between rules: deny out tcp *.ads.test:443"
     )
-    static let files = Setting.paths("file", help: "files with a rule a line, after those of rules")
+    static let files = Setting.paths("file", live: true, help: "files with a rule a line, after those of rules")
     static let otherwise = Setting<Default>.choice(
         "default",
         default: "allow",
@@ -64,10 +66,16 @@ struct Firewall: Layer, Reconfigures, OpenCalls, BindCalls, ListenCalls, Connect
     func makeState(_ socket: borrowing Socket) throws(Failure) -> State { State(swallowed: try LateCalls(level)) }
 
     func reconfigure(_ setting: String, _ level: Level) throws(Failure) {
-        guard setting == "rules" || setting == "default" else { return }
-        try sources.change(rules: level[Self.rules], otherwise: Self.action(level[Self.otherwise]))
+        guard ["rules", "file", "default"].contains(setting) else { return }
+        try sources.change(
+            rules: level[Self.rules],
+            files: level[Self.files],
+            otherwise: Self.action(level[Self.otherwise])
+        )
         tell(sources.now)
     }
+
+    var ruleLines: [String] { sources.now.lines }
 
     private func tell(_ table: RuleTable) {
         for warning in table.warnings { level.log(.warning, warning) }

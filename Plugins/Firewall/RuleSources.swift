@@ -35,12 +35,7 @@ final class RuleSources: @unchecked Sendable {
         self.level = level
         self.otherwise = otherwise
         self.rules = try Self.read(rules)
-        self.files = []
-        do throws(LineProblem) {
-            for path in files { self.files.append(try LineFile(path)) }
-        } catch {
-            throw Failure(22, error.text)
-        }
+        self.files = try Self.read(files: files)
         current = RuleTable([], otherwise: otherwise)
         current = table()
     }
@@ -68,11 +63,13 @@ final class RuleSources: @unchecked Sendable {
         return table
     }
 
-    /// Takes other rules in the setting's place, or another default.
-    func change(rules text: String, otherwise: Action) throws(Failure) {
+    /// Takes other rules, files and default in the place of those that it has: all or none. Blocks for the files.
+    func change(rules text: String, files paths: [String], otherwise: Action) throws(Failure) {
         let rules = try Self.read(text)
+        let files = try Self.read(files: paths)
         Self.lock.locked {
             self.rules = rules
+            self.files = files
             self.otherwise = otherwise
             current = table()
         }
@@ -83,6 +80,16 @@ final class RuleSources: @unchecked Sendable {
             return try RuleReader.rules(text)
         } catch {
             throw Failure(22, "rules: \(error)")
+        }
+    }
+
+    private static func read(files paths: [String]) throws(Failure) -> [LineFile<RuleLines>] {
+        do throws(LineProblem) {
+            var files: [LineFile<RuleLines>] = []
+            for path in paths { files.append(try LineFile(path)) }
+            return files
+        } catch {
+            throw Failure(22, error.text)
         }
     }
 

@@ -22,6 +22,16 @@ enum HostRule {
         }
     }
 
+    /// What stands behind a name: several addresses, without their port 0, with `|` between them.
+    var text: String {
+        switch self {
+        case .addresses(let addresses): addresses.map { $0.description.dropLast(2) }.joined(separator: "|")
+        case .alias(let name): name
+        case .refuse: "refuse"
+        case .pass: "pass"
+        }
+    }
+
     /// Two rules for one name: addresses add up, others have to say the same. Nil: they contradict each other.
     func joined(with other: HostRule) -> HostRule? {
         switch (self, other) {

@@ -33,6 +33,12 @@ struct HostTable: LineContent {
         return wildcards.first { name.utf8.count > $0.suffix.utf8.count && name.hasSuffix($0.suffix) }?.entry
     }
 
+    /// What is said, a line a name: whole names, then wildcards, the longest first, as they decide.
+    var lines: [String] {
+        exact.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.rule.text)" }
+            + wildcards.map { "*\($0.suffix)=\($0.entry.rule.text)" }
+    }
+
     /// The first name that was given an address.
     func name(of host: Host) -> String? { names[host] }
 

@@ -2,13 +2,15 @@ import Glibc
 import LaminaProvider
 
 /// Static and wildcard answers to names, from settings and files.
-struct Hosts: Layer, ConnectCalls, ResolveCalls, ReverseResolveCalls {
+struct Hosts: Layer, HasRules, Reconfigures, ConnectCalls, ResolveCalls, ReverseResolveCalls {
     static let map = Setting.texts(
         "map",
+        live: true,
         help: "NAME=ADDRESS, NAME=OTHER.NAME, NAME=refuse or NAME=pass; *.NAME is every name below it"
     )
     static let files = Setting.paths(
         "file",
+        live: true,
         help: "lines as in hosts(5), with wildcards, and refuse, pass or =OTHER.NAME as addresses"
     )
     static let about = LayerDescription(
@@ -27,6 +29,17 @@ struct Hosts: Layer, ConnectCalls, ResolveCalls, ReverseResolveCalls {
         tables = try LineSources(level, list: level[Self.map], files: level[Self.files]) { table, text in
             table.add(map: text).map { "map: \"\(text)\" \($0)" }
         }
+    }
+
+    func reconfigure(_ setting: String, _ level: Level) throws(Failure) {
+        try tables.change(list: level[Self.map], files: level[Self.files])
+    }
+
+    var ruleLines: [String] {
+        NumberedLines.of(
+            tables.contents.flatMap { file, table in table.lines.map { "\($0)  (\(file ?? "map"))" } },
+            otherwise: "pass"
+        )
     }
 
     func resolve(_ question: NameQuestion, next: consuming Next<NoState>) -> Answer {

@@ -2,12 +2,13 @@ import Glibc
 import LaminaProvider
 
 /// Connections to other destinations by rule, with fail-over.
-struct Redirect: Layer, ConnectCalls {
+struct Redirect: Layer, HasRules, Reconfigures, ConnectCalls {
     static let rules = Setting.texts(
         "rule",
+        live: true,
         help: "FROM=TO, or FROM=TO|TO to fail over; FROM is HOST:PORT, HOST or :PORT, TO that, refuse or pass"
     )
-    static let files = Setting.paths("file", help: "lines FROM TO, or FROM TO TO to fail over")
+    static let files = Setting.paths("file", live: true, help: "lines FROM TO, or FROM TO TO to fail over")
     static let about = LayerDescription(
         "redirect",
         summary: "connections to other destinations by rule, with fail-over",
@@ -23,6 +24,17 @@ struct Redirect: Layer, ConnectCalls {
         rules = try LineSources(level, list: level[Self.rules], files: level[Self.files]) { rules, text in
             rules.add(rule: text).map { "rule: \"\(text)\": \($0)" }
         }
+    }
+
+    func reconfigure(_ setting: String, _ level: Level) throws(Failure) {
+        try rules.change(list: level[Self.rules], files: level[Self.files])
+    }
+
+    var ruleLines: [String] {
+        NumberedLines.of(
+            rules.contents.flatMap { file, rules in rules.texts.map { "\($0)  (\(file ?? "rule"))" } },
+            otherwise: "pass"
+        )
     }
 
     func connect(_ address: Address, flags: ConnectFlags, next: consuming Next<State>) -> Answer {

@@ -43,6 +43,8 @@ struct Target {
 /// The rules of one source, the settings or a file, in their order.
 struct RuleList: LineContent {
     private var rules: [Rule] = []
+    /// The rules as they were written.
+    private(set) var texts: [String] = []
 
     init() {}
 
@@ -73,6 +75,7 @@ struct RuleList: LineContent {
     private mutating func add(_ from: Substring, _ targets: [Substring]) -> String? {
         do throws(PlaceProblem) {
             rules.append(try RuleReader.rule(from, targets))
+            texts.append("\(from)=\(targets.joined(separator: "|"))")
             return nil
         } catch {
             return error.text

@@ -20,6 +20,7 @@ struct RunCommand: ParsableCommand {
               lamina run --layer ./libMine.so:limit=1mbit -- wget URL
               lamina run --chain web -- wget URL
               lamina run --check -- ./tool
+              lamina run --check --layer firewall:file=rules,default=deny -- curl https://example.org
               lamina run --layer socks5:server=proxy:1080 --bypass loopback --bypass 10.0.0.0/8 -- git fetch
 
             Without --layer the layers are those of --chain, else of LAMINA_LAYERS, else of the policy that names the program, \
@@ -70,19 +71,37 @@ struct RunCommand: ParsableCommand {
     )
     var backend: BackEnd?
 
-    @Flag(help: "Say what would carry the program and what would not be covered, and why; run nothing.")
+    @Flag(
+        help: "Say what would carry the program, what would not be covered, and the rules of its layers; run nothing."
+    )
     var check = false
+
+    @Flag(help: "With --check: print JSON.")
+    var json = false
 
     @Flag(help: "Let calls that no back end covers go on past the chain, instead of refusing them.")
     var allowUncovered = false
 
     @OptionGroup var options: RunOptions
 
+    func validate() throws {
+        if json, !check { throw ValidationError("--json is for --check") }
+    }
+
     func run() throws {
         if check {
-            let report = ProgramCoverage.report(on: options.program.command[0], wanted: backend)
-            print(report.text)
-            throw ExitCode(report.code)
+            let check = RunCheck(
+                of: options.program.command[0],
+                wanted: backend,
+                choosing: ChainSelection.Request(
+                    layers: try layer.map { try LayerSpecification(parsing: $0) },
+                    chain: chain
+                ),
+                name: name,
+                helper: Probe.helper
+            )
+            print(json ? check.json.text(pretty: true) : check.text + "\n", terminator: "")
+            throw ExitCode(check.code)
         }
         var line = try options.line(on: layer, chain: chain, name: name)
         line.synthetics = try SyntheticAddresses(networks: synthetic, count: syntheticNames, hold: syntheticHold)

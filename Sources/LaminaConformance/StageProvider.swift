@@ -49,7 +49,11 @@ enum StageProvider {
                 conflicts: nil,
                 requires_names: nil,
                 instantiate: instantiate,
-                destroy: nil
+                destroy: nil,
+                rules: nil,
+                extension_count: 0,
+                extension_size: 0,
+                extensions: nil
             )
         )
         return provider

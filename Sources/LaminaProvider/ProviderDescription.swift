@@ -18,6 +18,11 @@ public struct ProviderDescription: @unchecked Sendable {
     /// Ends one level, whose context it gets, when its last socket has closed (`lamina_provider.destroy`).
     public typealias Destroy = @convention(c) (UnsafeMutableRawPointer?) -> Void
 
+    /// Writes a level's table of rules, a rule a line and numbered, in the order in which they decide
+    /// (`lamina_provider.rules`).
+    public typealias Rules =
+        @convention(c) (UnsafeMutableRawPointer?, lamina_line_function, UnsafeMutableRawPointer?) -> Void
+
     /// Describes a provider, in memory that is never freed: make one once, for start-up. Never fails, on any thread.
     ///
     /// - Parameters:
@@ -40,6 +45,8 @@ public struct ProviderDescription: @unchecked Sendable {
     ///   - requires: Providers that must stand in the same chain, likewise (`requires_names`).
     ///   - instantiate: Makes a level.
     ///   - destroy: Ends a level; nil if there is nothing to end.
+    ///   - rules: Writes a level's table of rules; nil if its levels have none.
+    ///   - extensions: Extensions whose functions it describes.
     public init(
         _ name: StaticString,
         _ kind: Int,
@@ -58,7 +65,9 @@ public struct ProviderDescription: @unchecked Sendable {
         conflicts: StaticString? = nil,
         requires: StaticString? = nil,
         instantiate: Instantiate,
-        destroy: Destroy? = nil
+        destroy: Destroy? = nil,
+        rules: Rules? = nil,
+        extensions: [ExtensionDeclaration] = []
     ) {
         descriptor = Immortal.value { provider in
             provider.pointee.size = UInt32(MemoryLayout<lamina_provider>.size)
@@ -83,6 +92,11 @@ public struct ProviderDescription: @unchecked Sendable {
             provider.pointee.requires_names = requires.map { Immortal.text($0) }
             provider.pointee.instantiate = instantiate
             provider.pointee.destroy = destroy
+            provider.pointee.rules = rules
+            provider.pointee.extension_count = UInt32(extensions.count)
+            provider.pointee.extension_size =
+                extensions.isEmpty ? 0 : UInt32(MemoryLayout<lamina_extension_declaration>.stride)
+            provider.pointee.extensions = Immortal.list(extensions.map(\.declaration))
         }
     }
 }

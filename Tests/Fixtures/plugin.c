@@ -124,6 +124,27 @@ static const lamina_protocol protocols[] = {{
 }};
 #endif
 
+#if defined(EXTENSION) || defined(BAD_EXTENSION)
+static const char *const dispatch[] = {
+#if defined(BAD_EXTENSION)
+    "uint64_t sent(struct pair value)",
+#else
+    "uint64_t sent(void *context)",
+#endif
+    "uint32_t size",
+};
+static const char *const client[] = {"void closed(void *context, uint64_t sent)"};
+
+static const lamina_extension_declaration extensions[] = {{
+    .uuid = "6F1C2D3E-4A5B-4C6D-8E7F-90A1B2C3D4E5",
+    .name = "counter",
+    .dispatch_count = 2,
+    .client_count = 1,
+    .dispatch = dispatch,
+    .client = client,
+}};
+#endif
+
 static const lamina_provider provider = {
 #if defined(SHORT_DESCRIPTOR)
     .size = 8,
@@ -163,6 +184,11 @@ static const lamina_provider provider = {
     .before = "tls, proxy",
     .instantiate = instantiate,
     .destroy = destroy,
+#if defined(EXTENSION) || defined(BAD_EXTENSION)
+    .extension_count = 1,
+    .extension_size = sizeof(lamina_extension_declaration),
+    .extensions = extensions,
+#endif
 };
 
 static const lamina_provider *const providers[] = {&provider};

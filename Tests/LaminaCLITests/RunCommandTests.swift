@@ -56,6 +56,37 @@ struct RunCommandTests {
         #expect(unknown.errors.contains("there is no back end 'netns'; there are preload and notify"))
     }
 
+    @Test("The rules of a chain's levels are printed and checked before anything runs")
+    func rules() throws {
+        let firewall = "firewall=wall:rules=[allow :443,deny *.ads.test],default=reject"
+        let arguments = ["run", "--check", "--layer", firewall, "--layer", "trace", "--layer", "fault:do=reset:down"]
+        let checked = try command.run(arguments + ["--", "/bin/sh", "-c", "echo started"])
+        #expect(checked.code == 0 && checked.errors == "", "\(checked.errors)")
+        #expect(
+            checked.output.hasSuffix(
+                """
+                Rules of wall:
+                  1  allow :443  (rules)
+                  2  deny *.ads.test  (rules)
+                  *  reject
+                Rules of fault:
+                  1  reset:down
+
+                """
+            ),
+            "\(checked.output)"
+        )
+        let json = try JSON(parsing: Array(try command.run(arguments + ["--json", "--", "/bin/sh"]).output.utf8))
+        #expect(json["back-end"] == "preload")
+        let levels = try #require(json["levels"]?.arrayValue)
+        #expect(levels.map { $0["label"] } == ["wall", "fault"])
+        #expect(levels[0]["rules"] == ["1  allow :443  (rules)", "2  deny *.ads.test  (rules)", "*  reject"])
+        let wrong = try command.run([
+            "run", "--check", "--layer", "firewall:rules=deny nowhere/8", "--", "/bin/sh", "-c", "echo started",
+        ])
+        #expect(wrong.code == 125 && wrong.output.contains("rules: rule 1, column 6: "), "\(wrong.output)")
+    }
+
     @Test("curl goes through a SOCKS5 server, which gets the name and no name server does")
     func proxied() throws {
         let page = "HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"

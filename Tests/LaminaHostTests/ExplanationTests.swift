@@ -51,6 +51,33 @@ struct ExplanationTests {
         #expect(counted.json["back-end"]?.stringValue == "preload")
     }
 
+    @Test("A check tells the rules of levels that have some, or what is wrong with them")
+    func check() throws {
+        try directory.plugins("Firewall", "Redirect")
+        func check(_ layers: String...) throws -> RunCheck {
+            var request = ChainSelection.Request(layers: try layers.map { try LayerSpecification(parsing: $0) })
+            request.environment = nil
+            return RunCheck(
+                of: HostFixtures.client,
+                wanted: nil,
+                choosing: request,
+                catalog: directory.catalog(),
+                helper: ["\(PackageTree.products)/lamina", "--probe"]
+            )
+        }
+        let sound = try check("firewall:rules=deny *.test", "count", "redirect=to:rule=a.test=refuse")
+        #expect(sound.code == 0 && sound.problem == nil)
+        #expect(sound.levels.map(\.label) == ["firewall", "to"])
+        #expect(sound.text.hasSuffix("Rules of to:\n  1  a.test=refuse  (rule)\n  *  pass"), "\(sound.text)")
+        let wrong = try check("firewall:rules=deny,rule=x", "count")
+        #expect(wrong.code == 125 && wrong.text.contains("has no setting \"rule\""), "\(wrong.text)")
+        #expect(wrong.json["levels"]?.arrayValue?.first?["error"] != nil)
+        let bare = try check("count")
+        #expect(bare.code == 0 && bare.levels.isEmpty)
+        let absent = try check("nobody")
+        #expect(absent.code == 125 && absent.text.contains("The chain can't be made: "), "\(absent.text)")
+    }
+
     @Test("What if another user, unit or name ran it")
     func whatIf() throws {
         for (subject, layers) in [("user:4711", "count=user"), ("unit:web", "count=unit"), ("name:mine", "count=name")]

@@ -78,6 +78,28 @@ struct CatalogInstallTests {
         #expect(try writer.log().records.last?.origin == library)
     }
 
+    @Test("Extensions that a provider declares stand in the installed manifest, and are checked before")
+    func extensions() throws {
+        let manifest = try install(try directory.plugin("EXTENSION"))[0]
+        let file = "\(directory.path)/catalog.d/fixture.json"
+        let written = try JSON(parsing: try readAll(file), named: file)["extensions"]
+        let expected: JSON = [
+            [
+                "uuid": "6f1c2d3e-4a5b-4c6d-8e7f-90a1b2c3d4e5", "name": "counter",
+                "dispatch": ["uint64_t sent(void *context)", "uint32_t size"],
+                "client": ["void closed(void *context, uint64_t sent)"],
+            ]
+        ]
+        #expect(written == expected, "\(written?.text() ?? "-")")
+        #expect(try catalog.entry(named: "fixture").manifest?.extensions == manifest.extensions)
+        #expect(manifest.extensions.count == 1)
+        let error = #expect(throws: LaminaError.self) { try install(try directory.plugin("BAD_EXTENSION")) }
+        #expect(
+            error?.description.contains("provider \"fixture\": extensions[0]") == true,
+            "\(error?.description ?? "")"
+        )
+    }
+
     @Test("Installing another file of the same name replaces it")
     func replaces() throws {
         let first = try install(try directory.plugin())[0].library

@@ -185,6 +185,53 @@ struct FaultTests {
         )
     }
 
+    // MARK: - Changes
+
+    @Test("Rules change on open sockets and new ones, all of them or none, and what waits by an old one goes on")
+    func live() async throws {
+        do {
+            let chain = try chain("error:up:errno=EIO:count=1")
+            let fault = chain.instances[0]
+            let open = try pair(chain)
+            #expect(errno { try open.client.waiting.send([1]) } == EIO)
+            try open.client.waiting.send([2])
+            try fault.configure("do", to: "[error:up:errno=EPERM:count=1,\"stall:up:after=1\"]")
+            #expect(fault.rules == ["1  error:up:errno=EPERM:count=1", "2  stall:up:after=1"])
+            #expect(errno { try open.client.waiting.send([3]) } == EPERM)
+            let wrong = #expect(throws: LaminaError.self) {
+                try fault.configure("do", to: "[error:up:errno=EBADF,reset:chance=10%]")
+            }
+            #expect(
+                wrong?.description.contains("do: \"reset:chance=10%\", at 14: \"10%\"") == true,
+                "\(String(describing: wrong))"
+            )
+            #expect(fault.settings["do"]?.description.contains("EPERM") == true)
+            let calls = PendingCalls()
+            #expect(calls.send(open.client, [4]) == LAMINA_PENDING)
+            #expect(calls.endsNow.isEmpty)
+            try fault.configure("do", to: "[]")
+            #expect(calls.wait(for: 1) == [PendingCalls.End(number: 0, status: 0, bytes: 1)])
+            #expect(fault.rules.isEmpty)
+            try fault.configure("do", to: "short:down")
+            let new = try pair(chain)
+            for pair in [open, new] { try pair.server.waiting.send(text) }
+            for pair in [open, new] {
+                #expect(try pair.client.waiting.receive(upTo: 9, deadline: soon()) == Array(text[..<1]))
+                try pair.close()
+            }
+        }
+        let deadline = soon()
+        while LayerOutput.lines(of: label).count < 2 {
+            try #require(clinux_monotonic() < deadline)
+            await Task.yield()
+        }
+        #expect(
+            LayerOutput.lines(of: label).last
+                == "seed 7, 2 sockets: error:up:errno=EIO:count=1 1, error:up:errno=EPERM:count=1 1, "
+                + "stall:up:after=1 1, short:down 2"
+        )
+    }
+
     // MARK: - Datagrams
 
     @Test("Datagrams are lost by chance, and a stream with such a rule is refused with the reason")

@@ -259,6 +259,28 @@ struct FirewallTests {
         #expect(try connect(chain, "192.0.2.1:80", origin()) == EACCES)
     }
 
+    @Test("Files change as well, all of them or none, and the table is told in the order in which it decides")
+    func liveFiles() throws {
+        let one = try directory.write("deny 192.0.2.1\n", to: "one")
+        let two = try directory.write("reject 192.0.2.1\n", to: "two")
+        let chain = try chain("rules=allow :443,file=\(one)")
+        let firewall = chain.instances[0]
+        #expect(try connect(chain, "192.0.2.1:80", origin()) == EACCES)
+        try firewall.configure("file", to: "[\(two),\(one)]")
+        #expect(try connect(chain, "192.0.2.1:80", origin()) == ECONNREFUSED)
+        let table = [
+            "1  allow :443  (rules)", "2  reject 192.0.2.1  (\(two):1)",
+            "3  deny 192.0.2.1  (\(one):1; never decides: rule 2 comes first)", "*  allow",
+        ]
+        #expect(firewall.rules == table)
+        let bad = try directory.write("allow\nallow nowhere:\n", to: "bad")
+        let refused = #expect(throws: LaminaError.self) { try firewall.configure("file", to: "[\(one),\(bad)]") }
+        #expect(refused?.description.contains("\(bad):2: column 7: ") == true, "\(refused?.description ?? "")")
+        #expect(firewall.rules == table)
+        try firewall.configure("file", to: "[]")
+        #expect(try connect(chain, "192.0.2.1:80", origin()) == 0)
+    }
+
     @Test("Rules of the setting come before those of files; a changed file is read again, a bad one is named once")
     func files() throws {
         let file = try directory.write("# rules\n\ndeny 192.0.2.1 # one\r\nallow\n", to: "rules")

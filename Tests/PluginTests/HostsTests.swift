@@ -51,6 +51,26 @@ struct HostsTests {
         #expect(answers(chain, "localhost", family: AF_INET) == ["127.0.0.1:7"])
     }
 
+    @Test("Names change while the chain is in use, all of them or none, and are told as they decide")
+    func live() throws {
+        let chain = try chain("map=[a.test=192.0.2.1]")
+        let hosts = chain.instances[0]
+        try hosts.configure("map", to: "[*.test=192.0.2.9,a.test=192.0.2.2,a.test=::1,b.a.test=refuse]")
+        try hosts.configure("file", to: try write("192.0.2.3 c.test\n"))
+        #expect(answers(chain, "a.test") == ["192.0.2.2:7", "[::1]:7"])
+        let table = [
+            "1  a.test=192.0.2.2|[::1]  (map)", "2  b.a.test=refuse  (map)", "3  *.test=192.0.2.9  (map)",
+            "4  c.test=192.0.2.3  (\(directory.path)/hosts)", "*  pass",
+        ]
+        #expect(hosts.rules == table)
+        let wrong = #expect(throws: LaminaError.self) { try hosts.configure("map", to: "[a.test=192.0.2.4,b.test]") }
+        #expect(wrong?.description.contains("map: \"b.test\" has no '='") == true, "\(wrong?.description ?? "")")
+        #expect(answers(chain, "a.test") == ["192.0.2.2:7", "[::1]:7"])
+        try hosts.configure("map", to: "[]")
+        #expect(answers(chain, "a.test") == ["\(ENOENT)"])
+        #expect(answers(chain, "c.test") == ["192.0.2.3:7"])
+    }
+
     @Test("A name without an address of the family is told apart from one that isn't there")
     func families() throws {
         let chain = try chain("map=[four.test=192.0.2.1]")

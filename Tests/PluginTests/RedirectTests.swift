@@ -266,6 +266,30 @@ struct RedirectTests {
         for (socket, _) in ports { socket.close() }
     }
 
+    @Test("Rules and files change while the chain is in use, all of them or none, and are told in their order")
+    func live() throws {
+        let ports = try (0..<2).map { _ in try listener(.kernel) }
+        func at(_ index: Int) -> String { "127.0.0.1:\(ports[index].port)" }
+        let file = try write("192.0.2.0/24 \(at(1))\n")
+        let chain = try chain("rule=192.0.2.1=\(at(0))")
+        let redirect = chain.instances[0]
+        #expect(try arrival(chain, "192.0.2.1:80") == at(0))
+        try redirect.configure("rule", to: "[192.0.2.1:443=\(at(0)),192.0.2.1=refuse]")
+        try redirect.configure("file", to: file)
+        #expect(try arrival(chain, "192.0.2.1:443") == at(0))
+        #expect(try arrival(chain, "192.0.2.1:80") == "\(ECONNREFUSED)")
+        #expect(try arrival(chain, "192.0.2.2:80") == at(1))
+        let table = [
+            "1  192.0.2.1:443=\(at(0))  (rule)", "2  192.0.2.1=refuse  (rule)", "3  192.0.2.0/24=\(at(1))  (\(file))",
+            "*  pass",
+        ]
+        #expect(redirect.rules == table)
+        let wrong = #expect(throws: LaminaError.self) { try redirect.configure("rule", to: "[a.test=b,a.test]") }
+        #expect(wrong?.description.contains("rule: \"a.test\": has no '='") == true, "\(wrong?.description ?? "")")
+        #expect(redirect.rules == table)
+        for (socket, _) in ports { socket.close() }
+    }
+
     @Test("The rules of the documentation do what it says")
     func documented() throws {
         let page = "Sources/Lamina/Documentation.docc/Redirecting.md"

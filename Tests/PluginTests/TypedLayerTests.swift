@@ -118,6 +118,16 @@ struct TypedLayerTests {
         #expect(alone.events == ["accept", "inspect", "abort", "disconnect", "send_backlog"])
     }
 
+    @Test("An extension that a type declares is one that its manifest describes")
+    func extensions() throws {
+        let described = try Library.load(try fixture("Everything")).provider().manifest.extensions
+        #expect(
+            described.map(\.name) == ["counter"] && described.map(\.uuid) == ["6f1c2d3e-4a5b-4c6d-8e7f-90a1b2c3d4e5"]
+        )
+        #expect(described.first?.dispatch.map(\.declaration) == ["uint64_t sent(void *context)"])
+        #expect(described.first?.client.isEmpty == true)
+    }
+
     @Test("A table has what the type has a protocol for, and nothing else")
     func sparse() throws {
         #expect(try table(try example("Nothing")).entries == ["open", "send"])

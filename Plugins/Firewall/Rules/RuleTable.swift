@@ -55,14 +55,11 @@ public struct RuleTable: Sendable {
 
     /// The table as lines for people.
     public var lines: [String] {
-        let width = String(entries.count).utf8.count
-        var lines = entries.map { entry in
-            let number = String(entry.number)
-            return String(repeating: " ", count: width - number.utf8.count) + "\(number)  \(entry.rule.text)"
-                + "  (\(entry.place)\(entry.covered.map { "; never decides: rule \($0) comes first" } ?? ""))"
+        let rules = entries.map { entry in
+            "\(entry.rule.text)  (\(entry.place)"
+                + "\(entry.covered.map { "; never decides: rule \($0) comes first" } ?? ""))"
         }
-        lines.append(String(repeating: " ", count: width - 1) + "*  \(otherwise.text)")
-        return lines
+        return NumberedLines.of(rules, otherwise: otherwise.text)
     }
 }
 

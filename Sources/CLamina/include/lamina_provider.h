@@ -148,6 +148,24 @@ typedef struct lamina_protocol {
     const char *LAMINA_NULLABLE security;
 } lamina_protocol;
 
+/// An extension (`LAMINA_CONTROL_EXTENSION`) whose functions a provider describes, for levels that were compiled without
+/// them: `lamina install` writes it into the manifest.
+typedef struct lamina_extension_declaration {
+    /// The extension's name, as UUID text.
+    const char *uuid;
+    /// What people call it, or null.
+    const char *LAMINA_NULLABLE name;
+    uint32_t dispatch_count;
+    uint32_t client_count;
+    /// The members of the table that the level answers, declared as C declares them, all and in their order.
+    const char *LAMINA_NONNULL const *LAMINA_NULLABLE dispatch;
+    /// Those of the table that whoever asks hands over.
+    const char *LAMINA_NONNULL const *LAMINA_NULLABLE client;
+} lamina_extension_declaration;
+
+/// Takes one line, without its end.
+typedef void (*lamina_line_function)(void *LAMINA_NULLABLE sink, const char *text, size_t length);
+
 /// What an instance is made from.
 typedef struct lamina_instance_arguments {
     uint32_t size;
@@ -212,6 +230,15 @@ typedef struct lamina_provider {
     lamina_status (*instantiate)(const lamina_instance_arguments *instance_arguments, lamina_instance *instance);
     /// Ends one level, when its last socket has closed: also the place for a last line of output. May be null.
     void (*LAMINA_NULLABLE destroy)(void *LAMINA_NULLABLE context);
+    // What a provider with a smaller `size` doesn't have.
+    /// Writes a level's table of rules, a rule a line and numbered, in the order in which they decide. Null for a provider
+    /// that has no such table.
+    void (*LAMINA_NULLABLE rules)(
+        void *LAMINA_NULLABLE context, lamina_line_function line, void *LAMINA_NULLABLE sink);
+    uint32_t extension_count;
+    /// `sizeof(lamina_extension_declaration)` where there are extensions.
+    uint32_t extension_size;
+    const lamina_extension_declaration *LAMINA_NULLABLE extensions;
 } lamina_provider;
 
 /// What the framework says at start-up.

@@ -110,7 +110,9 @@ typedef struct lamina_setting {
     const char *name;
     /// `LAMINA_SETTING_…`.
     uint32_t type;
-    uint32_t reserved;
+    /// How many values of this setting stand here, one behind the other: 1. Only `configure` gets a list with all of its values
+    /// at once; of one that is empty, 0, and no value.
+    uint32_t count;
     /// A boolean (0, 1), a number, bytes, bits a second, or nanoseconds.
     int64_t number;
     /// Text, a choice, a path, or a secret: NUL-terminated; null for numbers.
@@ -128,8 +130,8 @@ typedef struct lamina_table {
     /// `LAMINA_ABI_VERSION` of the provider.
     uint32_t version;
     LAMINA_NONNULL_BEGIN
-    /// Takes a new value of a live setting, at any time, on any thread, or null. A refusal leaves the old value and
-    /// writes its reason.
+    /// Takes a new value of a live setting, at any time, on any thread, or null: `setting` is the first of its `count`
+    /// values. A refusal leaves the old value, of a list all of them, and writes its reason.
     lamina_status (*LAMINA_NULLABLE configure)(
         void *LAMINA_NULLABLE instance, const lamina_setting *setting, char *reason, size_t reason_capacity);
     LAMINA_NONNULL_END

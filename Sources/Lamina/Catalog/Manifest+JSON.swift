@@ -19,7 +19,7 @@ extension Manifest {
         if let required { object["required"] = .bool(required) }
         let flags = [
             ("hidden", isHidden), ("generic", isGeneric), ("reorders", reorders), ("handshakes", handshakes),
-            ("onlyNames", onlyNames),
+            ("onlyNames", onlyNames), ("rules", hasRules),
         ]
         for (key, flag) in flags where flag {
             object[key] = true

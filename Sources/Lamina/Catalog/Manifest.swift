@@ -54,6 +54,8 @@ public struct Manifest: Sendable, Equatable {
     public var handshakes = false
     /// Whether it need not see what goes to destinations that are no names (`LAMINA_PROVIDER_ONLY_NAMES`).
     public var onlyNames = false
+    /// Whether its levels have a table of rules that can be printed (`lamina_provider.rules`).
+    public var hasRules = false
     /// The socket categories that it stands in.
     public var categories = SocketCategories.all
     /// What a base offers.
@@ -109,7 +111,8 @@ extension Manifest {
     private static let keys = [
         "format", "name", "uuid", "version", "summary", "library", "kind", "phase", "before", "after", "conflicts",
         "requires", "effect", "handoff", "required", "hidden", "generic", "reorders", "handshakes",
-        "onlyNames", "categories", "protocols", "abi", "settings", "extensions", "entries", "indications", "sha256",
+        "onlyNames", "rules", "categories", "protocols", "abi", "settings", "extensions", "entries", "indications",
+        "sha256",
         "identity",
         "installation", "masked", "reason",
     ]
@@ -154,6 +157,7 @@ extension Manifest {
         reorders = try reader.bool("reorders") ?? false
         handshakes = try reader.bool("handshakes") ?? false
         onlyNames = try reader.bool("onlyNames") ?? false
+        hasRules = try reader.bool("rules") ?? false
         if let bits = try reader.flags("categories", SocketCategories.names.map { ($0.name, $0.value.rawValue) }) {
             categories = SocketCategories(rawValue: bits)
         }

@@ -139,6 +139,75 @@ struct DescriptorReader {
         return entries
     }
 
+    func extensions() throws(LaminaError) -> [ExtensionDescription] {
+        let count = Int(descriptor.pointee.extension_count)
+        guard count > 0 else { return [] }
+        guard count <= 64, let extensions = descriptor.pointee.extensions else {
+            throw error("extensions", "extension_count is \(count), and extensions is no array of that length")
+        }
+        let (size, expected) = (
+            Int(descriptor.pointee.extension_size), MemoryLayout<lamina_extension_declaration>.stride
+        )
+        guard size == expected else {
+            throw error(
+                "extension_size",
+                "is \(size), and an extension has \(expected) bytes",
+                remedy: "set it to sizeof(lamina_extension_declaration)"
+            )
+        }
+        var described: [ExtensionDescription] = []
+        for index in 0..<count {
+            let one = try self.extension(extensions + index, "extensions[\(index)]")
+            guard !described.contains(where: { $0.uuid == one.uuid }) else {
+                throw error("extensions[\(index)]", "\(one.uuid) is declared twice")
+            }
+            described.append(one)
+        }
+        return described
+    }
+
+    private func `extension`(
+        _ declaration: UnsafePointer<lamina_extension_declaration>,
+        _ place: String
+    ) throws(LaminaError) -> ExtensionDescription {
+        @inline(__always)
+        func pointer(_ field: PartialKeyPath<lamina_extension_declaration>) -> UnsafeRawPointer? {
+            guard let offset = MemoryLayout<lamina_extension_declaration>.offset(of: field) else { return nil }
+            return UnsafeRawPointer(declaration).load(fromByteOffset: offset, as: UnsafeRawPointer?.self)
+        }
+        func members(
+            _ field: PartialKeyPath<lamina_extension_declaration>,
+            _ count: UInt32,
+            _ name: String
+        ) throws(LaminaError) -> [String] {
+            guard count > 0 else { return [] }
+            guard count <= 256, let list = pointer(field) else {
+                throw error("\(place).\(name)", "\(name)_count is \(count), and \(name) is no array of that length")
+            }
+            let texts = list.assumingMemoryBound(to: UnsafeRawPointer?.self)
+            var members: [String] = []
+            for index in 0..<Int(count) {
+                guard let text = texts[index] else { throw error("\(place).\(name)[\(index)]", "is empty") }
+                members.append(try line(text, "\(place).\(name)[\(index)]"))
+            }
+            return members
+        }
+        var object = JSON.Object()
+        for (key, field) in [("uuid", \lamina_extension_declaration.uuid as PartialKeyPath), ("name", \.name)] {
+            if let text = pointer(field) { object[key] = .string(try line(text, "\(place).\(key)")) }
+        }
+        let tables = [
+            ("dispatch", try members(\.dispatch, declaration.pointee.dispatch_count, "dispatch")),
+            ("client", try members(\.client, declaration.pointee.client_count, "client")),
+        ]
+        for (key, members) in tables where !members.isEmpty { object[key] = .array(members.map { .string($0) }) }
+        do throws(LaminaError) {
+            return try ExtensionDescription(ManifestReader(object: object) { _ in place })
+        } catch {
+            throw self.error(error.subject, error.cause, remedy: error.remedy)
+        }
+    }
+
     private func protocolEntry(
         _ entry: UnsafePointer<lamina_protocol>,
         _ place: String

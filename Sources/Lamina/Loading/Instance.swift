@@ -160,24 +160,44 @@ public final class Instance: @unchecked Sendable {
         return values[0]
     }
 
-    /// Hands a setting's value to the provider.
+    /// Hands a setting's value, of a list all of its values, to the provider. Of one that has no value any more, nothing.
     private func deliver(_ key: String, of settings: Settings) throws(LaminaError) {
         guard let configure = table?.pointee.configure else { return }
-        let delivery = SettingStorage(settings.only(key))
-        for index in delivery.settings.indices {
-            let (status, reason) = withReason { reason, capacity in
-                configure(context, &delivery.settings[index], reason, capacity)
-            }
-            guard status == 0 else {
-                throw LaminaError(
-                    .invalidSetting,
-                    "layer \"\(label)\": \(key)",
-                    reason ?? "was refused: \(String(cString: strerror(-status)))",
-                    errno: max(-status, 0),
-                    level: label
-                )
-            }
+        let declaration = provider.manifest.settings.first { $0.name == key }
+        let absent = declaration?.isList == true ? Settings.Item(name: key, value: .list([]), isGiven: false) : nil
+        guard let item = settings.items.first(where: { $0.name == key }) ?? absent else { return }
+        let delivery = SettingStorage(delivering: item)
+        guard let first = delivery.settings.baseAddress else { return }
+        let (status, reason) = withExtendedLifetime(delivery) {
+            withReason { reason, capacity in configure(context, first, reason, capacity) }
         }
+        guard status == 0 else {
+            throw LaminaError(
+                .invalidSetting,
+                "layer \"\(label)\": \(key)",
+                reason ?? "was refused: \(String(cString: strerror(-status)))",
+                errno: max(-status, 0),
+                level: label
+            )
+        }
+    }
+
+    /// The level's table of rules as it is now: a line each, numbered, in the order in which they decide. Empty for a level of
+    /// a provider that has none. Runs the provider's code; any thread.
+    public var rules: [String] {
+        guard let write = provider.descriptor.pointee.rules else { return [] }
+        var lines: [String] = []
+        withUnsafeMutablePointer(to: &lines) { lines in
+            write(
+                context,
+                { sink, text, length in
+                    let bytes = UnsafeRawBufferPointer(start: text, count: length)
+                    sink?.assumingMemoryBound(to: [String].self).pointee.append(String(decoding: bytes, as: UTF8.self))
+                },
+                lines
+            )
+        }
+        return lines
     }
 }
 

@@ -1,4 +1,5 @@
 import CLamina
+import Glibc
 
 /// One provider of a loaded library, or of the program itself: its descriptor, checked (WSAPROTOCOL_INFO and WSPStartup's
 /// part of a catalog entry).
@@ -23,9 +24,34 @@ public final class Provider: @unchecked Sendable {
         in image: PluginImage,
         at index: Int
     ) throws(LaminaError) {
+        let descriptor = try Self.widened(descriptor, in: image, at: index)
         self.descriptor = descriptor
         self.image = image
         manifest = try Self.read(descriptor, in: image, at: index)
+    }
+
+    /// The descriptor in this Lamina's size, for good: of a plug-in that was made for a smaller one, a copy in which the rest
+    /// is empty.
+    private static func widened(
+        _ descriptor: UnsafePointer<lamina_provider>,
+        in image: PluginImage,
+        at index: Int
+    ) throws(LaminaError) -> UnsafePointer<lamina_provider> {
+        let size = Int(UnsafeRawPointer(descriptor).load(as: UInt32.self))
+        let full = MemoryLayout<lamina_provider>.size
+        let least = MemoryLayout<lamina_provider>.offset(of: \.rules) ?? full
+        guard size >= least else {
+            throw DescriptorReader(descriptor, image: image, index: index).error(
+                "descriptor",
+                "has \(size) bytes, fewer than the \(least) of version 1",
+                remedy: "set size to sizeof(lamina_provider)"
+            )
+        }
+        guard size < full else { return descriptor }
+        let copy = UnsafeMutablePointer<lamina_provider>.allocate(capacity: 1)
+        memset(copy, 0, full)
+        memcpy(copy, descriptor, size)
+        return UnsafePointer(copy)
     }
 
     private static func read(
@@ -35,13 +61,6 @@ public final class Provider: @unchecked Sendable {
     ) throws(LaminaError) -> Manifest {
         var reader = DescriptorReader(descriptor, image: image, index: index)
         let provider = descriptor.pointee
-        guard provider.size >= UInt32(MemoryLayout<lamina_provider>.size) else {
-            throw reader.error(
-                "descriptor",
-                "has \(provider.size) bytes, fewer than the \(MemoryLayout<lamina_provider>.size) of version 1",
-                remedy: "set size to sizeof(lamina_provider)"
-            )
-        }
         let name = try reader.name(try reader.text(\.name, "name"), "name")
         reader.subject = "\(image.path): provider \"\(name)\""
         var manifest = Manifest(
@@ -72,12 +91,15 @@ public final class Provider: @unchecked Sendable {
         }
         manifest.settings = try reader.settings()
         manifest.protocols = try reader.protocols()
+        manifest.extensions = try reader.extensions()
+        manifest.hasRules = provider.rules != nil
         manifest.before = try reader.names(\.before, "before")
         manifest.after = try reader.names(\.after, "after")
         manifest.conflicts = try reader.names(\.conflicts, "conflicts")
         manifest.requires = try reader.names(\.requires_names, "requires_names")
         try reader.checkFunction(\.instantiate, "instantiate", required: true)
         try reader.checkFunction(\.destroy, "destroy", required: false)
+        try reader.checkFunction(\.rules, "rules", required: false)
         return manifest
     }
 }

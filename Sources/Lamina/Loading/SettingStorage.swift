@@ -7,11 +7,23 @@ final class SettingStorage: @unchecked Sendable {
     let settings: UnsafeMutableBufferPointer<lamina_setting>
     private var texts: [UnsafeMutableRawBufferPointer] = []
 
+    /// A change of one setting, for `configure`: the first says how many values there are.
+    convenience init(delivering item: Settings.Item) {
+        let values: [SettingValue] = if case .list(let values) = item.value { values } else { [item.value] }
+        self.init((values.isEmpty ? [item.value] : values).map { (item.name, $0) })
+        settings[0].count = UInt32(values.count)
+        if values.isEmpty { settings[0].text = nil }
+    }
+
     /// The settings in order; a list gives one for each of its values.
-    init(_ settings: Settings) {
+    convenience init(_ settings: Settings) {
         let values = settings.items.flatMap { item in
             if case .list(let values) = item.value { values.map { (item.name, $0) } } else { [(item.name, item.value)] }
         }
+        self.init(values)
+    }
+
+    private init(_ values: [(name: String, value: SettingValue)]) {
         self.settings = .allocate(capacity: values.count)
         for (index, (name, value)) in values.enumerated() {
             let number = value.plainNumber
@@ -19,7 +31,7 @@ final class SettingStorage: @unchecked Sendable {
             let setting = lamina_setting(
                 name: copy(Array(name.utf8)),
                 type: value.number,
-                reserved: 0,
+                count: 1,
                 number: number ?? 0,
                 text: bytes.map(copy),
                 text_length: bytes?.count ?? 0

@@ -64,9 +64,20 @@ extension ProgramCoverage {
     /// What a run would do with a program, as lines for people: the back end, why, what else could be used, and what isn't
     /// covered; and 0, or the code that a run would end with. Blocks for a child process.
     public static func report(on program: String, wanted: BackEnd?) -> (text: String, code: Int32) {
+        report(on: program, outcome(on: program, wanted: wanted))
+    }
+
+    /// What a run would do with a program. Blocks for a child process.
+    static func outcome(on program: String, wanted: BackEnd?) -> Result<ProgramCoverage, LaunchFailure> {
+        Result { () throws(LaunchFailure) in try ProgramCoverage(of: try ProgramFile.find(program), wanted: wanted) }
+    }
+
+    static func report(
+        on program: String,
+        _ outcome: Result<ProgramCoverage, LaunchFailure>
+    ) -> (text: String, code: Int32) {
         do throws(LaunchFailure) {
-            let path = try ProgramFile.find(program)
-            let coverage = try ProgramCoverage(of: path, wanted: wanted)
+            let coverage = try outcome.get()
             var lines = ["\(program): carried by the back end \(coverage.backEnd.rawValue): \(coverage.reason)"]
             lines += Self.backEnds
             lines.append("Refused:")

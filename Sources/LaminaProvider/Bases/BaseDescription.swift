@@ -82,7 +82,8 @@ extension BaseType {
             settings: about.settings.map { $0.declaration.described($0.name) },
             protocols: about.families.map { BaseProtocols.stream($0.number, 0) },
             instantiate: instantiate,
-            destroy: LevelInstance.destroy
+            destroy: LevelInstance.destroy,
+            rules: type is any HasRules.Type ? LevelInstance.rules : nil
         )
     }
 }

@@ -84,6 +84,9 @@ public struct LayerDescription: Sendable {
     let after: StaticString?
     let conflicts: StaticString?
     let requires: StaticString?
+    let extensions: [ExtensionDeclaration]
+    /// Whether the type has rules to print: it says so by its conformance.
+    var hasRules = false
     /// Whether the type ends the columns of its sockets: it says so by its conformance.
     var isTerminating = false
     /// Whether the type touches data only until a connection stands: likewise.
@@ -108,6 +111,7 @@ public struct LayerDescription: Sendable {
     ///   - after: Layers that stand nearer to the program, likewise.
     ///   - conflicts: Layers that may not stand in the same chain, likewise.
     ///   - requires: Layers that must stand in the same chain, likewise.
+    ///   - extensions: Extensions whose functions it describes, for levels that were compiled without them.
     public init(
         _ name: StaticString,
         effect: Effect = .none,
@@ -123,7 +127,8 @@ public struct LayerDescription: Sendable {
         before: StaticString? = nil,
         after: StaticString? = nil,
         conflicts: StaticString? = nil,
-        requires: StaticString? = nil
+        requires: StaticString? = nil,
+        extensions: [ExtensionDeclaration] = []
     ) {
         self.name = name
         self.effect = effect
@@ -140,5 +145,6 @@ public struct LayerDescription: Sendable {
         self.after = after
         self.conflicts = conflicts
         self.requires = requires
+        self.extensions = extensions
     }
 }

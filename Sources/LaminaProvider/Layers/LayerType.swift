@@ -19,6 +19,7 @@ struct LayerType: @unchecked Sendable {
         about = type.about
         about.isTerminating = own.terminating != nil
         about.handshakes = own.handshakes != nil
+        about.hasRules = type is any HasRules.Type
         conformances = own
         (isStateless, stateSize, stateAlignment) = Self.layout(of: type)
         let stateless = isStateless

@@ -24,6 +24,9 @@ class LevelInstance {
     /// Takes a live setting's new value.
     fileprivate func reconfigure(_ setting: String) throws(Failure) {}
 
+    /// The lines of the level's table of rules.
+    fileprivate var rules: [String] { [] }
+
     /// The entries that the level's value sees, and those that it is linked for; nil: all that its type has.
     fileprivate var entries: (seen: EntrySet, linked: EntrySet)? { nil }
     private var seesNoData = false
@@ -92,6 +95,19 @@ class LevelInstance {
         Part.free(context, alignment: Part.size)
     }
 
+    /// The function `rules` of a provider whose type has them.
+    static let rules: ProviderDescription.Rules = { context, line, sink in
+        guard let context else { return }
+        for rule in of(context).takeUnretainedValue().rules {
+            var rule = rule
+            rule.withUTF8 { bytes in
+                bytes.withMemoryRebound(to: CChar.self) { line(sink, $0.baseAddress ?? empty, $0.count) }
+            }
+        }
+    }
+
+    nonisolated(unsafe) private static let empty = Immortal.text("" as StaticString)
+
     /// The entry `configure`: keeps the value that a layer reads, unless it is out of range or the layer refuses it.
     static let configure:
         @convention(c) (
@@ -103,7 +119,7 @@ class LevelInstance {
             do throws(Failure) {
                 if let problem = cell.problem(setting.pointee) { throw Failure(EINVAL, problem) }
                 let before = cell.contents
-                cell.take(setting.pointee)
+                cell.replace(by: setting)
                 do throws(Failure) { try instance.reconfigure(cell.name.description) } catch {
                     cell.contents = before
                     throw error
@@ -138,6 +154,11 @@ private final class InstanceOf<Value: LevelValue>: LevelInstance {
         return type.entries(value)
     }
 
+    override var rules: [String] {
+        guard let type = Value.self as? any HasRules.Type else { return [] }
+        return type.rules(UnsafeMutableRawPointer(memory))
+    }
+
     override func reconfigure(_ setting: String) throws(Failure) {
         guard let type = Value.self as? any Reconfigures.Type else { return }
         try type.reconfigure(UnsafeMutableRawPointer(memory), setting, level)
@@ -149,6 +170,12 @@ extension ChoosesEntries where Self: ~Copyable {
         let value = memory.assumingMemoryBound(to: Self.self)
         let seen = value.pointee.entries
         return (seen, value.pointee.passesOthersOn ? seen.withTheirClasses : seen)
+    }
+}
+
+extension HasRules where Self: ~Copyable {
+    fileprivate static func rules(_ memory: UnsafeMutableRawPointer) -> [String] {
+        memory.assumingMemoryBound(to: Self.self).pointee.ruleLines
     }
 }
 

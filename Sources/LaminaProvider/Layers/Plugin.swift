@@ -104,7 +104,9 @@ extension ProviderDescription {
             conflicts: about.conflicts,
             requires: about.requires,
             instantiate: instantiate,
-            destroy: LevelInstance.destroy
+            destroy: LevelInstance.destroy,
+            rules: about.hasRules ? LevelInstance.rules : nil,
+            extensions: about.extensions
         )
     }
 }

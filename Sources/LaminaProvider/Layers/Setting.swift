@@ -194,27 +194,42 @@ extension Setting where Value == String {
 
 extension Setting where Value == [String] {
     /// Texts: the key may be repeated, and each is kept in order.
-    public static func texts(_ name: StaticString, required: Bool = false, help: StaticString) -> Setting {
-        Setting(name, LAMINA_SETTING_TEXT, nil, isList: true, live: false, required: required, help: help) { $0.texts }
+    public static func texts(
+        _ name: StaticString,
+        live: Bool = false,
+        required: Bool = false,
+        help: StaticString
+    ) -> Setting {
+        Setting(name, LAMINA_SETTING_TEXT, nil, isList: true, live: live, required: required, help: help) { $0.texts }
     }
 
     /// Some of these choices: the key may be repeated, and each is kept in order.
-    public static func choices(_ name: StaticString, among choices: [String], help: StaticString) -> Setting {
+    public static func choices(
+        _ name: StaticString,
+        among choices: [String],
+        live: Bool = false,
+        help: StaticString
+    ) -> Setting {
         Setting(
             name,
             LAMINA_SETTING_CHOICE,
             nil,
             choices: choices,
             isList: true,
-            live: false,
+            live: live,
             required: false,
             help: help
         ) { $0.texts }
     }
 
     /// Paths: the key may be repeated, and each is kept in order.
-    public static func paths(_ name: StaticString, required: Bool = false, help: StaticString) -> Setting {
-        Setting(name, LAMINA_SETTING_PATH, nil, isList: true, live: false, required: required, help: help) { $0.texts }
+    public static func paths(
+        _ name: StaticString,
+        live: Bool = false,
+        required: Bool = false,
+        help: StaticString
+    ) -> Setting {
+        Setting(name, LAMINA_SETTING_PATH, nil, isList: true, live: live, required: required, help: help) { $0.texts }
     }
 }
 

@@ -46,15 +46,27 @@ final class SettingCell: Sendable {
         return nil
     }
 
-    /// Takes a value that was checked; a list gets it after those that it has.
+    private var isList: Bool { shape.flags & LAMINA_SETTING_LIST != 0 }
+
+    /// Takes a value that was checked, at the level's start; a list gets it after those that it has.
     func take(_ setting: lamina_setting) {
         value.store(setting.number, ordering: .relaxed)
-        if let text = setting.text {
-            let text = String(decoding: UnsafeRawBufferPointer(start: text, count: setting.text_length), as: UTF8.self)
-            let isList = shape.flags & LAMINA_SETTING_LIST != 0
-            Self.lock.locked { values = isList ? values + [text] : [text] }
-        }
+        if let text = Self.text(of: setting) { Self.lock.locked { values = isList ? values + [text] : [text] } }
         given.store(true, ordering: .relaxed)
+    }
+
+    /// Takes what a live setting is changed to, which was checked: one value, or all of a list.
+    func replace(by setting: UnsafePointer<lamina_setting>) {
+        guard isList else { return take(setting.pointee) }
+        let texts = (0..<Int(setting.pointee.count)).compactMap { Self.text(of: setting[$0]) }
+        Self.lock.locked { values = texts }
+        given.store(true, ordering: .relaxed)
+    }
+
+    private static func text(of setting: lamina_setting) -> String? {
+        setting.text.map {
+            String(decoding: UnsafeRawBufferPointer(start: $0, count: setting.text_length), as: UTF8.self)
+        }
     }
 }
 

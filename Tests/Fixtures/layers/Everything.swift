@@ -2,7 +2,17 @@ import LaminaProvider
 
 /// Sees every call, every end of one and every event, and passes it on: it has a protocol for each.
 struct Everything: Layer, HandsOver {
-    static let about = LayerDescription("everything", effect: .observe)
+    static let about = LayerDescription(
+        "everything",
+        effect: .observe,
+        extensions: [
+            ExtensionDeclaration(
+                "6f1c2d3e-4a5b-4c6d-8e7f-90a1b2c3d4e5",
+                name: "counter",
+                dispatch: ["uint64_t sent(void *context)"]
+            )
+        ]
+    )
     static let stateVersion: UInt32 = 2
     struct State: ~Copyable, Sendable { let calls = Counter(), ends = Counter(), events = Counter() }
     init(_ level: Level) {}
