@@ -54,6 +54,28 @@ struct RunControlCommandTests {
         #expect(try lamina("ps").lines == ["nothing runs"])
     }
 
+    @Test("A list is changed as a whole while a program runs, or stays as it was")
+    func lists() throws {
+        let layer = "fault:do=short:size=1m,seed=5"
+        let script = "echo ready; read line; curl -sS http://127.0.0.1:9/"
+        let run = try start(["run", "--name", "web", "--layer", layer, "--", "sh", "-c", script])
+        try run.await("ready")
+        let set = try lamina("set", "web", "fault", "do=[error:connect:errno=ENOTTY,stall:down]")
+        #expect(set.code == 0 && set.lines == ["set do of fault in web on 0 open sockets"], "\(set.errors)")
+        let wrong = try lamina("set", "web", "fault", "do=[refuse,stall:sideways]")
+        #expect(
+            wrong.code == 1 && wrong.complained(of: "do: \"stall:sideways\", at 7: \"sideways\" is neither"),
+            "\(wrong.errors)"
+        )
+        let json = try JSON(parsing: try lamina("ps", "web", "--json").output)
+        let settings = json.arrayValue?.first?["layers"]?.arrayValue?.first?["settings"]
+        #expect(settings?["do"]?.stringValue?.contains("ENOTTY") == true, "\(json.text())")
+        run.write("\n")
+        let ending = run.end()
+        #expect(ending.code == 7)
+        #expect(ending.errors.contains("error:connect:errno=ENOTTY 1, stall:down 0"), "\(ending.errors)")
+    }
+
     @Test("A run, a layer and a setting that aren't there are one line with the nearest")
     func mistakes() throws {
         let run = try start(["run", "--name", "web", "--layer", "trace", "--", "sh", "-c", "echo ready; read line"])
