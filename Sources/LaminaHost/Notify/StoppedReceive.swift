@@ -1,3 +1,5 @@
+import CLamina
+import CLaminaRun
 import CLinux
 import Glibc
 
