@@ -72,6 +72,8 @@ struct Fault: SortsDatagrams, HasRules, Reconfigures, ConnectCalls, SendCalls, R
         return limit == .max ? .pass : .passUpTo(limit)
     }
 
+    var sortsNow: Bool { tally.rules.sorts }
+
     func arrived(_ datagram: borrowing ArrivedDatagram<FaultState>) -> Arrival {
         for (index, entry) in tally.rules.entries.enumerated() where entry.rule.kind.isOfDatagrams {
             if let arrival = Verdict.of(entry, index, datagram) { return arrival }

@@ -39,6 +39,14 @@ final class Tally: @unchecked Sendable {
         /// Another one for each change.
         let number: UInt32
         let entries: [Entry]
+        /// Whether there are some about datagrams that come.
+        let sorts: Bool
+
+        init(number: UInt32, _ entries: [Entry]) {
+            self.number = number
+            self.entries = entries
+            sorts = entries.contains { $0.rule.kind.isOfDatagrams && $0.rule.places.contains(.down) }
+        }
     }
 
     let seed: UInt64
@@ -57,7 +65,7 @@ final class Tally: @unchecked Sendable {
     init(_ level: Level, _ texts: [String], seed: UInt64) throws(Failure) {
         self.level = level
         self.seed = seed
-        current = Rules(number: 0, entries: try Self.read(texts))
+        current = Rules(number: 0, try Self.read(texts))
     }
 
     deinit {
@@ -76,7 +84,7 @@ final class Tally: @unchecked Sendable {
         let entries = try Self.read(texts)
         let lanes = Self.lock.locked {
             past += current.entries.filter(\.hasStruck)
-            current = Rules(number: current.number &+ 1, entries: entries)
+            current = Rules(number: current.number &+ 1, entries)
             return Array(open.values)
         }
         for lane in lanes { lane.wake() }

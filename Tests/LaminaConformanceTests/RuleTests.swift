@@ -84,7 +84,8 @@ struct RuleTests {
         let isBase = name == "Kernel" || name == "Memory"
         let skipped = results.filter { $0.verdict != .passed }.map(\.rule.name)
         let withoutTransport = ["forwards-unchanged", "no-bypass", "frames-balanced", "live-settings", "handoff"]
-        let ofLayers = name == "Trace" ? ["no-bypass", "handoff"] : ["no-bypass", "live-settings", "handoff"]
+        let changing = ["Trace", "Hosts", "Redirect"]
+        let ofLayers = changing.contains(name) ? ["no-bypass", "handoff"] : ["no-bypass", "live-settings", "handoff"]
         let expected = isBase ? withoutTransport : ofLayers
         // Connections inside the process can't leave it; layers that answer names or choose destinations keep nothing of a socket.
         let withoutState = ["Memory", "Hosts", "Redirect", "Resolver"]

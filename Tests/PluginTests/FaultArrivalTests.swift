@@ -175,6 +175,25 @@ struct FaultArrivalTests {
         try lone.close()
     }
 
+    @Test("Rules about what comes begin and end while a socket is open", arguments: BaseProvider.allCases)
+    func live(base: BaseProvider) throws {
+        let chain = try chain([], over: base)
+        let ends = try Ends(chain)
+        let calls = PendingCalls()
+        #expect(calls.receiveFrom(ends.receiver) == LAMINA_PENDING)
+        try chain.instances[0].configure("do", to: "[loss:down:count=1,duplicate:down:count=2]")
+        #expect(calls.receiveFrom(ends.receiver) == LAMINA_PENDING)
+        // The first call was under way before there were rules.
+        for number in 1...4 { try ends.send(UInt8(number)) }
+        #expect(calls.wait(for: 2).map(\.number) == [0, 1])
+        #expect(calls.bytes(0, 1) == [1] && calls.bytes(1, 1) == [3])
+        try chain.instances[0].configure("do", to: "[]")
+        // What is kept comes first.
+        for expected: UInt8 in [3, 4] { #expect(try ends.receive() == [expected]) }
+        #expect(ends.look().status == -EAGAIN)
+        try ends.close()
+    }
+
     @Test("A rule without a direction is about both", arguments: BaseProvider.allCases)
     func both(base: BaseProvider) throws {
         let ends = try ends("duplicate", over: base)

@@ -101,10 +101,16 @@ extension CallLanes {
         _ flags: UInt32,
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
-        guard let inbox, flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0 else {
+        guard flags & ~UInt32(LAMINA_RECEIVE_PEEK) == 0, let inbox = sortingInbox(slot) else {
             return DirectLinks.receiveFrom(slot, message, flags, request)
         }
         return inbox.receive(slot, message, flags, request)
+    }
+
+    /// The datagrams that receives come to; nil: those of the levels below.
+    func sortingInbox(_ slot: UnsafeMutablePointer<lamina_slot>) -> DatagramInbox? {
+        guard let inbox, let part = Part(slot), let type = part.own.sortsDatagrams else { return nil }
+        return type.sorts(part) || locked({ !inbox.isIdle }) ? inbox : nil
     }
 }
 

@@ -48,6 +48,9 @@ final class DatagramInbox: @unchecked Sendable {
     /// When something is due.
     var due: Int64 { aside?.due ?? .max }
 
+    /// Whether nothing is kept, and nothing waits.
+    var isIdle: Bool { waiting.isEmpty && ready.isEmpty && aside == nil && fetch == nil && !isServing }
+
     /// How many datagrams are kept.
     var count: Int { ready.count { $0.status >= 0 } + (aside == nil ? 0 : 1) }
 

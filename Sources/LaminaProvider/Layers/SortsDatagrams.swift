@@ -8,6 +8,10 @@ public protocol SortsDatagrams: DelaysCalls, ReceiveFromCalls, ControlCalls, ~Co
     /// What becomes of a datagram. Runs once for each that comes, in order, one at a time for a socket. Any thread; must not
     /// block.
     func arrived(_ datagram: borrowing ArrivedDatagram<State>) -> Arrival
+
+    /// Whether there is anything to decide now, asked at each receive; yes unless the type says otherwise. Where there isn't,
+    /// receives go to the levels below as they are, once nothing is kept any more.
+    var sortsNow: Bool { get }
 }
 
 /// What becomes of a datagram that has come.
@@ -57,16 +61,21 @@ public struct ArrivedDatagram<State: ~Copyable>: ~Copyable, ~Escapable {
 }
 
 extension SortsDatagrams where Self: ~Copyable {
+    /// Always.
+    public var sortsNow: Bool { true }
+
     /// Counts what is kept to what receives would find, and passes other operations on.
     public func control(_ operation: ControlOperation, next: consuming Next<State>) -> Answer {
-        guard operation.gets(Int32(LAMINA_LEVEL), Int32(LAMINA_OPTION_RECEIVE_BACKLOG)),
-            let inbox = next.state.calls.inbox
-        else { return next.control(operation) }
         let (slot, request) = (next.slot, next.request)
+        guard operation.gets(Int32(LAMINA_LEVEL), Int32(LAMINA_OPTION_RECEIVE_BACKLOG)),
+            let inbox = next.state.calls.sortingInbox(slot)
+        else { return next.control(operation) }
         return Answer(
             ControlAnswer.value(UInt64(inbox.backlog(slot)), operation.operation.pointee).complete(slot, request)
         )
     }
+
+    static func sorts(_ part: Part) -> Bool { part.layer(Self.self).pointee.sortsNow }
 
     static func judge(
         _ part: Part,
