@@ -36,7 +36,7 @@ struct CallPath {
         if let problem = fixtures.sdkProblem { table.notes.append(problem) }
         table.goals = Self.goals(figures, pointer: pointer)
         for line in lines { line.end() }
-        return [table]
+        return [table, try LayerPath(settings, fixtures, callers).run()]
     }
 
     /// The medians of each line's subjects. Runs that are short against a time slice: what else runs on the machine spoils

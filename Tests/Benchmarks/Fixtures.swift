@@ -11,6 +11,8 @@ final class Fixtures {
     let swiftLayers: [String]
     /// The same over the SDK, eight for each thing that they do with a send.
     let sdkLayers: [LayerMode: [String]]
+    /// What else the SDK makes: a level that ends the column, one that turns bytes into others, and a base.
+    let sdkLevels: (codec: String, terminating: String, base: String)?
     /// Why there are none of these.
     let sdkProblem: String?
     /// Nine files of the plain C chains' functions, the first for the base.
@@ -38,8 +40,13 @@ final class Fixtures {
         let object = try builder.swiftObject("layer")
         swiftLayers = try (1...8).map { try builder.swiftLibrary("layer", [object], offset: $0) }
         var sdkLayers: [LayerMode: [String]] = [:]
+        var sdkLevels: (String, String, String)?
         var sdkProblem: String?
         do {
+            let levels = try ["codec", "terminate", "base"].map {
+                try builder.swiftLibrary("sdk-\($0)", try builder.sdkObjects($0), offset: 9)
+            }
+            sdkLevels = (levels[0], levels[1], levels[2])
             for mode in LayerMode.allCases {
                 let objects = try builder.sdkObjects(mode.rawValue)
                 sdkLayers[mode] = try (1...8).map {
@@ -47,11 +54,12 @@ final class Fixtures {
                 }
             }
         } catch {
-            sdkLayers = [:]
+            (sdkLayers, sdkLevels) = ([:], nil)
             sdkProblem = "layers over the SDK are left out (swift build -c release --target LaminaProvider): \(error)"
         }
         self.sdkProblem = sdkProblem
         self.sdkLayers = sdkLayers
+        self.sdkLevels = sdkLevels
     }
 }
 
