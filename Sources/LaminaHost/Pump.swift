@@ -5,11 +5,14 @@ import Glibc
 /// connection of the chain.
 ///
 /// Each direction has one buffer and is either filling it or emptying it, so that a side that stalls stalls the
-/// other. An end of stream closes one direction; a reset of one end resets the other. An urgent byte is urgent on the
-/// other side too, in its place in the stream; where the chain doesn't carry such, it is an ordinary one.
+/// other. An end of stream closes one direction; a reset of one end resets the other, once what had come before it has
+/// been passed on. An urgent byte is urgent on the other side too, in its place in the stream; where the chain doesn't
+/// carry such, it is an ordinary one.
 final class Pump {
     /// Bytes that may wait in one direction, beside the kernel's buffers.
     static let capacity = 128 * 1024
+    /// Milliseconds that a chain that takes nothing any more has to say what it still has.
+    private static let endPatience: Int64 = 100
     /// Transfers of one direction before others get their turn.
     private static let turns = 16
 
@@ -55,6 +58,10 @@ final class Pump {
     private var isEnding = false
     private var isClosed = false
     private var isDraining = false
+    /// What one side failed with, while what came from it before is passed on. Nothing goes to it any more.
+    private var failure: Int32?
+    /// The timer that ends the wait for what came from it.
+    private var end: UInt64?
 
     /// Takes over `near` and `far`. `closed` runs once, with the errno that ended the connection, 0 for none.
     init(loop: EventLoop, near: Int32, far: ChainConnection, closed: @escaping (Int32) -> Void) {
@@ -91,7 +98,7 @@ final class Pump {
     /// The program is gone: what it sent is delivered, what it would have received is not.
     func drain() {
         isDraining = true
-        if up.finished { finish(error: 0) }
+        if up.finished { finish(error: failure ?? 0) }
     }
 
     /// Ends the connection on both sides with a reset.
@@ -104,7 +111,7 @@ final class Pump {
             var error: Int32 = 0
             var length = socklen_t(MemoryLayout<Int32>.size)
             getsockopt(near, SOL_SOCKET, SO_ERROR, &error, &length)
-            return finish(error: error == 0 ? ECONNRESET : error)
+            return nearFailed(error == 0 ? ECONNRESET : error)
         }
         hasUrgent = hasUrgent || events & EventLoop.urgent != 0
         isEnding = isEnding || events & (EventLoop.peerFinished | EventLoop.hungUp) != 0
@@ -126,10 +133,15 @@ final class Pump {
             if up.start < up.end {
                 switch far.send(up.waiting, isUrgent: up.isUrgent) {
                 case .done(let count): up.consume(count)
-                case .pending: up.pending = true
+                case .pending:
+                    // The other side doesn't take it now, and later nobody is there who sends.
+                    if let failure { return finish(error: failure) }
+                    up.pending = true
                 case .failed(let code) where up.isUrgent && [EOPNOTSUPP, EINVAL].contains(code): up.isUrgent = false
-                case .failed(let code): return finish(error: code)
+                case .failed(let code): return farFailed(code)
                 }
+            } else if let failure, up.ended || !readable {
+                return finish(error: failure)
             } else if up.ended {
                 up.finished = true
                 far.finishSending()
@@ -163,7 +175,7 @@ final class Pump {
         } else if count == -Int(EAGAIN) {
             readable = false
         } else if count != -Int(EINTR) {
-            finish(error: Int32(-count))
+            finish(error: failure ?? Int32(-count))
         }
     }
 
@@ -176,6 +188,7 @@ final class Pump {
                 if !writable { return }
                 emptyDown()
             } else if down.ended {
+                if let failure { return finish(error: failure) }
                 down.finished = true
                 shutdown(near, Int32(SHUT_WR))
                 return finishIfDone()
@@ -184,8 +197,10 @@ final class Pump {
             } else {
                 switch far.receive(into: down.buffer) {
                 case .done(let count): fill(count)
-                case .pending: down.pending = true
-                case .failed(let code): return finish(error: code)
+                case .pending:
+                    down.pending = true
+                    if failure != nil { awaitEnd() }
+                case .failed(let code): return finish(error: failure ?? code)
                 }
             }
         }
@@ -225,7 +240,7 @@ final class Pump {
         } else if count == -Int(EAGAIN) {
             writable = false
         } else if count != -Int(EINTR) {
-            finish(error: Int32(-count))
+            nearFailed(Int32(-count))
         }
     }
 
@@ -243,6 +258,33 @@ final class Pump {
 
     // MARK: - The end
 
+    /// The chain takes nothing any more. What it has for the program already, the program gets.
+    private func farFailed(_ error: Int32) {
+        if failure != nil || down.finished || isDraining { return finish(error: failure ?? error) }
+        failure = error
+        up.finished = true
+        if down.pending { awaitEnd() } else { sendDown() }
+    }
+
+    /// A connection that broke ends its receive at once, with what had come or with the error. A level that only fails
+    /// what is sent may leave it waiting.
+    private func awaitEnd() {
+        guard end == nil else { return }
+        end = loop.after(milliseconds: Pump.endPatience) { [self] in
+            end = nil
+            if down.pending { finish(error: failure ?? 0) }
+        }
+    }
+
+    /// The program's side is gone. What it had sent before, the chain gets.
+    private func nearFailed(_ error: Int32) {
+        if failure != nil || up.finished || up.pending { return finish(error: failure ?? error) }
+        failure = error
+        down.finished = true
+        readable = true
+        sendUp()
+    }
+
     private func finishIfDone() {
         if up.finished && (down.finished || isDraining) { finish(error: 0) }
     }
@@ -250,6 +292,7 @@ final class Pump {
     private func finish(error: Int32) {
         guard !isClosed else { return }
         isClosed = true
+        if let end { loop.cancel(timer: end) }
         loop.forget(near)
         if far.descriptor >= 0 { loop.forget(far.descriptor) }
         clinux_reset_on_close(near, error == 0 ? 0 : 1)
@@ -270,7 +313,7 @@ extension Pump: ChainConnectionOwner {
         switch transfer {
         case .done(let count): up.consume(count)
         case .pending: break
-        case .failed(let code): return finish(error: code)
+        case .failed(let code): return farFailed(code)
         }
         sendUp()
     }
@@ -283,7 +326,7 @@ extension Pump: ChainConnectionOwner {
         case .pending: break
         case .failed where down.isUrgent: down.isUrgent = false
         case .failed(EINTR): break
-        case .failed(let code): return finish(error: code)
+        case .failed(let code): return finish(error: failure ?? code)
         }
         sendDown()
     }

@@ -116,6 +116,35 @@ struct PumpTests {
         #expect(ending.lines == ["connect 0", "read error \(ECONNRESET)"])
     }
 
+    @Test(
+        "What a server said before it reset the connection reaches the program",
+        arguments: HostFixtures.Effect.allCases
+    )
+    func refused(effect: HostFixtures.Effect) throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        for _ in 0..<10 {
+            let ending = try HostFixtures.run(effect, [HostFixtures.edges, "refused", "\(server.port)"])
+            #expect(ending.lines == ["read no room"])
+        }
+    }
+
+    @Test(
+        "What a program sent before it reset the connection reaches the server",
+        arguments: HostFixtures.Effect.allCases
+    )
+    func abrupt(effect: HostFixtures.Effect) throws {
+        let server = try TestServer()
+        defer { server.stop() }
+        let count = 200
+        let ending = try HostFixtures.run(effect, [HostFixtures.edges, "abrupt", "\(server.port)", "\(count)"])
+        #expect(ending.code == 0)
+        // The run has ended; the server's threads may still be reading.
+        let patience = ContinuousClock.now + .seconds(30)
+        while server.sinks.count < count, ContinuousClock.now < patience { sched_yield() }
+        #expect(server.sinks == Array(repeating: 1000, count: count))
+    }
+
     @Test("A worker that is killed resets its sockets and nothing else, and another takes its place")
     func killed() throws {
         let server = try TestServer()

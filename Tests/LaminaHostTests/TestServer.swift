@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 
 /// A server on loopback, a thread a connection. The first line says what a connection is for: `echo`, `bulk COUNT`,
-/// `sink`, `ending`, `peer`, `mark`, `urgent`, `reset`, `hold`.
+/// `sink`, `ending`, `peer`, `mark`, `urgent`, `refuse`, `reset`, `hold`.
 final class TestServer: Sendable {
     /// Its port.
     let port: Int
@@ -53,6 +53,7 @@ final class TestServer: Sendable {
         case "bulk":
             sendBulk(connection, words.count > 1 ? Int(words[1]) ?? 0 : 0)
         case "sink":
+            if words.count > 1 { send(connection, [107]) }
             var total = 0
             while case let count = read(connection, &buffer, buffer.count), count > 0 { total += count }
             sunk.withLock { $0.append(total) }
@@ -79,6 +80,11 @@ final class TestServer: Sendable {
             send(connection, [97])
             _ = Glibc.send(connection, [98 as UInt8], 1, Int32(MSG_OOB))
             send(connection, [99])
+        case "refuse":
+            send(connection, Array("no room".utf8)[...])
+            // What has come and isn't read makes the close a reset.
+            var waiting = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
+            poll(&waiting, 1, -1)
         case "reset":
             clinux_reset_on_close(connection, 1)
         default:

@@ -404,6 +404,33 @@ static int mode_cancel(char **v) {
     return 0;
 }
 
+// `refused PORT`: writes until the server, which has answered already, resets; then what it answered.
+static int mode_refused(char **v) {
+    struct sockaddr_in there = at("127.0.0.1", v[0]);
+    int fd = made(&there, 0);
+    static char zeros[1 << 16];
+    say(fd, "refuse\n");
+    while (write(fd, zeros, sizeof zeros) > 0) {
+    }
+    printf("read %s\n", rest(fd));
+    return 0;
+}
+
+// `abrupt PORT COUNT`: so many connections that send 1,000 bytes, once a byte has come, and end with a reset.
+static int mode_abrupt(char **v) {
+    struct sockaddr_in there = at("127.0.0.1", v[0]);
+    for (int left = atoi(v[1]); left > 0; left--) {
+        int fd = made(&there, 0);
+        char text[1000] = "";
+        say(fd, "sink met\n");
+        if (read(fd, text, 1) != 1 || write(fd, text, sizeof text) != sizeof text) return 1;
+        struct linger none = {.l_onoff = 1};
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+        close(fd);
+    }
+    return 0;
+}
+
 int main(int count, char **v) {
     static const struct {
         const char *name;
@@ -413,6 +440,7 @@ int main(int count, char **v) {
         {"fast", mode_fast}, {"late", mode_late}, {"threads", mode_threads}, {"children", mode_children},
         {"child", mode_child}, {"copies", mode_copies}, {"daemon", mode_daemon}, {"many", mode_many},
         {"stalled", mode_stalled}, {"urgent", mode_urgent}, {"linger", mode_linger}, {"cancel", mode_cancel},
+        {"refused", mode_refused}, {"abrupt", mode_abrupt},
     };
     signal(SIGPIPE, SIG_IGN);
     for (unsigned i = 0; count > 1 && i < sizeof modes / sizeof *modes; i++) {
