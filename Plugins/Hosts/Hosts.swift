@@ -62,7 +62,9 @@ struct Hosts: Layer, HasRules, Reconfigures, ConnectCalls, ResolveCalls, Reverse
         guard let asked = address.name, let answer = answer(asked) else { return next.connect(address, flags: flags) }
         switch answer {
         case .fails(let errno): return next.fail(errno == ENOENT ? ECONNREFUSED : errno)
-        case .goesOn(let name): return next.connect(Address(name: name, port: address.port), flags: flags)
+        case .goesOn(let name):
+            guard let place = Address(name: name, port: address.port) else { return next.fail(EINVAL) }
+            return next.connect(place, flags: flags)
         case .addresses(var addresses, _):
             for index in addresses.indices { addresses[index].port = address.port }
             return next.connect(inTurn: addresses, flags: flags)

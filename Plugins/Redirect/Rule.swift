@@ -19,7 +19,6 @@ struct Target {
         /// The destination's own.
         case same
         case address(Address)
-        case name(String)
     }
 
     let host: Host
@@ -33,7 +32,6 @@ struct Target {
         switch host {
         case .same: result = asked
         case .address(let address): result = address
-        case .name(let name): return Address(name: name, port: port)
         }
         result.port = port
         return result

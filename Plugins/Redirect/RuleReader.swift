@@ -27,7 +27,7 @@ enum RuleReader {
         }
         if let address = place.address { return Target(host: .address(address), port: port) }
         if place.host.isEmpty, !place.isBracketed, port != nil { return Target(host: .same, port: port) }
-        guard let name = place.name else { throw problem }
-        return Target(host: .name(name), port: port)
+        guard let name = place.name.flatMap({ Address(name: $0, port: 0) }) else { throw problem }
+        return Target(host: .address(name), port: port)
     }
 }

@@ -47,7 +47,7 @@ extension UnsafePointer<lamina_address> {
 }
 
 extension lamina_address {
-    /// A name of at most 253 bytes that nobody has resolved, with a port in host byte order.
+    /// A name of at most 253 bytes, which whoever makes it has counted, that nobody has resolved, with a port in host byte order.
     init(name: some Collection<UInt8>, port: UInt16) {
         self.init()
         form = UInt16(LAMINA_ADDRESS_NAME)

@@ -122,9 +122,15 @@ struct TypedBaseTests {
         try socket.waiting.close()
     }
 
-    private func connect(_ socket: Lamina.Socket, port: UInt16, within seconds: Double? = nil) throws -> Int32 {
+    private func connect(
+        _ socket: Lamina.Socket,
+        port: UInt16,
+        within seconds: Double? = nil,
+        flags: Int = 0
+    ) throws -> Int32 {
         var address = Address(host: "127.0.0.1", port: port).c
         return try socket.perform { handle, request in
+            request.pointee.flags |= UInt32(flags)
             if let seconds { request.pointee.deadline = Deadline.after(seconds: seconds) }
             return lamina_socket_connect(handle, &address, 0, request)
         }.status
@@ -137,6 +143,26 @@ struct TypedBaseTests {
         #expect(try connect(socket, port: 2) == -ECONNABORTED)
         try socket.waiting.close()
         #expect(LayerOutput.lines(of: label) == ["a state has ended"])
+    }
+
+    @Test("A connect that only tries begins nothing that takes its time, and the socket connects later")
+    func tried() throws {
+        let socket = try slow().open(.connection())
+        #expect(try connect(socket, port: 2, flags: LAMINA_REQUEST_TRY) == -EAGAIN)
+        #expect(try connect(socket, port: 2, flags: LAMINA_REQUEST_TRY) == -EAGAIN)
+        #expect(try connect(socket, port: 2) == 0)
+        #expect(try connect(socket, port: 2, flags: LAMINA_REQUEST_TRY) == -EISCONN)
+        try socket.waiting.close()
+        let atOnce = try echo().open(.connection())
+        #expect(try connect(atOnce, port: 2, flags: LAMINA_REQUEST_TRY) == 0)
+        try atOnce.waiting.close()
+    }
+
+    @Test("A base's timer takes any number of nanoseconds")
+    func late() throws {
+        let socket = try slow(":after=9223372036s").open(.connection())
+        #expect(try connect(socket, port: 2, within: 0.02) == -ETIMEDOUT)
+        try socket.waiting.close()
     }
 
     @Test("A close ends a connect that is under way, and the state ends once")

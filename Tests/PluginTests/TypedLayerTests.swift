@@ -50,6 +50,21 @@ struct TypedLayerTests {
         #expect(source.split(separator: UInt8(ascii: "\n")).allSatisfy { $0.count <= 120 })
     }
 
+    // MARK: - Addresses
+
+    @Test(
+        "A name that is empty or has more than 253 bytes is no address",
+        arguments: [(0, EINVAL), (1, 0), (253, 0), (254, EINVAL), (257, EINVAL), (1000, EINVAL)]
+    )
+    func names(length: Int, errno: Int32) throws {
+        let chain = try chain(("namer:length=\(length)", try fixture("Namer")), ("echo", echo))
+        let socket = try chain.open(.connection())
+        var address = Address(host: "127.0.0.1", port: 9).c
+        let end = try socket.perform { lamina_socket_connect($0, &address, 0, $1) }
+        #expect(end.status == -errno)
+        try socket.waiting.close()
+    }
+
     // MARK: - The table
 
     private func table(_ file: String) throws -> (entries: [String], indications: [String]) {

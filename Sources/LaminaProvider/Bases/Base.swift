@@ -28,10 +28,19 @@ public protocol Base: LevelValue, ~Copyable {
 
 /// Connects (connect, WskConnect, WSPConnect).
 public protocol Connects: Base, ~Copyable {
+    /// Whether `connect` never answers false. Then it is also asked for a caller that only tries (`LAMINA_REQUEST_TRY`); else
+    /// such a caller gets EAGAIN, and nothing has begun. False, unless the base says otherwise.
+    static var connectsAtOnce: Bool { get }
+
     /// Connects, or looks how far it has come: called again after `SocketWaker.outgoing`, with the same address. False: it is
     /// under way. A failure ends the call; the program may connect again. A call that is cancelled while it is under way
     /// leaves a socket that can only be closed. One thread at a time; must not block.
     func connect(to address: Address, _ state: borrowing State) throws(Failure) -> Bool
+}
+
+extension Connects where Self: ~Copyable {
+    /// It takes its time.
+    public static var connectsAtOnce: Bool { false }
 }
 
 /// Sends on a connection (send, WskSend, WSPSend). A base with `Connects` or `Listens` and no `Sends` only receives.

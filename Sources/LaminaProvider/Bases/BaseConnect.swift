@@ -14,7 +14,7 @@ enum BaseConnect {
             let isKnown = flags & ~UInt32(LAMINA_CONNECT_SEND_ONLY) == 0
             return lamina_complete(slot, request, isKnown ? -EOPNOTSUPP : -EINVAL, 0)
         }
-        let status = begin(socket)
+        let status = begin(socket, isTry: request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0)
         guard status == 0 else { return lamina_complete(slot, request, status, 0) }
         let lane = socket.output
         let made = UnsafeMutablePointer<Operation>.make(LAMINA_ENTRY_CONNECT, lane, slot, request, address: address)
@@ -25,15 +25,19 @@ enum BaseConnect {
         guard lane.enter() else { return lane.submit(operation, slot, request, isInside: false) }
         guard attempt(operation) == .ended else { return lane.submit(operation, slot, request, isInside: true) }
         let result = operation.pointee.status
+        dispose(operation)
         operation.discard()
         return lane.leave(slot, request, result, 0)
     }
 
-    private static func begin(_ socket: UnsafeMutablePointer<BaseSocket>) -> Int32 {
+    /// Marks that a connect is under way: 0 or a negative errno. What only tries begins nothing that can't end at once.
+    private static func begin(_ socket: UnsafeMutablePointer<BaseSocket>, isTry: Bool) -> Int32 {
         let marks = socket.marks
         if marks.contains(.connected) { return -EISCONN }
         if marks.contains(.listening) { return -EINVAL }
         if marks.contains(.abandoned) { return -ECONNABORTED }
+        if marks.contains(.connecting) { return -EALREADY }
+        if isTry, socket.own.connects?.connectsAtOnce != true { return -EAGAIN }
         return socket.mark(.connecting) ? 0 : -EALREADY
     }
 
@@ -46,7 +50,10 @@ enum BaseConnect {
             return .ended
         }
         do throws(Failure) {
-            guard try type.attempt(socket, Address(address.pointee)) else { return .blocked }
+            guard try type.attempt(socket, Address(address.pointee)) else {
+                socket.mark(.begun)
+                return .blocked
+            }
             socket.field(\.peer).pointee = address.pointee
             socket.mark(.connected)
             socket.connected()
@@ -54,17 +61,17 @@ enum BaseConnect {
             operation.pointee.status = -error.errno
             if !error.message.isEmpty { Socket(operation.pointee.slot).log(.notice, error.message) }
         }
-        socket.unmark(.connecting)
+        socket.unmark(.begun)
         return .ended
     }
 
-    /// An operation has ended, or was given up while it waited.
+    /// An operation has ended, or was given up while it waited: one that the base has begun can't be taken back.
     static func dispose(_ operation: UnsafeMutablePointer<Operation>) {
-        guard operation.pointee.kind == UInt32(LAMINA_ENTRY_CONNECT), let socket = operation.pointee.slot.base,
-            socket.marks.contains(.connecting)
-        else { return }
-        socket.mark(.abandoned)
-        socket.unmark(.connecting)
+        guard operation.pointee.kind == UInt32(LAMINA_ENTRY_CONNECT), let socket = operation.pointee.slot.base else {
+            return
+        }
+        if socket.marks.contains(.begun) { socket.mark(.abandoned) }
+        socket.unmark([.connecting, .begun])
     }
 }
 

@@ -4,7 +4,8 @@ import Glibc
 
 /// One socket of a base in Swift, in raw memory behind its slot's context, with the base's own state behind it.
 struct BaseSocket {
-    /// What the socket is, and what has happened to it: bits that only come, but for `connecting` and `news`.
+    /// What the socket is, and what has happened to it: bits that only come, but for `connecting`,
+    /// `begun` and `news`.
     struct Marks: OptionSet {
         let rawValue: UInt32
         /// A connect is under way.
@@ -23,6 +24,8 @@ struct BaseSocket {
         static let indicates = Marks(rawValue: 256)
         /// The transport may have something that nobody has looked for.
         static let news = Marks(rawValue: 512)
+        /// The base has begun to connect, and isn't done.
+        static let begun = Marks(rawValue: 1024)
     }
 
     let type: UnsafePointer<BaseType>

@@ -9,8 +9,13 @@ public struct Address: Sendable {
     @inlinable
     init(_ c: lamina_address) { self.c = c }
 
-    /// A name of at most 253 bytes that nobody has resolved, with a port.
-    public init(name: String, port: UInt16) { c = lamina_address(name: name.utf8, port: port) }
+    /// A name that nobody has resolved, with a port; nil where the text is none: it is empty, longer than 253 bytes, or has a
+    /// NUL.
+    public init?(name: String, port: UInt16) {
+        let bytes = name.utf8
+        guard (1...253).contains(bytes.count), !bytes.contains(0) else { return nil }
+        c = lamina_address(name: bytes, port: port)
+    }
 
     /// A numeric IPv4 or IPv6 address, with a port; nil where the text is neither.
     public init?(_ numeric: String, port: UInt16) {
@@ -32,7 +37,7 @@ public struct Address: Sendable {
         guard let written = try? WrittenPlace(text[...]), written.bits == nil,
             let port = written.port.flatMap(WrittenPlace.number)
         else { return nil }
-        guard var address = written.address else { return written.name.map { Address(name: $0, port: port) } }
+        guard var address = written.address else { return written.name.flatMap { Address(name: $0, port: port) } }
         address.port = port
         return address
     }

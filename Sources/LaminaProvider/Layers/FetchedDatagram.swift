@@ -149,9 +149,11 @@ final class FetchedDatagram: @unchecked Sendable {
         var place = 0
         while place + head <= end {
             let header = (base + place).loadUnaligned(as: cmsghdr.self)
-            guard header.cmsg_len >= head, place + Int(header.cmsg_len) <= end else { return }
-            body(header, UnsafeRawPointer(base + place), Int(header.cmsg_len))
-            place += (Int(header.cmsg_len) + 7) & ~7
+            // Who wrote it may have written any length.
+            let length = Int(clamping: header.cmsg_len)
+            guard length >= head, length <= end - place else { return }
+            body(header, UnsafeRawPointer(base + place), length)
+            place += (length + 7) & ~7
         }
     }
 

@@ -56,11 +56,12 @@ public final class Level: Sendable {
         used { lines.put(upcalls, slot) }
     }
 
-    /// Runs `body` on the framework's engine after so many nanoseconds, unless the level has ended by then. -ENOMEM where
+    /// Runs `body` on the framework's engine after so many nanoseconds, however many, unless the level has ended by then. -ENOMEM where
     /// it can't. Any thread; allocates for the closure.
     public func after(nanoseconds: Int64, _ body: @escaping @Sendable () -> Void) throws(Failure) {
         let timer = Unmanaged.passRetained(LevelTimer(self, body))
-        let when = clinux_monotonic() + max(nanoseconds, 0)
+        let (time, isNever) = clinux_monotonic().addingReportingOverflow(max(nanoseconds, 0))
+        let when = isNever ? Int64.max : time
         let status = used { upcalls.pointee.post_at(slot, when, LevelTimer.fire, timer.toOpaque()) }
         guard status != 0 else { return }
         timer.release()

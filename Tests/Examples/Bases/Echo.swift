@@ -4,6 +4,7 @@ import Synchronization
 /// A base whose peer sends back what it is sent.
 struct Echo: Connects, Sends, Receives, Disconnects {
     static let about = BaseDescription("echo", summary: "sends back what it is sent")
+    static let connectsAtOnce = true
 
     struct Line: ~Copyable { var bytes = ByteQueue(capacity: 65_536), isEnded = false }
     struct State: ~Copyable, Sendable {

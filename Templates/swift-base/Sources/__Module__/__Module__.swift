@@ -30,6 +30,8 @@ struct __Module__: Connects, Sends, Receives, Disconnects, Binds, Listens, Knows
 
     // MARK: - Connections
 
+    static let connectsAtOnce = true
+
     func connect(to address: Address, _ state: borrowing State) throws(Failure) -> Bool {
         guard let listener = Port.listener(address.port) else { throw Failure(ECONNREFUSED) }
         let local = try local(of: state)
