@@ -47,6 +47,8 @@ final class Stage: @unchecked Sendable {
         var incoming: [Slot: [UInt8]] = [:]
         var datagrams: [Slot: [[UInt8]]] = [:]
         var ended: Set<Slot> = []
+        /// Sockets of which some thread completes a receive: one at a time does, so that they complete in order.
+        var serving: Set<Slot> = []
         var open: Set<Slot> = []
         var called: Slot?
         var indicating: [Slot: Int] = [:]
@@ -142,15 +144,37 @@ final class Stage: @unchecked Sendable {
     private func serveReceives(of slot: Slot) {
         while true {
             let held = state.withLock { state -> Held? in
-                guard state.hasSome(slot) else { return nil }
+                guard state.hasSome(slot), !state.serving.contains(slot) else { return nil }
                 for (index, held) in state.held.enumerated() where held.slot == slot && held.transfer.isReceive {
-                    if lamina_request_claim(held.request) != 0 { return state.held.remove(at: index) }
+                    if lamina_request_claim(held.request) != 0 {
+                        state.serving.insert(slot)
+                        return state.held.remove(at: index)
+                    }
                 }
                 return nil
             }
             guard let held else { return }
             _ = lamina_complete(held.slot, held.request, 0, move(slot, held.transfer) ?? 0)
+            state.withLock { _ = $0.serving.remove(slot) }
         }
+    }
+
+    /// Ends a receive with what has come, or holds it: where nothing has, and behind those that are before it.
+    private func receive(_ held: Held) -> lamina_status {
+        let slot = held.slot
+        let isFirst = state.withLock { state in
+            !state.held.contains { $0.slot == slot && $0.transfer.isReceive } && state.serving.insert(slot).inserted
+        }
+        if isFirst, let bytes = move(slot, held.transfer) {
+            let status = lamina_complete(slot, held.request, 0, bytes)
+            state.withLock { _ = $0.serving.remove(slot) }
+            serveReceives(of: slot)
+            return status
+        }
+        let status = hold(held)
+        if isFirst { state.withLock { _ = $0.serving.remove(slot) } }
+        serveReceives(of: slot)
+        return status
     }
 
     // MARK: - What comes down
@@ -176,8 +200,10 @@ final class Stage: @unchecked Sendable {
         case .fail(let status): return lamina_complete(slot, request, status, 0)
         case .now:
             if seen.entry == Int(LAMINA_ENTRY_ACCEPT) { return lamina_complete(slot, request, -ECONNABORTED, 0) }
-            if let bytes = move(slot, transfer) { return lamina_complete(slot, request, 0, bytes) }
-            return hold(Held(entry: seen.entry, slot: slot, request: request, transfer: transfer))
+            if transfer.isReceive {
+                return receive(Held(entry: seen.entry, slot: slot, request: request, transfer: transfer))
+            }
+            return lamina_complete(slot, request, 0, UInt64(transfer.sent))
         case .later:
             return hold(Held(entry: seen.entry, slot: slot, request: request, transfer: transfer))
         case .elsewhere:
