@@ -11,7 +11,11 @@ struct Plugin {
     var parts: [String] = []
     var module: String { "Lamina\(name)" }
 
-    var product: Product { .library(name: module, type: .dynamic, targets: [module]) }
+    /// The plug-in, and its parts, which tools outside the package try.
+    var products: [Product] {
+        [.library(name: module, type: .dynamic, targets: [module])]
+            + parts.map { .library(name: module + $0, targets: [module + $0]) }
+    }
 
     var target: Target {
         .target(
@@ -78,12 +82,9 @@ let shipped = LinkerSetting.unsafeFlags(
 
 let plugins =
     ["Kernel", "Memory"].map { Plugin(name: $0) }
-    + ["Trace", "Count", "Hosts", "Redirect", "Resolver", "Socks5", "Throttle", "Meter"].map {
+    + ["Trace", "Count", "Resolver", "Socks5", "Throttle", "Meter"].map {
         Plugin(name: $0, isTyped: true)
-    } + [
-        Plugin(name: "Fault", isTyped: true, parts: ["Rules"]),
-        Plugin(name: "Firewall", isTyped: true, parts: ["Rules"]),
-    ]
+    } + ["Fault", "Firewall", "Hosts", "Redirect"].map { Plugin(name: $0, isTyped: true, parts: ["Rules"]) }
 
 let package = Package(
     name: "lamina",
@@ -92,16 +93,15 @@ let package = Package(
         .executable(name: "lamina-fetch", targets: ["LaminaFetch"]),
         .library(name: "Lamina", targets: ["Lamina"]),
         .library(name: "LaminaProvider", targets: ["LaminaProvider"]),
-        .library(name: "LaminaFaultRules", targets: ["LaminaFaultRules"]),
-        .library(name: "LaminaFirewallRules", targets: ["LaminaFirewallRules"]),
         .library(name: "LaminaFFI", targets: ["LaminaFFI"]),
         .library(name: "CLaminaFFI", type: .static, targets: ["CLaminaFFI"]),
         .library(name: "LaminaGenericExample", type: .dynamic, targets: ["LaminaGenericExample"]),
+        .library(name: "LaminaHost", targets: ["LaminaHost"]),
         .library(name: "LaminaConformance", targets: ["LaminaConformance"]),
         .library(name: "LaminaC", type: .dynamic, targets: ["LaminaC"]),
         .library(name: "WinsockKernel", type: .dynamic, targets: ["WinsockKernel"]),
         .library(name: "LaminaPreload", type: .dynamic, targets: ["LaminaPreload"]),
-    ] + plugins.map(\.product),
+    ] + plugins.flatMap(\.products),
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
@@ -253,7 +253,10 @@ let package = Package(
         ),
         .target(
             name: "FuzzedReaders",
-            dependencies: ["Lamina", "LaminaFaultRules", "LaminaFirewallRules"],
+            dependencies: [
+                "Lamina", "LaminaHost", "LaminaProvider", "LaminaFaultRules", "LaminaFirewallRules", "LaminaHostsRules",
+                "LaminaRedirectRules",
+            ],
             path: "Tests/Fuzzing/Sources/FuzzedReaders"
         ),
     ] + plugins.map(\.target) + plugins.flatMap(\.partTargets) + [

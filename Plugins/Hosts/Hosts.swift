@@ -1,4 +1,5 @@
 import Glibc
+import LaminaHostsRules
 import LaminaProvider
 
 /// Static and wildcard answers to names, from settings and files.
@@ -6,7 +7,8 @@ struct Hosts: Layer, HasRules, Reconfigures, ConnectCalls, ResolveCalls, Reverse
     static let map = Setting.texts(
         "map",
         live: true,
-        help: "NAME=ADDRESS, NAME=OTHER.NAME, NAME=refuse or NAME=pass; *.NAME is every name below it"
+        help:
+            "NAME=ADDRESS or ADDRESS|ADDRESS, NAME=OTHER.NAME, NAME=refuse or NAME=pass; *.NAME is every name below it"
     )
     static let files = Setting.paths(
         "file",

@@ -1,5 +1,6 @@
 import Glibc
 import LaminaProvider
+import LaminaRedirectRules
 
 /// Connections to other destinations by rule, with fail-over.
 struct Redirect: Layer, HasRules, Reconfigures, ConnectCalls {

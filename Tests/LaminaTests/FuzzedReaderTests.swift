@@ -11,7 +11,7 @@ import Testing
     func corpus(_ reader: Reader) throws {
         let seeds = try Self.inputs(in: "Corpus/\(reader.rawValue)")
         #expect(!seeds.isEmpty)
-        for input in try seeds + Self.inputs(in: "Failures/\(reader.rawValue)") { try reader.read(input) }
+        for input in try seeds + Self.inputs(in: "Failures/\(reader.rawValue)") { try read(input, reader) }
     }
 
     @Test(
@@ -21,14 +21,18 @@ import Testing
     func damage(_ reader: Reader) throws {
         for seed in try Self.inputs(in: "Corpus/\(reader.rawValue)") {
             for length in stride(from: 0, to: seed.count, by: 3) {
-                try reader.read(Array(seed[..<length]))
+                try read(Array(seed[..<length]), reader)
                 for byte: UInt8 in [0x22, 0xFF] {
                     var changed = seed
                     changed[length] = byte
-                    try reader.read(changed)
+                    try read(changed, reader)
                 }
             }
         }
+    }
+
+    private func read(_ bytes: [UInt8], _ reader: Reader) throws {
+        try reader.read(bytes, plugins: PackageTree.products)
     }
 
     /// The content of each file in a folder of the fuzzers'; none where there is no such folder.

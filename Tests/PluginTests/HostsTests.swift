@@ -55,11 +55,11 @@ struct HostsTests {
     func live() throws {
         let chain = try chain("map=[a.test=192.0.2.1]")
         let hosts = chain.instances[0]
-        try hosts.configure("map", to: "[*.test=192.0.2.9,a.test=192.0.2.2,a.test=::1,b.a.test=refuse]")
+        try hosts.configure("map", to: "[*.test=192.0.2.9,a.test=192.0.2.2|::1,b.a.test=refuse]")
         try hosts.configure("file", to: try write("192.0.2.3 c.test\n"))
         #expect(answers(chain, "a.test") == ["192.0.2.2:7", "[::1]:7"])
         let table = [
-            "1  a.test=192.0.2.2|[::1]  (map)", "2  b.a.test=refuse  (map)", "3  *.test=192.0.2.9  (map)",
+            "1  a.test=192.0.2.2|::1  (map)", "2  b.a.test=refuse  (map)", "3  *.test=192.0.2.9  (map)",
             "4  c.test=192.0.2.3  (\(directory.path)/hosts)", "*  pass",
         ]
         #expect(hosts.rules == table)
@@ -161,7 +161,8 @@ struct HostsTests {
         "What can't be read is named: the setting, or the file and the line",
         arguments: [
             ("map=[a.test]", "map: \"a.test\" has no '='"), ("map=[a.test=1.2.3]", "names no address"),
-            ("map=[a*b.test=::1]", "is no name"), ("map=[a.test=refuse,a.test=pass]", "two things at once"),
+            ("map=[a*b.test=::1]", "is no name"), ("map=[a.test=b.test|]", "names no address"),
+            ("map=[a.test=::1|refuse]", "names no address"), ("map=[a.test=refuse,a.test=pass]", "two things at once"),
             ("file=/nonexistent/hosts", "/nonexistent/hosts: can't be opened"),
         ]
     )

@@ -1,14 +1,14 @@
-import Lamina
+public import Lamina
 
 /// One line of the control protocol: what somebody wants of a run.
-struct ControlRequest {
+public struct ControlRequest: Sendable {
     /// The protocol's version.
     static let version: Int64 = 1
     /// How long a line may be, in bytes.
     static let longest = 64 << 10
 
     /// What is wanted.
-    enum Command {
+    public enum Command: Sendable {
         case list
         case set(layer: String, settings: [LayerSpecification.Setting])
         case setLevel(layer: String, isOn: Bool)
@@ -17,7 +17,7 @@ struct ControlRequest {
     }
 
     /// What is wanted.
-    let command: Command
+    public let command: Command
     /// What the reply carries back.
     let id: JSON?
     /// The line.
@@ -28,7 +28,7 @@ struct ControlRequest {
     ]
 
     /// Reads a line. Throws what is wrong with it.
-    init(_ object: JSON.Object) throws(LaminaError) {
+    public init(_ object: JSON.Object) throws(LaminaError) {
         self.object = object
         id = object["id"]
         if let version = object["version"], version != .integer(ControlRequest.version) {

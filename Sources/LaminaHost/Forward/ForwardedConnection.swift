@@ -163,7 +163,7 @@ final class ForwardedConnection {
     private func pump(_ far: ChainConnection) {
         owner.connected()
         loop.forget(near)
-        if isSocks, !say(SocksReader.reply(.succeeded, from: far.localAddress)) {
+        if isSocks, !say(SocksReader.reply(.succeeded, from: far.localAddress.map { Address($0.lamina) })) {
             far.close(abort: true) {}
             return end()
         }

@@ -1,10 +1,10 @@
 import Glibc
-import Lamina
+public import Lamina
 
 /// Reads what a SOCKS5 client says until its request stands (RFC 1928), byte by byte as it comes and never beyond.
-struct SocksReader {
+public struct SocksReader: Sendable {
     /// What is to be done after some bytes.
-    enum Step {
+    public enum Step: Sendable {
         /// More is to come.
         case more
         /// This is to be sent, then more is to come.
@@ -22,8 +22,11 @@ struct SocksReader {
     private var phase = Phase.greeting
     private var bytes: [UInt8] = []
 
+    /// Nothing has come yet.
+    public init() {}
+
     /// How many bytes may be read before the next step: no more belong to it for certain.
-    var wanted: Int {
+    public var wanted: Int {
         switch phase {
         case .greeting: bytes.count < 2 ? 2 - bytes.count : 2 + Int(bytes[1]) - bytes.count
         case .request:
@@ -42,7 +45,7 @@ struct SocksReader {
     }
 
     /// Takes what was read, at most `wanted` bytes.
-    mutating func take(_ more: some Sequence<UInt8>) -> Step {
+    public mutating func take(_ more: some Sequence<UInt8>) -> Step {
         bytes += more
         switch phase {
         case .greeting: return greeting()
@@ -91,12 +94,12 @@ struct SocksReader {
     // MARK: - Replies
 
     /// The codes of a reply.
-    enum Code: UInt8 {
+    public enum Code: UInt8, Sendable {
         case succeeded = 0, failure, notAllowed, networkUnreachable, hostUnreachable, refused, expired
         case commandNotSupported, addressNotSupported
 
         /// What an errno of a connect says.
-        init(_ error: Int32) {
+        public init(_ error: Int32) {
             switch error {
             case ECONNREFUSED: self = .refused
             case ENETUNREACH, ENETDOWN: self = .networkUnreachable
@@ -110,10 +113,9 @@ struct SocksReader {
     }
 
     /// A reply, with the address that the chain connected from where there is one.
-    static func reply(_ code: Code, from local: Endpoint? = nil) -> [UInt8] {
+    public static func reply(_ code: Code, from local: Address? = nil) -> [UInt8] {
         var address: [UInt8] = [1, 0, 0, 0, 0]
-        let local = local?.unmapped
-        if let network = local.flatMap({ Address($0.lamina).network }) {
+        if let network = local?.network {
             address = [network.family == .ipv4 ? 1 : 4] + network.bytes
         }
         let port = local?.port ?? 0

@@ -1,18 +1,16 @@
-import Glibc
+public import Lamina
 
 /// A question to a name server (RFC 1035), and the answers to it.
-struct NameQuery {
+public struct NameQuery: Sendable {
     /// The types of records that are known here.
-    enum Kind: UInt16 {
-        case a = 1
-        case ptr = 12
-        case aaaa = 28
+    public enum Kind: UInt16 {
+        case a = 1, ptr = 12, aaaa = 28
         /// Service bindings: what a name server without any has no records of.
         case svcb = 64, https = 65
     }
 
     /// What a response says of how it went.
-    enum Outcome: UInt8 {
+    public enum Outcome: UInt8 {
         case success = 0, malformed = 1, failure = 2, noSuchName = 3, notImplemented = 4
     }
 
@@ -29,18 +27,18 @@ struct NameQuery {
     private let type: UInt16
     private let qualifiedName: String
     /// How many bytes an answering datagram may have.
-    let limit: Int
+    public let limit: Int
 
     /// The type of record that is wanted; nil for others.
-    var kind: Kind? { Kind(rawValue: type) }
+    public var kind: Kind? { Kind(rawValue: type) }
     /// The name, without the dot of the root.
-    var name: String { qualifiedName }
+    public var name: String { qualifiedName }
     /// The number of the type, for people.
-    var typeNumber: UInt16 { type }
+    public var typeNumber: UInt16 { type }
 
     /// Reads a question. Nil: it is none, and has no answer. What asks for something that no server of this kind knows is
     /// answered by `refusal`.
-    init?(_ bytes: [UInt8]) {
+    public init?(_ bytes: [UInt8]) {
         guard bytes.count >= Self.headSize, bytes[2] & 0xf8 == 0, Self.word(bytes, 4) == 1 else { return nil }
         var labels: [String] = []
         var at = Self.headSize
@@ -77,18 +75,19 @@ struct NameQuery {
     }
 
     /// A response without records.
-    func response(_ outcome: Outcome) -> [UInt8] { message(outcome, [], isCut: false) }
+    public func response(_ outcome: Outcome) -> [UInt8] { message(outcome, [], isCut: false) }
 
-    /// A response with these addresses, of the question's type, in at most `limit` bytes: those that don't fit are left
-    /// out, and the response says so.
-    func response(_ addresses: [Endpoint], limit: Int) -> [UInt8] {
-        let records = addresses.compactMap { $0.hostBytes }.map { record($0) }
+    /// A response with those of these addresses that are of the question's type, in at most `limit` bytes. Where they don't fit
+    /// it has none, and says so.
+    public func response(_ addresses: [NetworkAddress], limit: Int) -> [UInt8] {
+        let family: NetworkAddress.Family = kind == .aaaa ? .ipv6 : .ipv4
+        let records = addresses.filter { $0.family == family }.map { record($0.bytes) }
         let whole = message(.success, records, isCut: false)
         return whole.count <= limit ? whole : message(.success, [], isCut: true)
     }
 
     /// A response with the name of an address; nil where it is no name.
-    func response(name: String) -> [UInt8]? {
+    public func response(name: String) -> [UInt8]? {
         var data: [UInt8] = []
         for label in name.split(separator: ".") {
             guard label.utf8.count < 64 else { return nil }
@@ -100,19 +99,19 @@ struct NameQuery {
     }
 
     /// The address that the name of a question of type `ptr` stands for.
-    var address: Endpoint? {
+    public var address: NetworkAddress? {
         let labels = name.lowercased().split(separator: ".")
         guard labels.count > 2, labels.last == "arpa" else { return nil }
         let digits = labels.dropLast(2).reversed()
         if labels[labels.count - 2] == "in-addr", digits.count == 4 {
-            return Endpoint(host: digits.joined(separator: "."), port: 0)
+            return NetworkAddress(parsing: digits.joined(separator: "."))
         }
         guard labels[labels.count - 2] == "ip6", digits.count == 32, digits.allSatisfy({ $0.utf8.count == 1 }) else {
             return nil
         }
         let joined = digits.joined()
         let groups = stride(from: 0, to: 32, by: 4).map { start in joined.dropFirst(start).prefix(4) }
-        return Endpoint(host: groups.joined(separator: ":"), port: 0)
+        return NetworkAddress(parsing: groups.joined(separator: ":"))
     }
 
     private func message(_ outcome: Outcome, _ records: [[UInt8]], isCut: Bool) -> [UInt8] {

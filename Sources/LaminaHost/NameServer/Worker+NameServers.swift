@@ -53,7 +53,7 @@ extension Worker {
         let origin = OriginStorage.of(process, name: query.name)
         lookUp(NameQuestion(query.name, family: family, origin: origin), for: process) { [weak self] status, found, _ in
             switch status {
-            case 0: respond(query.response(found, limit: limit))
+            case 0: respond(query.response(found.compactMap(\.network), limit: limit))
             case -ENODATA, -EADDRNOTAVAIL: respond(query.response(.success))
             case -ENOENT:
                 // A name without addresses of this family is one all the same.
@@ -67,7 +67,9 @@ extension Worker {
     }
 
     private func answerName(_ query: NameQuery, of process: pid_t, _ respond: @escaping ([UInt8]) -> Void) {
-        guard let address = query.address else { return respond(query.response(.noSuchName)) }
+        guard let address = query.address.flatMap({ Endpoint(host: "\($0)", port: 0) }) else {
+            return respond(query.response(.noSuchName))
+        }
         lookUp(address, flags: NI_NAMEREQD, origin: .of(process, name: nil)) { status, name in
             guard status >= 0, let name else {
                 return respond(query.response(status == -ENOENT || status == -ENODATA ? .noSuchName : .failure))

@@ -14,4 +14,18 @@ public enum ComparedName {
         }
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    /// The form of a name that somebody wrote in a rule: of letters, digits, `-`, `_` and `.`, and of what isn't ASCII. Nil: it
+    /// is none, whatever a program may ask for.
+    public static func written(_ text: some StringProtocol) -> String? {
+        of(text).flatMap { $0.utf8.allSatisfy(isPlain) ? $0 : nil }
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), 0x80...: true
+        case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"): true
+        default: false
+        }
+    }
 }

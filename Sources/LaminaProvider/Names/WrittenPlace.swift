@@ -44,10 +44,7 @@ public struct WrittenPlace {
     }
 
     /// The host, where it is a name, in the form that is compared.
-    public var name: String? {
-        guard !isBracketed, let name = ComparedName.of(host) else { return nil }
-        return name.utf8.allSatisfy(Self.isPlain) ? name : nil
-    }
+    public var name: String? { isBracketed ? nil : ComparedName.written(host) }
 
     /// A port from 1 to 65535.
     public static func number(_ text: Substring) -> UInt16? {
@@ -56,9 +53,4 @@ public struct WrittenPlace {
     }
 
     static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-
-    private static func isPlain(_ byte: UInt8) -> Bool {
-        byte >= 0x80 || isDigit(byte) || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
-            || [UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains(byte)
-    }
 }

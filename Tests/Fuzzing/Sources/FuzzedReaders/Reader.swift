@@ -1,7 +1,5 @@
 import Glibc
 import Lamina
-import LaminaFaultRules
-import LaminaFirewallRules
 
 /// A reader of bytes that come from elsewhere, with what must hold of whatever it accepts.
 public enum Reader: String, CaseIterable, Sendable {
@@ -21,6 +19,20 @@ public enum Reader: String, CaseIterable, Sendable {
     case firewall
     /// A rule of the layer `fault`.
     case fault
+    /// Rules of the layer `redirect`, then a file of them.
+    case redirect
+    /// Names of the layer `hosts`, then a file of them.
+    case hosts
+    /// A line of the control protocol.
+    case control
+    /// A question to a name server.
+    case query
+    /// What a client of `lamina forward --socks` says.
+    case socks
+    /// What a server says to the layer `socks5`.
+    case proxy
+    /// What is asked of the layer `meter`.
+    case request
 
     /// What a reader made of an input contradicts itself.
     public struct Contradiction: Error, CustomStringConvertible {
@@ -28,8 +40,9 @@ public enum Reader: String, CaseIterable, Sendable {
         public let description: String
     }
 
-    /// Reads one input. What the reader refuses is fine, as long as it refuses it with an error.
-    public func read(_ bytes: [UInt8]) throws(Contradiction) {
+    /// Reads one input; `plugins` is the folder that has the plug-ins, should it be read by one. What the reader refuses is
+    /// fine, as long as it refuses it with an error.
+    public func read(_ bytes: [UInt8], plugins: String) throws(Contradiction) {
         switch self {
         case .json: try readJSON(bytes)
         case .manifest: try readManifest(bytes)
@@ -39,6 +52,13 @@ public enum Reader: String, CaseIterable, Sendable {
         case .info: try readInfo(bytes)
         case .firewall: try readFirewall(bytes)
         case .fault: try readFault(bytes)
+        case .redirect: try readRedirect(bytes)
+        case .hosts: try readHosts(bytes)
+        case .control: try readControl(bytes)
+        case .query: try readQuery(bytes)
+        case .socks: try readSocks(bytes)
+        case .proxy: try readProxy(bytes, plugins)
+        case .request: try readRequest(bytes)
         }
     }
 
@@ -109,48 +129,6 @@ public enum Reader: String, CaseIterable, Sendable {
         }
     }
 
-    private func readFirewall(_ bytes: [UInt8]) throws(Contradiction) {
-        guard let text = String(validating: bytes, as: UTF8.self),
-            let rules = try? LaminaFirewallRules.RuleReader.rules(text)
-        else {
-            return
-        }
-        let ends = [
-            End(bytes: [10, 1, 2, 3], name: "a.test", port: 80), End(name: "a.test", port: nil),
-            End(bytes: nil, path: "/run/a"),
-        ]
-        for rule in rules {
-            let again = try? LaminaFirewallRules.RuleReader.rule(rule.text[...])
-            try require(again == rule, "\"\(rule.text)\" reads back as another rule")
-            try require(rule.covers(rule), "\"\(rule.text)\" doesn't fit what it fits itself")
-        }
-        let table = RuleTable(rules.map { ($0, "rules") }, otherwise: .deny(13))
-        for direction in LaminaFirewallRules.Direction.allCases {
-            for end in ends {
-                let subject = Subject(direction, end.path == nil ? .tcp : .unix, to: end, program: "/bin/a", user: 0)
-                let (action, entry) = table.decide(subject)
-                try require(entry.map { $0.covered == nil } ?? true, "a rule decides on \(subject) that never does")
-                try require(entry.map { $0.rule.action == action } ?? true, "another action than the rule's")
-            }
-        }
-    }
-
-    private func readFault(_ bytes: [UInt8]) throws(Contradiction) {
-        guard let text = String(validating: bytes, as: UTF8.self),
-            let rule = try? LaminaFaultRules.RuleReader.rule(text)
-        else { return }
-        try require(
-            (try? LaminaFaultRules.RuleReader.rule(rule.text)) == rule,
-            "\"\(text)\" reads back as another rule"
-        )
-        try require(!rule.places.isEmpty && rule.size > 0, "\"\(text)\" is about nothing")
-        try require((rule.kind == .error) == (rule.errno > 0), "\"\(text)\" has an errno where none belongs")
-        switch rule.chance {
-        case .always: break
-        case .socket(let chance), .call(let chance): try require((0...1).contains(chance), "\"\(text)\" is no chance")
-        }
-    }
-
     /// A `catalog.d` directory, in which no change has been applied; it goes with the process.
     private static let folder: String = {
         let template = strdup("/tmp/lamina-fuzz-XXXXXX")
@@ -179,7 +157,7 @@ public enum Reader: String, CaseIterable, Sendable {
             SettingDeclaration(name: $0.rawValue, type: $0, choices: $0 == .choice ? ["one", "two"] : [])
         } + [SettingDeclaration(name: "list", type: .text, isList: true)]
 
-    private func require(_ condition: Bool, _ sentence: @autoclosure () -> String) throws(Contradiction) {
+    func require(_ condition: Bool, _ sentence: @autoclosure () -> String) throws(Contradiction) {
         if !condition { throw Contradiction(description: sentence()) }
     }
 }

@@ -1,8 +1,9 @@
-import LaminaProvider
+public import LaminaProvider
 
 /// What becomes of the destinations that a pattern is about.
-struct Rule {
-    enum Action {
+public struct Rule: Sendable {
+    /// It is refused, or goes elsewhere.
+    public enum Action: Sendable {
         /// The connect ends with ECONNREFUSED.
         case refuse
         /// One after the other is tried.
@@ -10,11 +11,12 @@ struct Rule {
     }
 
     let pattern: PlacePattern
-    let action: Action
+    /// What becomes of them.
+    public let action: Action
 }
 
 /// One place to connect to instead.
-struct Target {
+public struct Target: Sendable {
     enum Host {
         /// The destination's own.
         case same
@@ -26,7 +28,7 @@ struct Target {
     let port: UInt16?
 
     /// The address to connect to instead of the one that was asked for.
-    func address(insteadOf asked: Address) -> Address {
+    public func address(insteadOf asked: Address) -> Address {
         let port = port ?? asked.port
         var result: Address
         switch host {
@@ -39,22 +41,23 @@ struct Target {
 }
 
 /// The rules of one source, the settings or a file, in their order.
-struct RuleList: LineContent {
+public struct RuleList: LineContent {
     private var rules: [Rule] = []
     /// The rules as they were written.
-    private(set) var texts: [String] = []
+    public private(set) var texts: [String] = []
 
-    init() {}
+    /// None.
+    public init() {}
 
     /// The first rule about this destination.
-    func first(for destination: Destination) -> Rule? {
+    public func first(for destination: Destination) -> Rule? {
         rules.first {
             $0.pattern.matches(bytes: destination.bytes, name: destination.name, port: destination.port)
         }
     }
 
     /// Reads one element of the setting `rule`. Answers what is wrong with it.
-    mutating func add(rule text: String) -> String? {
+    public mutating func add(rule text: String) -> String? {
         guard let equals = text.firstIndex(of: "=") else {
             return "has no '='; write FROM=TO, such as a.test:443=127.0.0.1:8443"
         }
@@ -63,7 +66,7 @@ struct RuleList: LineContent {
     }
 
     /// Reads one line of a file. Answers what is wrong with it.
-    mutating func add(line: Substring) -> String? {
+    public mutating func add(line: Substring) -> String? {
         let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" || $0 == "\r" }
         guard let from = words.first else { return nil }
         guard words.count > 1 else { return "no target follows \"\(from)\"; write FROM TO" }

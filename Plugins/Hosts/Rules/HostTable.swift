@@ -1,12 +1,12 @@
-import LaminaProvider
+public import LaminaProvider
 
 /// What tells IP addresses apart, neither port nor scope.
-struct Host: Hashable {
+public struct Host: Hashable, Sendable {
     private let family: Int32
     private let bytes: [UInt8]
 
     /// Nil: it is no IP address.
-    init?(_ address: Address) {
+    public init?(_ address: Address) {
         guard let bytes = address.bytes else { return nil }
         self.bytes = bytes
         family = address.family
@@ -14,12 +14,13 @@ struct Host: Hashable {
 }
 
 /// What one source, the settings or a file, says about names.
-struct HostTable: LineContent {
+public struct HostTable: LineContent {
     /// What is said about a name, and how the name is written in full.
-    struct Entry {
-        var rule: HostRule
+    public struct Entry: Sendable {
+        /// That.
+        public internal(set) var rule: HostRule
         /// Empty: as it was asked for.
-        var canonical: String
+        public internal(set) var canonical: String
     }
 
     private var exact: [String: Entry] = [:]
@@ -27,26 +28,29 @@ struct HostTable: LineContent {
     private var wildcards: [(suffix: String, entry: Entry)] = []
     private var names: [Host: String] = [:]
 
+    /// Nothing.
+    public init() {}
+
     /// What is said about a name in its compared form; nil for nothing.
-    func find(_ name: String) -> Entry? {
+    public func find(_ name: String) -> Entry? {
         if let entry = exact[name] { return entry }
         return wildcards.first { name.utf8.count > $0.suffix.utf8.count && name.hasSuffix($0.suffix) }?.entry
     }
 
     /// What is said, a line a name: whole names, then wildcards, the longest first, as they decide.
-    var lines: [String] {
+    public var lines: [String] {
         exact.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.rule.text)" }
             + wildcards.map { "*\($0.suffix)=\($0.entry.rule.text)" }
     }
 
     /// The first name that was given an address.
-    func name(of host: Host) -> String? { names[host] }
+    public func name(of host: Host) -> String? { names[host] }
 
     /// Adds what a name or a wildcard is. Answers why it can't, in the words that follow the name.
     mutating func add(_ pattern: some StringProtocol, _ rule: HostRule, canonical: String = "") -> String? {
         let isWildcard = pattern == "*" || pattern.hasPrefix("*.")
         let bare = isWildcard ? String(pattern.dropFirst(2)) : String(pattern)
-        guard let name = isWildcard && bare.isEmpty ? "" : ComparedName.of(bare), !name.utf8.contains(0x2A) else {
+        guard let name = isWildcard && bare.isEmpty ? "" : ComparedName.written(bare) else {
             return "is no name: write NAME, *.NAME or *"
         }
         guard isWildcard else {
@@ -78,30 +82,30 @@ struct HostTable: LineContent {
     }
 
     /// Reads one element of the setting `map`. Answers what is wrong with it, as a sentence's end.
-    mutating func add(map text: String) -> String? {
+    public mutating func add(map text: String) -> String? {
         guard let equals = text.firstIndex(of: "=") else { return "has no '=': write NAME=ADDRESS" }
-        let target = String(text[text.index(after: equals)...])
-        if let rule = HostRule(word: target) { return add(text[..<equals], rule) }
-        guard let other = ComparedName.of(target) else {
+        let target = text[text.index(after: equals)...]
+        if let rule = HostRule(parsing: target) { return add(text[..<equals], rule) }
+        guard let other = ComparedName.written(target) else {
             return "names no address, name, refuse or pass behind its '='"
         }
         return add(text[..<equals], .alias(other))
     }
 
     /// Reads one line of a file. Answers what is wrong with it, as a sentence's end.
-    mutating func add(line: Substring) -> String? {
+    public mutating func add(line: Substring) -> String? {
         let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" || $0 == "\r" }
         guard let first = words.first else { return nil }
         let rule: HostRule
         if let known = HostRule(word: String(first)) {
             rule = known
-        } else if first.first == "=", let other = ComparedName.of(first.dropFirst()) {
+        } else if first.first == "=", let other = ComparedName.written(first.dropFirst()) {
             rule = .alias(other)
         } else {
             return "\"\(first)\" is no address, refuse, pass or =OTHER.NAME"
         }
         guard words.count > 1 else { return "no name follows \(first)" }
-        let canonical = words[1].contains("*") ? "" : ComparedName.of(words[1]) ?? ""
+        let canonical = words[1].contains("*") ? "" : ComparedName.written(words[1]) ?? ""
         for word in words.dropFirst() {
             if let problem = add(word, rule, canonical: canonical) { return "\"\(word)\" \(problem)" }
         }
