@@ -72,9 +72,11 @@ final class Tally: @unchecked Sendable {
         let done = (past + current.entries).map(\.line).joined(separator: ", ")
         let rest = unreceived.value > 0 ? ", unreceived at the close \(unreceived.value)" : ""
         level.output(
-            "seed \(seed), \(sockets.load(ordering: .relaxed)) sockets: \(done.isEmpty ? "no rules" : done)\(rest)"
+            "seed \(seed), \(Self.counted(sockets.load(ordering: .relaxed))): \(done.isEmpty ? "no rules" : done)\(rest)"
         )
     }
+
+    private static func counted(_ sockets: UInt64) -> String { "\(sockets) \(sockets == 1 ? "socket" : "sockets")" }
 
     /// The rules now. Any thread.
     var rules: Rules { Self.lock.locked { current } }

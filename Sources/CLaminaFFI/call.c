@@ -119,7 +119,7 @@ LAMINA_INLINE lamina_status pass(const function *function, lamina_slot *slot, vo
     const char *table = *(const char *const *)(const void *)((const char *)slot + function->table);
     const lamina_link *link = (const lamina_link *)(const void *)(table + function->link);
     *(lamina_slot **)arguments[0] = (lamina_slot *)(void *)((char *)slot + link->distance);
-    if (LAMINA_LIKELY(function->known)) return function->known(link->function, arguments);
+    if (LAMINA_LIKELY(function->plain)) return (lamina_status)function->plain(link->function, arguments);
     ffi_arg result;
     ffi_call((ffi_cif *)&function->cif, link->function, &result, arguments);
     return (lamina_status)result;
@@ -194,7 +194,11 @@ __attribute__((noinline)) lamina_status issue(const function *function, lamina_s
 static lamina_status call_extension(lamina_call *call) {
     const function *function = call->function;
     uint64_t result[2] = {0, 0};
-    ffi_call((ffi_cif *)&function->cif, call->target, result, call->arguments);
+    if (function->plain) {
+        result[0] = function->plain(call->target, call->arguments);
+    } else {
+        ffi_call((ffi_cif *)&function->cif, call->target, result, call->arguments);
+    }
     call->result = value_of_result(function->signature->result.kind, result);
     return function->answers_status ? (lamina_status)call->result.integer : 0;
 }

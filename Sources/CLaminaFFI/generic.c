@@ -92,7 +92,6 @@ static int describe(lamina_generic *generic, const lamina_signature *signature, 
     function->signature = signature;
     function->generic = generic;
     function->context = generic->options.context;
-    function->known = known_call_of(signature);
     function->request = -1;
     if (signature->is_field) return 1;
     if (!result || count > PARAMETERS) return 0;
@@ -102,6 +101,7 @@ static int describe(lamina_generic *generic, const lamina_signature *signature, 
         function->copies[index] = copy_of(signature, index);
         if (strcmp(signature->parameters[index].type, "lamina_request *") == 0) function->request = (int32_t)index;
     }
+    function->plain = plain_call_of(signature);
     function->answers_status = strcmp(signature->result.type, "lamina_status") == 0;
     const int is_entry = signature->table == LAMINA_SIGNATURE_ENTRY;
     const size_t links = is_entry ? offsetof(lamina_down, links) : offsetof(lamina_up, links);

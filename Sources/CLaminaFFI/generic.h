@@ -38,8 +38,8 @@ enum { PARAMETERS = 32, BUCKETS = 64 };
 
 /// Where each argument of a call stands.
 typedef void *const *argument_places;
-/// Calls one function of the framework by its type.
-typedef lamina_status known_call(lamina_any_function function, argument_places places);
+/// Calls a function that takes integers and pointers alone. Answers what stands in the register of its result.
+typedef uint64_t plain_call(lamina_any_function function, argument_places places);
 
 /// One function that is handled, as libffi knows it.
 struct function {
@@ -49,7 +49,7 @@ struct function {
     lamina_status (*call)(lamina_call *call);
     void *context;
     /// What makes the call at the next level; null: `ffi_call`.
-    known_call *known;
+    plain_call *plain;
     /// The index of the request among the parameters, -1 for none.
     int32_t request;
     uint8_t answers_status;
@@ -164,8 +164,8 @@ const void *proxy_table(lamina_generic *generic, lamina_slot *slot, const side *
 /// Frees the tables of a socket; of every one for a null slot.
 void proxies_free(lamina_generic *generic, const lamina_slot *slot);
 
-/// What calls this function by its type, null where this was compiled without it, and for extensions' functions.
-known_call *known_call_of(const lamina_signature *signature);
+/// What calls a function of this signature, null where only libffi can.
+plain_call *plain_call_of(const lamina_signature *signature);
 
 /// A closure of the function for `data`; 0 or a negative errno.
 int make_closure(function *function, void (*handler)(ffi_cif *, void *, void **, void *), void *data,

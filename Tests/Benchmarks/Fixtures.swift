@@ -71,10 +71,10 @@ final class GenericFixtures {
     /// Eight layers in C, each in a file of its own.
     let layers: [String]
     /// The same where they make each call by `ffi_call`, as of an entry that they were compiled without.
-    let unknownLayers: [String]
+    let libffiLayers: [String]
     /// The same in Swift, for both.
     let swiftLayers: [String]
-    let unknownSwiftLayers: [String]
+    let libffiSwiftLayers: [String]
     /// Why there are none of these.
     let swiftProblem: String?
     /// Nine files of bare closures, the first for the base.
@@ -88,29 +88,30 @@ final class GenericFixtures {
         base = try builder.library("base", offset: 0)
         callers = try (9..<14).map { try builder.library("caller", offset: $0) }
         layers = try (1...8).map { try builder.library("generic", offset: $0, with: GenericPlugin.options) }
-        let withoutTypes = GenericPlugin.withoutTypes + GenericPlugin.options
-        unknownLayers = try (1...8).map {
-            try builder.library("generic", as: "unknown", offset: $0, with: withoutTypes)
+        let byLibffi = GenericPlugin.byLibffi + GenericPlugin.options
+        libffiLayers = try (1...8).map {
+            try builder.library("generic", as: "libffi", offset: $0, with: byLibffi)
         }
-        let libffi = ["-Wl,--no-as-needed", "-lffi"]
-        closures = try (0...8).map { try builder.library("closure", offset: $0, with: libffi) }
-        var (swiftLayers, unknownSwiftLayers): ([String], [String]) = ([], [])
+        closures = try (0...8).map {
+            try builder.library("closure", offset: $0, with: ["-Wl,--no-as-needed", "-lffi"])
+        }
+        var (swiftLayers, libffiSwiftLayers): ([String], [String]) = ([], [])
         var swiftProblem: String?
         do {
             let objects = try builder.sdkObjects("generic", with: ["LaminaFFI", "CLaminaFFI"])
             swiftLayers = try (1...8).map {
                 try builder.swiftLibrary("generic", objects, offset: $0, with: ["-lffi"])
             }
-            let unknown = try builder.object(of: GenericPlugin.unknown, with: GenericPlugin.internalHeaders)
-            let wrapped = ["-lffi", unknown, "-Xlinker", "--wrap=known_call_of"]
-            unknownSwiftLayers = try (1...8).map {
-                try builder.swiftLibrary("unknown", objects, offset: $0, with: wrapped)
+            let libffi = try builder.object(of: GenericPlugin.libffi, with: GenericPlugin.internalHeaders)
+            let wrapped = ["-lffi", libffi, "-Xlinker", "--wrap=plain_call_of"]
+            libffiSwiftLayers = try (1...8).map {
+                try builder.swiftLibrary("libffi", objects, offset: $0, with: wrapped)
             }
         } catch {
             swiftProblem = "handlers in Swift are left out (swift build -c release --target LaminaFFI): \(error)"
         }
         self.swiftLayers = swiftLayers
-        self.unknownSwiftLayers = unknownSwiftLayers
+        self.libffiSwiftLayers = libffiSwiftLayers
         self.swiftProblem = swiftProblem
     }
 }
@@ -141,7 +142,7 @@ private struct Builder {
     }
 
     func object(of source: String, with options: [String]) throws -> String {
-        let object = "\(directory)/unknown.o"
+        let object = "\(directory)/libffi.o"
         try build(["cc", "-O2", "-Wall", "-fPIC", "-I", headers] + options + ["-c", source, "-o", object])
         return object
     }

@@ -55,12 +55,12 @@ struct GenericPath {
     }
 
     private func generic() throws -> [Line] {
-        let (forwards, unknown) = ("forwards", "forwards what it doesn't know")
+        let (forwards, byLibffi) = ("forwards", "forwards by ffi_call")
         let kinds = [
-            ("C", fixtures.layers, "forward", forwards), ("C", fixtures.unknownLayers, "forward", unknown),
+            ("C", fixtures.layers, "forward", forwards), ("C", fixtures.libffiLayers, "forward", byLibffi),
             ("C", fixtures.layers, "watch", "watches the end"),
             ("Swift", fixtures.swiftLayers, "forward", forwards),
-            ("Swift", fixtures.unknownSwiftLayers, "forward", unknown),
+            ("Swift", fixtures.libffiSwiftLayers, "forward", byLibffi),
             ("Swift", fixtures.swiftLayers, "watch", "watches the end"),
             ("Swift", fixtures.swiftLayers, "compare", "compares the name with two"),
         ]

@@ -43,7 +43,7 @@ struct ShapingTests {
             let ending = try command.run("run", "--layer", layer, "--", "curl", "-sS", "-o", received, server.url)
             #expect(ending.code == code, "\(rule): \(ending.errors)")
             #expect(ending.complaints.first == "lamina: fault: seed 7")
-            let last = ending.complaints.last { $0.hasPrefix("lamina: fault: seed 7, 1 sockets: \(rule) ") }
+            let last = ending.complaints.last { $0.hasPrefix("lamina: fault: seed 7, 1 socket: \(rule) ") }
             #expect(last.map { !$0.hasSuffix(" 0") } == true, "\(ending.errors)")
         }
         let never = "fault:do=refuse:chance=0%/socket,do=short:size=100:chance=50%/call"

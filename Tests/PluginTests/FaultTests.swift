@@ -181,7 +181,7 @@ struct FaultTests {
         }
         #expect(
             LayerOutput.lines(of: label).last
-                == "seed 42, 1 sockets: error:up:errno=EIO:count=2 2, short:down 0"
+                == "seed 42, 1 socket: error:up:errno=EIO:count=2 2, short:down 0"
         )
     }
 

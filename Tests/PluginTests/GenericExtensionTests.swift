@@ -114,7 +114,9 @@ struct GenericExtensionTests {
              "extensions": [{"uuid": "0a1b2c3d-0000-4000-8000-000000000001", "dispatch": [
                "uint32_t size", "uint8_t flags", "int8_t negate(int8_t value)",
                "double scale(double value, float by)", "int16_t add(int16_t a, uint16_t b, unsigned long c)",
-               "const char *name(void)", "void nothing(void)"]}]}
+               "const char *name(void)", "void nothing(void)",
+               "int64_t sum(int32_t a, uint32_t b, int64_t c, const int64_t *d, int32_t e, int32_t f, int64_t g, int32_t h, int32_t i)",
+               "int32_t many(int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int32_t f, int32_t g, int32_t h, int32_t i, int32_t j, int32_t k)"]}]}
             """#,
             to: "catalog.d/vendor.json"
         )
@@ -136,6 +138,8 @@ struct GenericExtensionTests {
             lines == [
                 "extension negate(value -100)", "extension scale(value 1.5, by 0.25)",
                 "extension add(a -3, b 65535, c 18446744073709551615)", "extension name()", "extension nothing()",
+                "extension sum(a -1, b 4294967295, c -4294967296, d, e 1, f 1, g 1099511627776, h -3, i -20000)",
+                "extension many(a 1, b 1, c 1, d 1, e 1, f 1, g 1, h 1, i 1, j -1, k -2)",
             ]
         )
     }

@@ -15,13 +15,13 @@ struct GenericLayerTests {
     init() { LayerOutput.capture() }
 
     @Test(
-        "A generic layer sees calls with their arguments, and how they ended, whether it knows their types or not",
+        "A generic layer sees calls with their arguments, and how they ended, with libffi or without",
         arguments: BaseProvider.allCases,
         [true, false]
     )
-    func sees(base: BaseProvider, knowsTypes: Bool) throws {
+    func sees(base: BaseProvider, byLibffi: Bool) throws {
         let label = LayerOutput.label("spy")
-        let file = try GenericPlugin.spy(knowsTypes ? [] : GenericPlugin.withoutTypes)
+        let file = try GenericPlugin.spy(byLibffi ? GenericPlugin.byLibffi : [])
         let chain = try genericChain(("spy=\(label):writes=yes", file), over: base)
         let pair = try Pair(chain)
         try pair.client.waiting.send([1, 2, 3])

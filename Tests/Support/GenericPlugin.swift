@@ -3,16 +3,18 @@ public enum GenericPlugin {
     /// What a C plug-in is built with: the library's sources, in the place of `pkg-config lamina-ffi`.
     public static let options = ["-I", headers] + sources + ["-Wl,--no-as-needed", "-lffi"]
 
-    /// More for one that makes each call by `ffi_call`, as of entries that it was compiled without.
-    public static let withoutTypes = internalHeaders + [unknown, "-Wl,--wrap=known_call_of"]
-    /// Its source, and what that is compiled with.
-    public static let unknown = "\(PackageTree.root)/Tests/Fixtures/generic/unknown.c"
+    /// More for one that makes each call by `ffi_call`, as those that take floating point are made.
+    public static let byLibffi = internalHeaders + [libffi, wrap]
+    /// Its source.
+    public static let libffi = "\(PackageTree.root)/Tests/Fixtures/generic/libffi.c"
+    /// What the linker is to do.
+    public static let wrap = "-Wl,--wrap=plain_call_of"
     /// Where what that includes is.
     public static let internalHeaders = ["-I", folder, "-I", headers]
 
     private static let folder = "\(PackageTree.root)/Sources/CLaminaFFI"
     private static let headers = "\(folder)/include"
-    private static let sources = ["generic", "call", "known", "kept", "delayed", "proxy"].map { "\(folder)/\($0).c" }
+    private static let sources = ["generic", "call", "plain", "kept", "delayed", "proxy"].map { "\(folder)/\($0).c" }
 
     /// The file of the layer in C that sees everything, built with more options.
     public static func spy(_ more: [String] = []) throws -> String {

@@ -22,7 +22,7 @@ public enum PackageTree {
         return access(built, R_OK) == 0 ? built : try installed("lib/lamina/\(file)")
     }
 
-    /// The object files of modules of the build.
+    /// The object files of modules of the build, without those that sources have left that are gone.
     public static func objects(of modules: [String]) throws -> [String] {
         var files: [String] = []
         for module in modules {
@@ -31,11 +31,14 @@ public enum PackageTree {
                 throw LaminaError(.notFound, folder, "is missing", remedy: "swift build")
             }
             defer { closedir(directory) }
+            // A module in Swift has a list of its sources' objects.
+            let listed = (try? readAll("\(folder)/output-file-map.json")).map { String(decoding: $0, as: UTF8.self) }
             while let entry = readdir(directory) {
                 let name = withUnsafeBytes(of: &entry.pointee.d_name) {
                     String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
                 }
-                if name.hasSuffix(".o") { files.append("\(folder)/\(name)") }
+                guard name.hasSuffix(".o"), listed?.contains("/\(name)\"") ?? true else { continue }
+                files.append("\(folder)/\(name)")
             }
         }
         return files.sorted()

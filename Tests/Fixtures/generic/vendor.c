@@ -11,6 +11,9 @@ typedef struct vendor_dispatch {
     int16_t (*add)(int16_t a, uint16_t b, unsigned long c);
     const char *(*name)(void);
     void (*nothing)(void);
+    int64_t (*sum)(int32_t a, uint32_t b, int64_t c, const int64_t *d, int32_t e, int32_t f, int64_t g, int32_t h, int32_t i);
+    int32_t (*many)(int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int32_t f, int32_t g, int32_t h, int32_t i, int32_t j,
+        int32_t k);
 } vendor_dispatch;
 
 static int calls_of_nothing;
@@ -21,7 +24,15 @@ static int16_t add(int16_t a, uint16_t b, unsigned long c) { return (int16_t)(a 
 static const char *name(void) { return "vendor"; }
 static void nothing(void) { calls_of_nothing += 1; }
 
-static const vendor_dispatch dispatch = {sizeof dispatch, 0x5a, negate, scale, add, name, nothing};
+static int64_t sum(int32_t a, uint32_t b, int64_t c, const int64_t *d, int32_t e, int32_t f, int64_t g, int32_t h, int32_t i) {
+    return (int64_t)a + b + c + *d + e + f + g + 1000 * h + 100000 * (int64_t)i;
+}
+static int32_t many(int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int32_t f, int32_t g, int32_t h, int32_t i, int32_t j,
+    int32_t k) {
+    return a + b + c + d + e + f + g + h + i + 100 * j + 10000 * k;
+}
+
+static const vendor_dispatch dispatch = {sizeof dispatch, 0x5a, negate, scale, add, name, nothing, sum, many};
 
 /// 0, or which function of a table gave something else than it should.
 LAMINA_EXPORT int32_t check_dispatch(const void *table) {
@@ -33,7 +44,10 @@ LAMINA_EXPORT int32_t check_dispatch(const void *table) {
     if (offered->add(-3, 65535, ~0ul) != -5) return 5;
     if (strcmp(offered->name(), "vendor") != 0) return 6;
     offered->nothing();
-    return calls_of_nothing == 1 ? 0 : 7;
+    if (calls_of_nothing != 1) return 7;
+    const int64_t wide = 1ll << 40;
+    if (offered->sum(-1, 4294967295u, -4294967296ll, &wide, 1, 1, wide, -3, -20000) != 2 * wide - 2000003000) return 8;
+    return offered->many(1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -2) == 9 - 100 - 20000 ? 0 : 9;
 }
 
 static lamina_status control(lamina_slot *slot, const lamina_operation *operation, lamina_request *request) {
