@@ -70,7 +70,7 @@ final class GenericFixtures {
     let base: String
     /// Eight layers in C, each in a file of its own.
     let layers: [String]
-    /// The same where they make each call by `ffi_call`, as of an entry that they were compiled without.
+    /// The same where they make each call by `ffi_call`, as those that take floating point are made.
     let libffiLayers: [String]
     /// The same in Swift, for both.
     let swiftLayers: [String]
