@@ -188,8 +188,8 @@ struct PluginTemplate {
     func trial(in folder: String) -> String {
         let file = library(in: folder.hasPrefix("/") ? folder : "./\(folder)")
         switch kind {
-        case .base, .terminating: return "\(command) check \(Self.quoted(file))"
-        case .layer: return "\(command) run --layer \(Self.quoted(file)) -- curl -s http://example.org/"
+        case .base: return "\(command) check \(Self.quoted(file))"
+        case .layer, .terminating: return "\(command) run --layer \(Self.quoted(file)) -- curl -s http://example.org/"
         }
     }
 
