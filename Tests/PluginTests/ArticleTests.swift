@@ -34,9 +34,10 @@ struct ArticleTests {
     }
 
     @Test(
-        "The bases in Swift of \"Writing a base provider\" are the example and the one that lamina new writes",
+        "The bases in Swift of \"Writing a base provider\" are those that are compiled",
         arguments: [
-            ("struct Echo:", "Tests/Examples/Bases/Echo.swift"),
+            ("struct Echo:", "Tests/Examples/Bases/Echo.swift"), ("struct Post:", "Tests/Examples/Bases/Post.swift"),
+            ("\"late.test\"", "Tests/Fixtures/bases/Parcel.swift"),
             ("func accept(", "Templates/swift-base/Sources/__Module__/__Module__.swift"),
         ]
     )

@@ -105,7 +105,8 @@ public protocol Listens: Base, ~Copyable {
 }
 
 /// Knows the addresses of its sockets (getsockname and getpeername, WskGetLocalAddress, WskGetRemoteAddress). Without it the
-/// local address is the family's unspecified one, and the remote one is where the program connected to.
+/// local address is the family's unspecified one, and the remote one is where the program connected to, as it always is of a
+/// datagram socket.
 public protocol KnowsAddresses: Base, ~Copyable {
     /// The socket's own address; nil where it has none yet. Any thread; must not block.
     func localAddress(_ state: borrowing State) -> Address?

@@ -10,10 +10,15 @@ enum BaseConnect {
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
         guard let socket = slot.base else { return lamina_complete(slot, request, -EBADF, 0) }
+        if socket.pointee.datagrams != nil {
+            return lamina_complete(slot, request, BaseDatagrams.connect(socket, address, flags), 0)
+        }
+        guard socket.own.connects != nil else { return lamina_complete(slot, request, -EOPNOTSUPP, 0) }
         guard flags == 0, address.pointee.form != UInt16(LAMINA_ADDRESS_NONE) else {
             let isKnown = flags & ~UInt32(LAMINA_CONNECT_SEND_ONLY) == 0
             return lamina_complete(slot, request, isKnown ? -EOPNOTSUPP : -EINVAL, 0)
         }
+        guard Address(address.pointee).isDestination else { return lamina_complete(slot, request, -EINVAL, 0) }
         let status = begin(socket, isTry: request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0)
         guard status == 0 else { return lamina_complete(slot, request, status, 0) }
         let lane = socket.output

@@ -27,9 +27,10 @@ public struct BaseDescription: Sendable {
     let version: StaticString
     let uuid: StaticString?
     let families: [Family]
+    let longestDatagram: Int
     let settings: [any DeclaredSetting]
 
-    /// Describes a base of streams. Allocates nothing beside its lists; never fails.
+    /// Describes a base. Allocates nothing beside its lists; never fails.
     ///
     /// - Parameters:
     ///   - name: What chains and catalogs call it.
@@ -37,6 +38,7 @@ public struct BaseDescription: Sendable {
     ///   - version: Its version, for lists.
     ///   - uuid: Its identity for good (ProviderId), as UUID text; nil for a base that nobody installs.
     ///   - families: Whose addresses its sockets have, in the order in which a selection tries them (WSAPROTOCOL_INFO).
+    ///   - longestDatagram: The most bytes of a datagram, where it has any (dwMessageSize): longer ones fail with EMSGSIZE.
     ///   - settings: What its user may set.
     public init(
         _ name: StaticString,
@@ -44,6 +46,7 @@ public struct BaseDescription: Sendable {
         version: StaticString = "1.0",
         uuid: StaticString? = nil,
         families: [Family] = [.ipv4, .ipv6],
+        longestDatagram: Int = 65_507,
         settings: [any DeclaredSetting] = []
     ) {
         self.name = name
@@ -51,6 +54,7 @@ public struct BaseDescription: Sendable {
         self.version = version
         self.uuid = uuid
         self.families = families
+        self.longestDatagram = min(max(longestDatagram, 0), 1 << 24)
         self.settings = settings
     }
 }
@@ -77,13 +81,20 @@ extension BaseType {
             uuid: about.uuid,
             effect: LAMINA_EFFECT_TRANSFORM,
             handoff: LAMINA_HANDOFF_NONE,
-            categories: own.listens == nil
-                ? LAMINA_CONNECTION : LAMINA_CONNECTION | LAMINA_STREAM | LAMINA_LISTEN,
+            categories: categories,
             settings: about.settings.map { $0.declaration.described($0.name) },
-            protocols: about.families.map { BaseProtocols.stream($0.number, 0) },
+            protocols: about.families.flatMap { family in
+                (own.hasStreams ? [BaseProtocols.stream(family.number, 0)] : [])
+                    + (own.hasDatagrams ? [BaseProtocols.datagram(family.number, 0, longest: longestDatagram)] : [])
+            },
             instantiate: instantiate,
             destroy: LevelInstance.destroy,
             rules: type is any HasRules.Type ? LevelInstance.rules : nil
         )
+    }
+
+    private var categories: Int {
+        let streams = own.listens == nil ? LAMINA_CONNECTION : LAMINA_CONNECTION | LAMINA_STREAM | LAMINA_LISTEN
+        return (own.hasStreams ? streams : 0) | (own.hasDatagrams ? LAMINA_DATAGRAM : 0)
     }
 }

@@ -12,6 +12,10 @@ enum BaseEvents {
     ) -> lamina_status {
         guard let socket = slot.base else { return lamina_complete(slot, request, -EBADF, 0) }
         if set | clear == 0 { return lamina_complete(slot, request, 0, 0) }
+        if socket.pointee.datagrams != nil {
+            guard let indicator = socket.makeIndicator() else { return lamina_complete(slot, request, -ENOMEM, 0) }
+            return indicator.change(set: set, clear: clear, request)
+        }
         if (set | clear) & UnsafeMutablePointer<AcceptIndicator>.known != 0 {
             guard socket.marks.contains(.listening) else { return later(socket, set, clear, request) }
             guard let acceptance = socket.makeAcceptance() else { return lamina_complete(slot, request, -ENOMEM, 0) }
@@ -64,6 +68,35 @@ enum BaseEvents {
         )
     )
 
+    fileprivate nonisolated(unsafe) static let datagramActions = Immortal.copy(
+        IndicatorActions(
+            read: { owner, room in
+                let socket = owner.assumingMemoryBound(to: BaseSocket.self)
+                var buffer = room.pointee.buffer
+                return withUnsafePointer(to: &buffer) { buffer in
+                    var message = room.pointee.message(into: buffer)
+                    var received = -Int(EAGAIN)
+                    // A failure would end one call; of a base that does nothing but fail, the next news are waited for.
+                    for _ in 0..<mostFailures {
+                        received = withUnsafeMutablePointer(to: &message) { socket.takeDatagram($0, $0, isLook: false) }
+                        if received >= 0 || received == -Int(EAGAIN) { break }
+                    }
+                    room.pointee.note(message, received)
+                    return received
+                }
+            },
+            ending: { _ in nil },
+            schedule: { owner in
+                let socket = owner.assumingMemoryBound(to: BaseSocket.self)
+                guard let indicator = socket.field(\.indicator).pointee, indicator.wantsInput else { return 0 }
+                // What was peeked at counts as news until it is received.
+                return socket.marks.contains(.news) ? indicator.post() : 0
+            }
+        )
+    )
+
+    private static let mostFailures = 16
+
     /// How many bytes a look for the stream's end takes out of the transport, at most.
     private static let peeked = 4096
 }
@@ -74,7 +107,9 @@ extension UnsafeMutablePointer<BaseSocket> {
         group.lock()
         defer { group.unlock() }
         if let indicator = field(\.indicator).pointee { return indicator }
-        field(\.indicator).pointee = .make(BaseEvents.actions, input, pointee.slot, isDatagram: false, enabled: enabled)
+        let isDatagram = pointee.datagrams != nil
+        let actions = isDatagram ? BaseEvents.datagramActions : BaseEvents.actions
+        field(\.indicator).pointee = .make(actions, input, pointee.slot, isDatagram: isDatagram, enabled: enabled)
         if field(\.indicator).pointee != nil { mark(.indicates) }
         return field(\.indicator).pointee
     }

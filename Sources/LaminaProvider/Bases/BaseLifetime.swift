@@ -18,10 +18,13 @@ enum BaseLifetime {
         _ slot: UnsafeMutablePointer<lamina_slot>,
         _ arguments: UnsafePointer<lamina_open_arguments>
     ) -> Int32 {
-        guard [AF_UNSPEC, Int32(SOCK_STREAM.rawValue)].contains(arguments.pointee.type) else { return -ESOCKTNOSUPPORT }
-        guard let socket = UnsafeMutablePointer<BaseSocket>.make(slot, family: arguments.pointee.family) else {
-            return -ENOMEM
-        }
+        guard let own = Part(levelOf: slot)?.base.pointee.own else { return -EBADF }
+        let (type, family) = (arguments.pointee.type, arguments.pointee.family)
+        let isDatagram = type == Int32(SOCK_DGRAM.rawValue) || type == 0 && !own.hasStreams
+        let isStream = type == Int32(SOCK_STREAM.rawValue) || type == 0 && own.hasStreams
+        guard isDatagram && own.hasDatagrams || isStream && own.hasStreams else { return -ESOCKTNOSUPPORT }
+        let made = UnsafeMutablePointer<BaseSocket>.make(slot, family: family, isDatagram: isDatagram)
+        guard let socket = made else { return -ENOMEM }
         do throws(Failure) { try socket.pointee.type.pointee.type.begin(socket, slot) } catch {
             socket.discard()
             if !error.message.isEmpty { Socket(slot).log(.warning, error.message) }
@@ -74,6 +77,9 @@ enum BaseLanes {
                 switch Int(operation.pointee.kind) {
                 case LAMINA_ENTRY_CONNECT: BaseConnect.attempt(operation)
                 case LAMINA_ENTRY_ACCEPT: Accepting<BaseAccept>.attempt(operation)
+                case LAMINA_ENTRY_SEND_TO, LAMINA_ENTRY_SEND_MESSAGES, LAMINA_ENTRY_RECEIVE_FROM,
+                    LAMINA_ENTRY_RECEIVE_MESSAGES:
+                    BaseDatagrams.attempt(operation)
                 default: BaseStream.attempt(operation)
                 }
             },

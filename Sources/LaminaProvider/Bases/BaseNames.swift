@@ -12,7 +12,7 @@ enum BaseNames {
         guard let socket = slot.base, let type = socket.own.binds else {
             return lamina_complete(slot, request, -EBADF, 0)
         }
-        guard flags == 0, address.pointee.form == UInt16(LAMINA_ADDRESS_SOCKET),
+        guard flags == 0, Address(address.pointee).isWhole,
             socket.marks.isDisjoint(with: [.connecting, .connected, .listening]), socket.mark(.bound)
         else { return lamina_complete(slot, request, -EINVAL, 0) }
         do throws(Failure) { try type.bind(socket, Address(address.pointee)) } catch {
@@ -54,6 +54,11 @@ extension UnsafeMutablePointer<BaseSocket> {
     /// The peer's address; nil where there is none.
     var remoteAddress: lamina_address? {
         guard marks.contains(.connected) else { return nil }
+        if let part = pointee.datagrams {
+            group.lock()
+            defer { group.unlock() }
+            return part.pointee.remote
+        }
         guard let type = own.knowsAddresses else { return pointee.peer }
         return type.addresses(self).remote
     }

@@ -14,7 +14,7 @@ public enum BaseProtocols {
     /// thread.
     public static func all(services: UInt32 = 0) -> [lamina_protocol] {
         [AF_INET, AF_INET6, AF_UNIX].flatMap { family in
-            [stream(family, services), datagram(family, services)]
+            [stream(family, services), datagram(family, services, longest: family == AF_UNIX ? 1 : 65507)]
         }
     }
 
@@ -28,14 +28,14 @@ public enum BaseProtocols {
         return stream
     }
 
-    private static func datagram(_ family: Int32, _ services: UInt32) -> lamina_protocol {
+    static func datagram(_ family: Int32, _ services: UInt32, longest: Int) -> lamina_protocol {
         var datagram = lamina_protocol()
         datagram.family = family
         datagram.type = Int32(SOCK_DGRAM.rawValue)
         datagram.protocol = family == AF_UNIX ? 0 : Int32(IPPROTO_UDP)
         datagram.service_flags = datagramFlags | services
         datagram.provider_flags = UInt32(LAMINA_PROTOCOL_MATCHES_ZERO)
-        datagram.message_size = family == AF_UNIX ? 1 : 65507
+        datagram.message_size = UInt32(longest)
         return datagram
     }
 }

@@ -5,11 +5,12 @@ import Glibc
 /// One socket of a base in Swift, in raw memory behind its slot's context, with the base's own state behind it.
 struct BaseSocket {
     /// What the socket is, and what has happened to it: bits that only come, but for `connecting`,
-    /// `begun` and `news`.
+    /// `begun`, `news`, and a datagram socket's `connected`.
     struct Marks: OptionSet {
         let rawValue: UInt32
         /// A connect is under way.
         static let connecting = Marks(rawValue: 1)
+        /// It has a peer; of a datagram socket, a fixed remote address.
         static let connected = Marks(rawValue: 2)
         static let listening = Marks(rawValue: 4)
         static let bound = Marks(rawValue: 8)
@@ -33,13 +34,15 @@ struct BaseSocket {
     let value: UnsafeMutableRawPointer
     var slot: UnsafeMutablePointer<lamina_slot>
     let family: Int32
+    /// Of a datagram socket, what it has beside the others.
+    let datagrams: UnsafeMutablePointer<DatagramPart>?
     fileprivate var marks: UInt32 = 0
     var group: LaneGroup
     /// Receives and accepts.
     var input: Lane
     /// Connects, sends and graceful disconnects.
     var output: Lane
-    /// What was peeked at. Inside the input lane.
+    /// What was peeked at of a stream. Inside the input lane.
     var kept = KeptBytes()
     /// Where it was connected to. Written inside the output lane before `connected` is marked.
     var peer = lamina_address()
@@ -64,11 +67,17 @@ extension UnsafeMutablePointer<lamina_slot> {
 
 extension UnsafeMutablePointer<BaseSocket> {
     /// Memory for a socket of the level that a slot belongs to, without a state as yet. Nil: no memory.
-    static func make(_ slot: UnsafeMutablePointer<lamina_slot>, family: Int32) -> Self? {
+    static func make(_ slot: UnsafeMutablePointer<lamina_slot>, family: Int32, isDatagram: Bool = false) -> Self? {
         guard let level = Part(levelOf: slot) else { return nil }
         let type = level.base
+        let datagrams = isDatagram ? UnsafeMutablePointer<DatagramPart>.make() : nil
         var block: UnsafeMutableRawPointer?
-        guard posix_memalign(&block, type.pointee.alignment, type.pointee.size) == 0, let block else { return nil }
+        guard isDatagram == (datagrams != nil),
+            posix_memalign(&block, type.pointee.alignment, type.pointee.size) == 0, let block
+        else {
+            datagrams?.destroy()
+            return nil
+        }
         let socket = block.bindMemory(to: BaseSocket.self, capacity: 1)
         socket.initialize(
             to: BaseSocket(
@@ -76,6 +85,7 @@ extension UnsafeMutablePointer<BaseSocket> {
                 value: level.valueMemory,
                 slot: slot,
                 family: family,
+                datagrams: datagrams,
                 group: LaneGroup(BaseLanes.actions, owner: block),
                 input: Lane(group: socket.group),
                 output: Lane(group: socket.group),
@@ -139,6 +149,7 @@ extension UnsafeMutablePointer<BaseSocket> {
     private func free() {
         pointee.waker.release()
         field(\.kept).pointee.discard()
+        pointee.datagrams?.destroy()
         group.destroy()
         deinitialize(count: 1)
         Glibc.free(UnsafeMutableRawPointer(self))

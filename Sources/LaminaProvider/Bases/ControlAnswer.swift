@@ -30,6 +30,16 @@ public struct ControlAnswer {
         return ControlAnswer(0, bytes: size)
     }
 
+    /// Writes bytes. -ENOBUFS: there is too little room for all of them.
+    static func bytes(_ bytes: [UInt8], _ asked: lamina_operation) -> ControlAnswer {
+        guard !bytes.isEmpty else { return ControlAnswer(0) }
+        guard let output = asked.output, asked.output_capacity >= bytes.count else {
+            return ControlAnswer(-ENOBUFS, bytes: bytes.count)
+        }
+        output.copyMemory(from: bytes, byteCount: bytes.count)
+        return ControlAnswer(0, bytes: bytes.count)
+    }
+
     /// Sorts the input's addresses into the output (`LAMINA_IOCTL_ADDRESS_LIST_SORT`). -EINVAL: the input isn't a list of
     /// addresses; -ENOBUFS: the output is shorter than the input.
     public static func sorted(

@@ -45,4 +45,7 @@ public struct ControlOperation: ~Escapable {
     public func gets(_ level: Int32, _ option: Int32) -> Bool {
         kind == UInt32(LAMINA_CONTROL_GET_OPTION) && self.level == level && code == UInt32(bitPattern: option)
     }
+
+    /// Whether it is this ioctl.
+    public func isIoctl(_ request: UInt32) -> Bool { kind == UInt32(LAMINA_CONTROL_IOCTL) && code == request }
 }

@@ -19,7 +19,7 @@ public struct Outgoing: ~Escapable {
         self.init(buffers ?? Self.none, buffers == nil ? 0 : count)
     }
 
-    nonisolated(unsafe) private static let none = Immortal.copy(lamina_buffer())
+    nonisolated(unsafe) static let none = Immortal.copy(lamina_buffer())
 
     /// How they are sent.
     @inlinable

@@ -2,7 +2,8 @@ import Glibc
 import LaminaProvider
 import Synchronization
 
-/// A transport: connections inside the process, which meet at port numbers. Here is the place for another one.
+/// A transport: connections inside the process, which meet at port numbers. Here is the place for another one; `SendsDatagrams`
+/// and `ReceivesDatagrams` give it datagrams.
 struct __Module__: Connects, Sends, Receives, Disconnects, Binds, Listens, KnowsAddresses {
     static let room = Setting.size("room", in: 1...1 << 30, default: "64k", help: "bytes that a direction holds")
     static let about = BaseDescription(
