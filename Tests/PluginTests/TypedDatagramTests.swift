@@ -198,6 +198,18 @@ struct TypedDatagramTests {
         #expect(LayerOutput.lines(of: label) == ["a state of datagrams has ended"])
     }
 
+    @Test("A length of control data without any is nothing to a send that waits")
+    func lengthAlone() throws {
+        let socket = try parcel().open(.datagram())
+        let batch = MessageBatch([[1], [2], [3]], to: place)
+        for index in 0..<3 { batch.messages[index].control_length = Int.max }
+        #expect(try socket.waiting.perform("send", deadline: soon()) { batch.send(socket, $0) } == 3)
+        for byte in [1, 2, 3] as [UInt8] {
+            #expect(try socket.waiting.receiveDatagram(deadline: soon()).bytes == [byte])
+        }
+        try socket.waiting.close()
+    }
+
     @Test("A send that waits for room ends by its deadline, and one that only tries sends what it can")
     func full() throws {
         let socket = try parcel().open(.datagram())

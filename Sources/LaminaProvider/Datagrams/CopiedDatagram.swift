@@ -15,7 +15,8 @@ final class CopiedDatagram {
         self.flags = flags
         let count = Int(original.buffer_count)
         bytes = .allocate(byteCount: max(1, byteCount(original.buffers, original.buffer_count)), alignment: 16)
-        control = .allocate(byteCount: max(1, original.control_length), alignment: 16)
+        let controlLength = original.control == nil ? 0 : original.control_length
+        control = .allocate(byteCount: max(1, controlLength), alignment: 16)
         var length = 0
         for index in 0..<count {
             guard let buffer = original.buffers?[index], let base = buffer.base else { continue }
@@ -32,7 +33,7 @@ final class CopiedDatagram {
             message.pointee.address = address
         }
         if let given = original.control {
-            control.copyMemory(from: UnsafeRawBufferPointer(start: given, count: original.control_length))
+            control.copyMemory(from: UnsafeRawBufferPointer(start: given, count: controlLength))
             message.pointee.control = control.baseAddress
         }
     }

@@ -91,7 +91,8 @@ extension UnsafeMutablePointer<Operation> {
         return memory
     }
 
-    /// A datagram operation. A send's addresses and control data are copied; a receive writes through the caller's.
+    /// A datagram operation. A send's addresses and control data are copied; a receive writes through the caller's. Nil: no
+    /// memory, or not for so much control data.
     public static func make(
         _ kind: Int,
         _ lane: UnsafeMutablePointer<Lane>,
@@ -108,6 +109,8 @@ extension UnsafeMutablePointer<Operation> {
             extra += Int(messages[index].buffer_count) * MemoryLayout<lamina_buffer>.stride
             guard isSend else { continue }
             if messages[index].address != nil { extra += MemoryLayout<lamina_address>.stride }
+            guard messages[index].control != nil else { continue }
+            guard (0...mostControl).contains(messages[index].control_length) else { return nil }
             extra += aligned(messages[index].control_length)
         }
         guard let memory = allocate(extra: extra) else { return nil }
@@ -147,6 +150,9 @@ extension UnsafeMutablePointer<Operation> {
             rest += aligned(message.pointee.control_length)
         }
     }
+
+    /// Bytes of control data that nobody has; the kernel takes some 20 KiB.
+    private static var mostControl: Int { 1 << 30 }
 
     private static func aligned(_ length: Int) -> Int { (length + 7) & ~7 }
 

@@ -1,4 +1,5 @@
 import CLamina
+import CLinux
 import Glibc
 
 /// A lock of one object's, for what a child process doesn't use.
