@@ -59,11 +59,10 @@ struct Fault: SortsDatagrams, HasRules, Reconfigures, ConnectCalls, SendCalls, R
         if broken > 0, call.kind != .disconnect { return .fail(broken) }
         if call.state.opened.load(ordering: .relaxed) == 0 { call.state.opened.store(call.since, ordering: .relaxed) }
         let rules = tally.rules
-        let isReceive = call.kind == .receive || call.kind == .receiveFrom
-        let isNew = call.state.follow(rules, isReceive: isReceive) || call.isNew
+        let isNew = call.state.follow(rules, isReceive: call.kind.isReceive) || call.isNew
         var limit = Int.max
-        for (index, entry) in rules.entries.enumerated() {
-            switch Verdict.of(entry, index, call, isNew: isNew) {
+        for entry in rules.about(call.kind) {
+            switch Verdict.of(entry, call, isNew: isNew) {
             case .none: continue
             case .atMost(let bytes): limit = min(limit, bytes)
             case .now(let turn): return turn
@@ -72,21 +71,19 @@ struct Fault: SortsDatagrams, HasRules, Reconfigures, ConnectCalls, SendCalls, R
         return limit == .max ? .pass : .passUpTo(limit)
     }
 
-    var sortsNow: Bool { tally.rules.sorts }
+    var sortsNow: Bool { !tally.rules.ofArrivals.isEmpty }
 
     func arrived(_ datagram: borrowing ArrivedDatagram<FaultState>) -> Arrival {
-        for (index, entry) in tally.rules.entries.enumerated() where entry.rule.kind.isOfDatagrams {
-            if let arrival = Verdict.of(entry, index, datagram) { return arrival }
+        for entry in tally.rules.ofArrivals {
+            if let arrival = Verdict.of(entry, datagram) { return arrival }
         }
         return .up
     }
 
     func passed(_ call: borrowing PassedCall<FaultState>) -> Delivery {
-        let isDown = call.kind == .receive || call.kind == .receiveFrom
-        if isDown { call.state.down.moved.add(call.bytes) } else { call.state.up.moved.add(call.bytes) }
+        if call.kind.isReceive { call.state.down.moved.add(call.bytes) } else { call.state.up.moved.add(call.bytes) }
         guard call.isEnd else { return .now }
-        for (index, entry) in tally.rules.entries.enumerated() where entry.rule.kind == .slowClose {
-            guard entry.rule.places.contains(.down), call.state.isChosen(entry, index), entry.take() else { continue }
+        for entry in tally.rules.ofEnds where call.state.isChosen(entry) && entry.take() {
             return .later(call.now + (entry.rule.duration ?? 0))
         }
         return .now
@@ -117,6 +114,13 @@ struct FaultState: ~Copyable, KeepsCalls {
             self.rules.store(rules.number, ordering: .relaxed)
             return true
         }
+
+        /// Sets bits, or takes them away, where they aren't so.
+        static func set(_ bits: borrowing Atomic<UInt32>, _ wanted: UInt32, _ isOn: Bool) {
+            let isSo = bits.load(ordering: .relaxed) & wanted != 0
+            if isOn, !isSo { bits.bitwiseOr(wanted, ordering: .relaxed) }
+            if !isOn, isSo { bits.bitwiseAnd(~wanted, ordering: .relaxed) }
+        }
     }
 
     let calls: CallLanes
@@ -136,9 +140,9 @@ struct FaultState: ~Copyable, KeepsCalls {
     func follow(_ rules: Tally.Rules, isReceive: Bool) -> Bool { isReceive ? down.follow(rules) : up.follow(rules) }
 
     /// Whether the socket is one that a rule is about, by its chance.
-    func isChosen(_ entry: Tally.Entry, _ index: Int) -> Bool {
+    func isChosen(_ entry: Tally.Entry) -> Bool {
         guard case .socket(let chance) = entry.rule.chance else { return true }
-        return random.fixed(index) < chance
+        return random.fixed(entry.index) < chance
     }
 }
 

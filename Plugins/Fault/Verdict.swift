@@ -10,30 +10,21 @@ enum Verdict {
     case atMost(Int)
     case now(Turn)
 
-    /// What one rule says; `isNew` where it hasn't been asked about the call.
-    static func of(
-        _ entry: Tally.Entry,
-        _ index: Int,
-        _ call: borrowing CallInTurn<FaultState>,
-        isNew: Bool
-    ) -> Verdict {
-        switch call.kind {
-        case .connect: of(entry, index, .connect, call, call.state.up, isNew)
-        case .send, .sendTo, .disconnect: of(entry, index, .up, call, call.state.up, isNew)
-        case .receive, .receiveFrom: of(entry, index, .down, call, call.state.down, isNew)
-        }
+    /// What one rule says that is about such calls; `isNew` where it hasn't been asked about the call.
+    static func of(_ entry: Tally.Entry, _ call: borrowing CallInTurn<FaultState>, isNew: Bool) -> Verdict {
+        call.kind.isReceive
+            ? of(entry, call, call.state.down, isNew) : of(entry, call, call.state.up, isNew)
     }
 
     /// What one rule says about a datagram that has come; nil: nothing.
     static func of(
         _ entry: Tally.Entry,
-        _ index: Int,
         _ datagram: borrowing ArrivedDatagram<FaultState>
     ) -> Arrival? {
         let rule = entry.rule
-        guard rule.places.contains(.down), datagram.state.isChosen(entry, index) else { return nil }
+        guard datagram.state.isChosen(entry) else { return nil }
         // By its number: the same whatever else the socket does meanwhile.
-        if case .call(let chance) = rule.chance, datagram.state.random.fixed(index, datagram.index) >= chance {
+        if case .call(let chance) = rule.chance, datagram.state.random.fixed(entry.index, datagram.index) >= chance {
             return nil
         }
         switch rule.start {
@@ -55,66 +46,42 @@ enum Verdict {
 
     private static func of(
         _ entry: Tally.Entry,
-        _ index: Int,
-        _ place: Rule.Place,
         _ call: borrowing CallInTurn<FaultState>,
         _ direction: borrowing FaultState.Direction,
         _ isNew: Bool
     ) -> Verdict {
-        let (rule, bit) = (entry.rule, UInt32(1) << UInt32(index))
-        guard rule.places.contains(place), hits(rule.kind, call.kind) else { return .none }
-        guard call.state.isChosen(entry, index), isDrawn(rule, bit, call, direction, isNew) else { return .none }
-        switch rule.start {
+        guard call.state.isChosen(entry), isDrawn(entry, call, direction, isNew) else { return .none }
+        switch entry.rule.start {
         case .atOnce: break
         case .time(let time):
             guard call.now >= call.state.opened.load(ordering: .relaxed) + time else { return .none }
         case .bytes(let count):
             let moved = direction.moved.value
-            guard moved >= count else { return rule.kind == .short ? .none : .atMost(Int(count - moved)) }
+            guard moved >= count else { return entry.rule.kind == .short ? .none : .atMost(Int(count - moved)) }
         }
-        return strike(entry, bit, call, direction)
-    }
-
-    /// Whether such a call can go wrong so.
-    private static func hits(_ kind: Rule.Kind, _ call: DelayedKind) -> Bool {
-        switch kind {
-        case .slowClose: call == .disconnect
-        case .loss, .duplicate, .reorder: call == .sendTo
-        case .short: call == .send || call == .receive
-        case .stall: true
-        case .refuse, .timeout, .error, .reset, .close: call != .disconnect
-        }
+        return strike(entry, call, direction)
     }
 
     /// Whether chance has chosen the call, which is decided when it comes.
     private static func isDrawn(
-        _ rule: Rule,
-        _ bit: UInt32,
+        _ entry: Tally.Entry,
         _ call: borrowing CallInTurn<FaultState>,
         _ direction: borrowing FaultState.Direction,
         _ isNew: Bool
     ) -> Bool {
-        if isNew { direction.struck.bitwiseAnd(~bit, ordering: .relaxed) }
-        guard case .call(let chance) = rule.chance else { return true }
-        if isNew {
-            let isChosen = call.state.random.next() < chance
-            if isChosen {
-                direction.chosen.bitwiseOr(bit, ordering: .relaxed)
-            } else {
-                direction.chosen.bitwiseAnd(~bit, ordering: .relaxed)
-            }
-        }
-        return direction.chosen.load(ordering: .relaxed) & bit != 0
+        if isNew { FaultState.Direction.set(direction.struck, entry.bit, false) }
+        guard case .call(let chance) = entry.rule.chance else { return true }
+        if isNew { FaultState.Direction.set(direction.chosen, entry.bit, call.state.random.next() < chance) }
+        return direction.chosen.load(ordering: .relaxed) & entry.bit != 0
     }
 
     /// Lets the call go wrong, as often as the rule may.
     private static func strike(
         _ entry: Tally.Entry,
-        _ bit: UInt32,
         _ call: borrowing CallInTurn<FaultState>,
         _ direction: borrowing FaultState.Direction
     ) -> Verdict {
-        let rule = entry.rule
+        let (rule, bit) = (entry.rule, entry.bit)
         guard direction.over.load(ordering: .relaxed) & bit == 0 else { return .none }
         if direction.struck.load(ordering: .relaxed) & bit == 0 {
             guard entry.take() else { return .none }
@@ -154,5 +121,36 @@ enum Verdict {
     private static func fail(_ errno: Int32, _ call: borrowing CallInTurn<FaultState>) -> Verdict {
         if call.kind != .connect { call.state.broken.store(errno, ordering: .relaxed) }
         return .now(.fail(errno))
+    }
+}
+
+extension DelayedKind {
+    /// The one with the greatest number.
+    static let last = DelayedKind.receiveFrom
+
+    /// Whether it is one that receives.
+    var isReceive: Bool { self == .receive || self == .receiveFrom }
+
+    /// Which calls it is among, for rules.
+    fileprivate var place: Rule.Place {
+        switch self {
+        case .connect: .connect
+        case .send, .sendTo, .disconnect: .up
+        case .receive, .receiveFrom: .down
+        }
+    }
+}
+
+extension Rule {
+    /// Whether such a call can go wrong so.
+    func isAbout(_ call: DelayedKind) -> Bool {
+        guard places.contains(call.place) else { return false }
+        return switch kind {
+        case .slowClose: call == .disconnect
+        case .loss, .duplicate, .reorder: call == .sendTo
+        case .short: call == .send || call == .receive
+        case .stall: true
+        case .refuse, .timeout, .error, .reset, .close: call != .disconnect
+        }
     }
 }

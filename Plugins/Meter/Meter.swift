@@ -1,5 +1,4 @@
 import LaminaProvider
-import Synchronization
 
 /// Counts sockets, bytes, calls and errors by program and peer, times calls, and serves the numbers as Prometheus reads them.
 struct Meter: Layer, TimedEnds, OpenEnds, ConnectCalls, ConnectEnds, ConnectWithDataCalls, DataOutEnds, DataInEnds,
@@ -30,7 +29,7 @@ struct Meter: Layer, TimedEnds, OpenEnds, ConnectCalls, ConnectEnds, ConnectWith
     struct State: ~Copyable, Sendable {
         let program: String
         let isInbound: Bool
-        let series = AtomicLazyReference<Series>()
+        let series = KeptOnce<Series>()
     }
 
     private let registry: Registry
@@ -62,13 +61,18 @@ struct Meter: Layer, TimedEnds, OpenEnds, ConnectCalls, ConnectEnds, ConnectWith
         return String("\(address)".dropLast(2))
     }
 
-    func ended(_ state: consuming State, _ socket: borrowing Socket) { state.series.load()?.closed.add() }
+    func ended(_ state: consuming State, _ socket: borrowing Socket) { state.series.object?.closed.add() }
 
     /// What a socket is counted in, from now on if there was nothing before.
+    @inline(__always)
     private func series(of state: borrowing State, peer: @autoclosure () -> String) -> Series {
-        if let series = state.series.load() { return series }
-        let made = registry.series(state.program, peer())
-        let series = state.series.storeIfNil(made)
+        if let series = state.series.object { return series }
+        return begin(state, peer())
+    }
+
+    @inline(never)
+    private func begin(_ state: borrowing State, _ peer: String) -> Series {
+        let series = state.series.keep(registry.series(state.program, peer))
         if state.isInbound { series.accepted.add() } else { series.opened.add() }
         return series
     }

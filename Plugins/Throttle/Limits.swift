@@ -5,8 +5,8 @@ struct Limits: Sendable {
     /// What a rate is shared by.
     enum Scope: String, CaseIterable { case socket, total }
 
-    /// One direction's part.
-    struct Direction: Sendable {
+    /// One direction's part. Calls find it by one pointer.
+    final class Direction: Sendable {
         private let rate: Live<Int>
         private let both: Live<Int>
         private let burst: Live<Int>
@@ -33,10 +33,10 @@ struct Limits: Sendable {
 
         /// How much later what comes at this time is: the latency, and up to the jitter more or less, always the same for
         /// one time.
-        func latency(at time: Int64) -> Int64 {
+        func latency(at time: @autoclosure () -> Int64) -> Int64 {
             let (latency, jitter) = (Int64(latency.value + more.value), Int64(jitter.value))
             guard jitter > 0 else { return latency }
-            var random = UInt64(bitPattern: time) &+ 0x9E37_79B9_7F4A_7C15
+            var random = UInt64(bitPattern: time()) &+ 0x9E37_79B9_7F4A_7C15
             random = (random ^ random >> 30) &* 0xBF58_476D_1CE4_E5B9
             random = (random ^ random >> 27) &* 0x94D0_49BB_1331_11EB
             return max(0, latency - jitter + Int64((random ^ random >> 31) % UInt64(2 * jitter + 1)))

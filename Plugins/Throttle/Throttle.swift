@@ -44,12 +44,14 @@ struct Throttle: DelaysCalls, ConnectCalls, SendCalls, ReceiveCalls, DisconnectC
 
     func passed(_ call: borrowing PassedCall<State>) -> Delivery {
         guard call.kind == .receive || call.kind == .receiveFrom, call.status >= 0 else { return .now }
+        call.state.hasReceived.store(true, ordering: .relaxed)
         if let limit = limits.down.limit {
             call.state.down.take(Int(clamping: call.bytes), limit, since: call.now)
         }
-        call.state.hasReceived.store(true, ordering: .relaxed)
-        let latency = limits.down.latency(at: call.now)
-        return call.hasWaited && latency > 0 ? .later(call.now + latency) : .now
+        guard call.hasWaited else { return .now }
+        let now = call.now
+        let latency = limits.down.latency(at: now)
+        return latency > 0 ? .later(now + latency) : .now
     }
 
     private func wait(_ time: Int64, _ call: borrowing CallInTurn<State>) -> Turn {

@@ -1,7 +1,8 @@
 import LaminaProvider
 
-/// What a line will say of one call or event: what a caller passed is only valid while its call lasts.
-struct Operation: Sendable {
+/// What a line will say of one call or event: what a caller passed is only valid while its call lasts. An object, so that a
+/// note of it is a pointer.
+final class Operation: Sendable {
     let entry: Entry
     /// How its line is written.
     let look: Look
@@ -9,10 +10,10 @@ struct Operation: Sendable {
     let started: Int64
     let said: Said
     /// The first bytes of an event's data, which may be gone when it has ended.
-    private(set) var sample: [UInt8] = []
+    let sample: [UInt8]
 
     /// What the call asks for, or the event says.
-    enum Said {
+    enum Said: Sendable {
         case nothing
         case open(family: Int32, type: Int32, LayerDescription.Categories, isInbound: Bool)
         case control(kind: UInt32, level: Int32, code: UInt32, value: Int32?, size: Int)
@@ -38,7 +39,7 @@ struct Operation: Sendable {
         switch call.arguments {
         case .receiveEvent(let event): sample = Self.first(look.sample, of: event.data)
         case .receiveFromEvent(let event): sample = Self.first(look.sample, of: event.data)
-        default: break
+        default: sample = []
         }
         started = Clock.monotonic
     }

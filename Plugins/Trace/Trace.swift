@@ -49,7 +49,7 @@ struct Trace: Layer, ObservesCalls, ChoosesEntries, Reconfigures {
     /// What is kept of a call or event.
     enum Note {
         case line(Operation)
-        case packets(CapturedCall)
+        indirect case packets(CapturedCall)
     }
 
     private let lines: Lines

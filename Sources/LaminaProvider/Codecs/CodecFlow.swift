@@ -32,6 +32,8 @@ class CodecFlow: @unchecked Sendable {
     /// What a direction fails with, a negative errno, or 0.
     private var (sendFailure, receiveFailure): (Int32, Int32) = (0, 0)
     private var (hasRoom, hasInput) = (false, false)
+    /// A send waits for room.
+    private var wantsRoom = false
     /// A thread starts what is due; another one's wish makes it look again.
     private var (isRunning, looksAgain) = (false, false)
     private var isClosing = false
@@ -77,8 +79,8 @@ class CodecFlow: @unchecked Sendable {
             if start < bytes.count { break }
         }
         let failure = sendFailure
-        lock.give()
-        run()
+        wantsRoom = taken < data.byteCount
+        runLocked()
         if failure != 0 { throw Failure(failure) }
         return taken
     }
@@ -99,8 +101,7 @@ class CodecFlow: @unchecked Sendable {
             (finish, finishFlags) = (.due, flags)
         }
         let failure = sendFailure
-        lock.give()
-        run()
+        runLocked()
         if failure != 0 { throw Failure(failure) }
     }
 
@@ -111,8 +112,7 @@ class CodecFlow: @unchecked Sendable {
         if !isReset { (finish, finishFlags, isReset) = (.due, UInt32(LAMINA_DISCONNECT_ABORTIVE), true) }
         encoded.drop(encoded.count)
         decoded.drop(decoded.count)
-        lock.give()
-        run()
+        runLocked()
     }
 
     /// Moves decoded bytes into the room, and sees to more where there are none. Inside the input lane.
@@ -167,6 +167,11 @@ class CodecFlow: @unchecked Sendable {
     /// Does what is due, until nothing is, by one thread at a time. A request that ends at once makes it look again.
     private func run() {
         lock.take()
+        runLocked()
+    }
+
+    /// The same for a caller that has the lock, which is given back.
+    private func runLocked() {
         looksAgain = true
         guard !isRunning else { return lock.give() }
         isRunning = true
@@ -250,9 +255,8 @@ class CodecFlow: @unchecked Sendable {
             if sendFailure == 0 { sendFailure = status }
             encoded.drop(encoded.count)
         }
-        hasRoom = true
-        lock.give()
-        run()
+        if wantsRoom { (wantsRoom, hasRoom) = (false, true) }
+        runLocked()
     }
 
     private func received(_ status: Int32, _ count: Int) {
@@ -271,15 +275,13 @@ class CodecFlow: @unchecked Sendable {
             if decoded.count == 0, !hasEnded, receiveFailure == 0 { wantsInput = true }
         }
         hasInput = true
-        lock.give()
-        run()
+        runLocked()
     }
 
     private func finished() {
         lock.take()
         isFinishing = false
-        lock.give()
-        run()
+        runLocked()
     }
 }
 

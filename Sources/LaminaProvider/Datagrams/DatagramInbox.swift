@@ -166,7 +166,7 @@ final class DatagramInbox: @unchecked Sendable {
     private func cancel(_ call: Waiting) {
         let useless = lanes.locked { () -> FetchedDatagram? in
             waiting.removeAll { $0 === call }
-            lanes.enterWork()
+            lanes.enterWork(call.operation.pointee.slot)
             return waiting.isEmpty ? fetch : nil
         }
         let request = call.request
@@ -186,7 +186,7 @@ final class DatagramInbox: @unchecked Sendable {
                 if status >= 0 { ready.append(datagram) }
                 return nil
             }
-            lanes.enterWork()
+            lanes.enterWork(slot)
             arrivals.hasOneBefore = aside != nil
             arrivals.now = clinux_monotonic()
             return arrivals

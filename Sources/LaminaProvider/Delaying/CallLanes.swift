@@ -5,9 +5,9 @@ import Glibc
 /// Where the calls of one socket take their turns (`DelaysCalls`): what sends, connects and disconnects one behind the
 /// other, and what receives. Made with the socket's state, which keeps it.
 public final class CallLanes: @unchecked Sendable {
-    // Everything is guarded by the lock. A lane's `isBusy` says that one thread decides about its calls, without it.
     private let lock = UnsafeMutablePointer<clinux_fork_lock>.allocate(capacity: 1)
-    private var lanes = [CallLane(), CallLane()]
+    /// The two lanes, which say themselves what the lock guards of them. The rest is guarded by it.
+    private let lanes = UnsafeMutablePointer<CallLane>.allocate(capacity: 2)
     private var slot: UnsafeMutablePointer<lamina_slot>?
     /// Threads that decide, pass on or complete: a close goes on after the last of them.
     private var active = 0
@@ -20,6 +20,7 @@ public final class CallLanes: @unchecked Sendable {
     /// Lanes in which nothing waits; where the layer is one that sorts datagrams (`SortsDatagrams`), whether it does so in
     /// this socket. Allocates.
     public init(sortsDatagrams: Bool = false) {
+        for direction in 0..<2 { (lanes + direction).initialize(to: CallLane()) }
         if sortsDatagrams { inbox = DatagramInbox(self) }
         clinux_fork_lock_begin(
             lock,
@@ -34,6 +35,8 @@ public final class CallLanes: @unchecked Sendable {
     deinit {
         clinux_fork_lock_end(lock)
         lock.deallocate()
+        lanes.deinitialize(count: 2)
+        lanes.deallocate()
     }
 
     /// How many datagrams have come that no call has had yet.
@@ -43,7 +46,7 @@ public final class CallLanes: @unchecked Sendable {
     public func wake() {
         locked {
             guard !isClosing else { return }
-            for direction in lanes.indices where !lanes[direction].waiting.isEmpty {
+            for direction in 0..<2 where !lanes[direction].waiting.isEmpty {
                 lanes[direction].waiting[0].due = 0
                 arm(direction)
             }
@@ -58,8 +61,10 @@ public final class CallLanes: @unchecked Sendable {
 
     /// In a child process: what waits is the parent's, with all that it would give back.
     private func forget() {
-        for lane in lanes { for call in lane.waiting { _ = Unmanaged.passRetained(call) } }
-        lanes = [CallLane(), CallLane()]
+        for direction in 0..<2 {
+            for call in lanes[direction].waiting { _ = Unmanaged.passRetained(call) }
+            lanes[direction] = CallLane()
+        }
         inbox?.forget()
         active = 0
     }
@@ -69,7 +74,7 @@ public final class CallLanes: @unchecked Sendable {
     /// Lets a call take its turn. `keep` makes an operation of it, and `pass` passes at most so many bytes of it on. Answers
     /// what the entry returns.
     func enter(
-        _ call: CallView,
+        _ call: inout CallView,
         _ slot: UnsafeMutablePointer<lamina_slot>,
         _ request: UnsafeMutablePointer<lamina_request>,
         keep: () -> UnsafeMutablePointer<Operation>?,
@@ -77,24 +82,40 @@ public final class CallLanes: @unchecked Sendable {
     ) -> lamina_status {
         let direction = call.kind.direction
         let isTry = request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0
-        let status: lamina_status? = locked {
-            if self.slot == nil { self.slot = slot }
+        guard lanes[direction].enter(request) else { return enterLocked(&call, isTry, slot, request, keep, pass) }
+        let answer = begin(&call, isTry: isTry, slot, request, keep, pass)
+        if !lanes[direction].leave() { leave(direction, isPassing: true, slot) }
+        return answer
+    }
+
+    /// The same in a lane in which somebody or something is.
+    @inline(never)
+    private func enterLocked(
+        _ call: inout CallView,
+        _ isTry: Bool,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>,
+        _ keep: () -> UnsafeMutablePointer<Operation>?,
+        _ pass: (Int) -> lamina_status
+    ) -> lamina_status {
+        let direction = call.kind.direction
+        let status = locked { () -> lamina_status? in
             if isClosing { return -ECANCELED }
-            if lanes[direction].take(request) {
-                active += 1
+            if lanes[direction].takeLocked(request) {
+                enterWork(slot)
                 return nil
             }
-            return isTry ? -EAGAIN : hold(HeldCall(keep(), self, call), due: 0, atFront: false)
+            return isTry ? -EAGAIN : hold(HeldCall(keep(), self, &call), due: 0, atFront: false)
         }
         if let status { return status < 0 ? lamina_complete(slot, request, status, 0) : LAMINA_PENDING }
-        let answer = begin(call, isTry: isTry, slot, request, keep, pass)
-        leave(direction)
+        let answer = begin(&call, isTry: isTry, slot, request, keep, pass)
+        leave(direction, isPassing: false, slot)
         return answer
     }
 
     /// Does with a call that comes into a free lane what the layer says.
     private func begin(
-        _ call: CallView,
+        _ call: inout CallView,
         isTry: Bool,
         _ slot: UnsafeMutablePointer<lamina_slot>,
         _ request: UnsafeMutablePointer<lamina_request>,
@@ -103,7 +124,7 @@ public final class CallLanes: @unchecked Sendable {
     ) -> lamina_status {
         var due: Int64 = 0
         var granted: Int?
-        switch ask(slot, call) {
+        switch ask(slot, &call) {
         case .pass: return passOn(.max, call, slot, request, pass)
         case .passUpTo(let count) where count >= call.bytes || !call.isSplit || isTry:
             return passOn(max(count, 1), call, slot, request, pass)
@@ -113,13 +134,13 @@ public final class CallLanes: @unchecked Sendable {
         case .end(let bytes): return lamina_complete(slot, request, 0, bytes)
         case .sendCopies(let count, let time):
             guard call.kind == .sendTo else { return passOn(.max, call, slot, request, pass) }
-            guard let held = HeldCall(keep(), self, call) else { return lamina_complete(slot, request, -ENOMEM, 0) }
+            guard let held = HeldCall(keep(), self, &call) else { return lamina_complete(slot, request, -ENOMEM, 0) }
             keepCopies(of: held, count, until: time)
             return lamina_complete(slot, request, 0, UInt64(call.bytes))
         case .fail(let errno): return lamina_complete(slot, request, -Int32(clamping: errno.magnitude), 0)
         }
         guard !isTry else { return lamina_complete(slot, request, -EAGAIN, 0) }
-        let held = HeldCall(keep(), self, call)
+        let held = HeldCall(keep(), self, &call)
         held?.isKnown = true
         held?.granted = granted
         let status = locked { hold(held, due: due, atFront: true) }
@@ -131,6 +152,7 @@ public final class CallLanes: @unchecked Sendable {
         guard let call else { return -ENOMEM }
         guard !isClosing else { return -ECANCELED }
         let (slot, request) = (call.slot, call.request)
+        keepPlace(slot, call.kind.direction)
         request.pointee.owner.0 = Unmanaged.passUnretained(call).toOpaque()
         let status = slot.pointee.column.pointee.upcalls.pointee.hold(slot, request) { _, request in
             guard let owner = request.pointee.owner.0 else { return }
@@ -147,7 +169,7 @@ public final class CallLanes: @unchecked Sendable {
     private func cancel(_ call: HeldCall) {
         locked {
             lanes[call.kind.direction].waiting.removeAll { $0 === call }
-            active += 1
+            enterWork(call.slot)
         }
         let (slot, request) = (call.slot, call.request)
         _ = lamina_complete(slot, request, lamina_cancel_status(request), call.operation.pointee.moved)
@@ -156,30 +178,46 @@ public final class CallLanes: @unchecked Sendable {
 
     // MARK: - Turns
 
-    private func ask(_ slot: UnsafeMutablePointer<lamina_slot>, _ call: CallView) -> Turn {
+    private func ask(_ slot: UnsafeMutablePointer<lamina_slot>, _ call: inout CallView) -> Turn {
         guard let part = Part(slot), let type = part.own.delaysCalls else { return .pass }
-        return type.ask(part, slot, call)
+        return withUnsafeMutablePointer(to: &call) { type.ask(part, slot, $0) }
     }
 
     /// The thread that has the lane gives it back, and sees to those that wait.
-    private func leave(_ direction: Int) {
+    @inline(never)
+    private func leave(_ direction: Int, isPassing: Bool, _ slot: UnsafeMutablePointer<lamina_slot>) {
         locked {
-            lanes[direction].isBusy = false
-            lanes[direction].inside = nil
+            if isPassing { enterWork(slot) }
+            lanes[direction].giveLocked(isPassing: isPassing)
         }
         look(direction)
     }
 
     /// Counts the caller as active until it has looked at a lane. Under the lock.
-    func enterWork() { active += 1 }
+    func enterWork(_ slot: UnsafeMutablePointer<lamina_slot>) {
+        if self.slot == nil { self.slot = slot }
+        active += 1
+    }
+
+    /// Before something is kept in a lane, which nobody enters without the lock then. Under the lock.
+    private func keepPlace(_ slot: UnsafeMutablePointer<lamina_slot>, _ direction: Int) {
+        if self.slot == nil { self.slot = slot }
+        lanes[direction].noteMore()
+    }
+
+    /// Whether a thread is inside that isn't counted as active. Under the lock.
+    private var isPassing: Bool { lanes[0].isPassing || lanes[1].isPassing }
 
     /// Sees to what is due in a lane. The caller is counted as active until this returns.
     func look(_ direction: Int) {
         work(direction)
         let request = locked { () -> UnsafeMutablePointer<lamina_request>? in
-            if !isClosing { arm(direction) }
+            if !isClosing {
+                arm(direction)
+                lanes[direction].settle()
+            }
             active = max(active - 1, 0)
-            guard active == 0 else { return nil }
+            guard active == 0, !isPassing else { return nil }
             defer { closing = nil }
             return closing
         }
@@ -188,7 +226,7 @@ public final class CallLanes: @unchecked Sendable {
 
     private func work(_ direction: Int) {
         deliver(direction)
-        sendCopies(direction)
+        if direction == 0 { sendCopies() }
         if direction == 1 { inbox?.serve() }
         while let call = locked({ next(direction) }) { proceed(call) }
     }
@@ -196,7 +234,7 @@ public final class CallLanes: @unchecked Sendable {
     /// Takes a lane and the call whose turn has come; nil where there is none. Under the lock.
     private func next(_ direction: Int) -> HeldCall? {
         guard !lanes[direction].isBusy, let call = lanes[direction].waiting.first else { return nil }
-        guard isClosing || call.due <= clinux_monotonic() else { return nil }
+        guard isClosing || call.due <= 0 || call.due <= clinux_monotonic() else { return nil }
         // What a cancel has, that ends, and looks here again.
         guard lamina_request_claim(call.request) != 0 else { return nil }
         lanes[direction].waiting.removeFirst()
@@ -214,7 +252,7 @@ public final class CallLanes: @unchecked Sendable {
                 } else if let granted = call.granted {
                     .passUpTo(granted)
                 } else {
-                    ask(call.slot, call.view(clinux_monotonic()))
+                    ask(call)
                 }
             call.granted = nil
             var limit = Int.max
@@ -249,6 +287,11 @@ public final class CallLanes: @unchecked Sendable {
         }
     }
 
+    private func ask(_ call: HeldCall) -> Turn {
+        var view = call.view(clinux_monotonic())
+        return ask(call.slot, &view)
+    }
+
     private var isEnding: Bool { locked { isClosing } }
 
     private func wait(_ call: HeldCall, until due: Int64) {
@@ -278,7 +321,7 @@ public final class CallLanes: @unchecked Sendable {
     /// A part has ended after the call below had returned.
     private func partEndedLater(_ call: HeldCall) {
         let (direction, isLast) = (call.kind.direction, call.isLast)
-        locked { active += 1 }
+        locked { enterWork(call.slot) }
         if advance(call, hasWaited: true) {
             proceed(call)
         } else if !isLast {
@@ -316,9 +359,10 @@ public final class CallLanes: @unchecked Sendable {
     ) -> lamina_status {
         let mark = UInt64(call.kind.rawValue) | (call.isLook ? Self.lookBit : 0) | (call.bytes > 0 ? Self.roomBit : 0)
         let context = Unmanaged.passUnretained(self).toOpaque()
-        guard Frame.push(slot, request, Self.passedOn, context, mark) else {
-            return lamina_complete(slot, request, -ENOMEM, 0)
-        }
+        guard
+            Frame.pushInline(slot, request, Self.passedOn, context, mark)
+                || Frame.push(slot, request, Self.passedOn, context, mark)
+        else { return lamina_complete(slot, request, -ENOMEM, 0) }
         return pass(limit)
     }
 
@@ -339,7 +383,7 @@ public final class CallLanes: @unchecked Sendable {
         _ kind: DelayedKind,
         _ asked: (isLook: Bool, hasRoom: Bool)
     ) -> lamina_status {
-        let hasWaited = locked { lanes[kind.direction].inside != request }
+        let hasWaited = !lanes[kind.direction].has(request)
         let (status, bytes) = (request.pointee.status, request.pointee.bytes)
         let delivery = tell(slot, PassedView(kind, (status, bytes), asked, hasWaited: hasWaited))
         if case .fail(let errno) = delivery { request.pointee.status = -Int32(clamping: errno.magnitude) }
@@ -364,10 +408,12 @@ public final class CallLanes: @unchecked Sendable {
         _ delivery: Delivery,
         _ direction: Int
     ) -> Bool {
-        locked {
-            var due: Int64 = 0
-            if case .later(let time) = delivery { due = time }
+        var due: Int64 = 0
+        if case .later(let time) = delivery { due = time }
+        guard due > 0 || lanes[direction].hasMore else { return false }
+        return locked {
             guard !isClosing, due > 0 || lanes[direction].hasUndelivered else { return false }
+            keepPlace(slot, direction)
             slot.pointee.column.pointee.upcalls.pointee.mark_pending(slot, request)
             lanes[direction].ended.append(CallLane.End(request: request, status: status, bytes: bytes, due: due))
             arm(direction)
@@ -397,6 +443,7 @@ public final class CallLanes: @unchecked Sendable {
     private func keepCopies(of call: HeldCall, _ count: Int, until due: Int64) {
         guard let message = call.operation.pointee.messages else { return }
         locked {
+            keepPlace(call.slot, call.kind.direction)
             for _ in 0..<count {
                 let copy = CopiedDatagram(message.pointee, call.operation.pointee.flags)
                 lanes[call.kind.direction].copies.append((copy, due))
@@ -404,13 +451,13 @@ public final class CallLanes: @unchecked Sendable {
         }
     }
 
-    /// Sends the copies whose time has come.
-    private func sendCopies(_ direction: Int) {
-        let now = clinux_monotonic()
+    /// Sends the copies whose time has come, which lie in the lane of the sends.
+    private func sendCopies() {
         let due = locked { () -> [CopiedDatagram] in
-            guard !isClosing, !lanes[direction].copies.isEmpty else { return [] }
-            let due = lanes[direction].copies.filter { $0.due <= now }.map(\.datagram)
-            lanes[direction].copies.removeAll { $0.due <= now }
+            guard !isClosing, !lanes[0].copies.isEmpty else { return [] }
+            let now = clinux_monotonic()
+            let due = lanes[0].copies.filter { $0.due <= now }.map(\.datagram)
+            lanes[0].copies.removeAll { $0.due <= now }
             return due
         }
         if let slot { for copy in due { copy.send(from: slot) } }
@@ -455,63 +502,18 @@ public final class CallLanes: @unchecked Sendable {
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
         locked {
-            if self.slot == nil { self.slot = slot }
             isClosing = true
-            active += 1
+            enterWork(slot)
+            for direction in 0..<2 { lanes[direction].noteMore() }
         }
-        for direction in lanes.indices { work(direction) }
+        for direction in 0..<2 { work(direction) }
         let isLast = locked { () -> Bool in
             active = max(active - 1, 0)
-            guard active > 0 else { return true }
+            guard active > 0 || isPassing else { return true }
             slot.pointee.column.pointee.upcalls.pointee.mark_pending(slot, request)
             closing = request
             return false
         }
         return isLast ? LifetimeThunks.passClose(slot, request) : LAMINA_PENDING
-    }
-}
-
-/// What is kept of one direction.
-private struct CallLane {
-    /// The end of a call that goes up later.
-    struct End {
-        let request: UnsafeMutablePointer<lamina_request>
-        let status: lamina_status
-        let bytes: UInt64
-        let due: Int64
-    }
-
-    var waiting: [HeldCall] = []
-    /// A thread decides about a call, or one is passed on in parts.
-    var isBusy = false
-    /// The call that comes in now, while it is passed on.
-    var inside: UnsafeMutablePointer<lamina_request>?
-    var ended: [End] = []
-    var isDelivering = false
-    /// Datagrams of the layer's own, and when they go.
-    var copies: [(datagram: CopiedDatagram, due: Int64)] = []
-    /// When the engine looks here, as far as it was asked.
-    var alarm = Int64.max
-
-    /// Takes the lane for a call that comes. False: it waits behind others.
-    mutating func take(_ request: UnsafeMutablePointer<lamina_request>) -> Bool {
-        guard !isBusy, waiting.isEmpty else { return false }
-        (isBusy, inside) = (true, request)
-        return true
-    }
-
-    var hasUndelivered: Bool { isDelivering || !ended.isEmpty }
-
-    mutating func beginDelivery() -> Bool {
-        guard !isDelivering, !ended.isEmpty else { return false }
-        isDelivering = true
-        return true
-    }
-
-    /// When something is due.
-    var due: Int64 {
-        let turn = isBusy ? nil : waiting.first?.due
-        let end = isDelivering ? nil : ended.first?.due
-        return min(turn ?? .max, end ?? .max, copies.map(\.due).min() ?? .max)
     }
 }

@@ -1,95 +1,152 @@
-import CLamina
+public import CLamina
 
-// The methods of a layer that delays calls (`DelaysCalls`): each call takes its turn.
+// The methods of a layer that delays calls (`DelaysCalls`): each call takes its turn. They are compiled into the layer, which
+// knows where its state has the lanes.
 
 extension ConnectCalls where Self: DelaysCalls & ~Copyable {
     /// Lets the call take its turn.
+    @inlinable
     public func connect(_ address: Address, flags: ConnectFlags, next: consuming Next<State>) -> Answer {
-        let (slot, request) = (next.slot, next.request)
-        let status = next.state.calls.enter(CallView(.connect, 0, address), slot, request) {
+        Answer(next.state.calls.connect(address, flags, next.slot, next.request))
+    }
+}
+
+extension SendCalls where Self: DelaysCalls & ~Copyable {
+    /// Lets the call take its turn.
+    @inlinable
+    public func send(_ data: Outgoing, next: consuming Next<State>) -> Answer {
+        Answer(next.state.calls.send(data, next.slot, next.request))
+    }
+}
+
+extension ReceiveCalls where Self: DelaysCalls & ~Copyable {
+    /// Lets the call take its turn.
+    @inlinable
+    public func receive(_ room: Incoming, next: consuming Next<State>) -> Answer {
+        Answer(next.state.calls.receive(room, next.slot, next.request))
+    }
+}
+
+extension DisconnectCalls where Self: DelaysCalls & ~Copyable {
+    /// Lets a graceful one take its turn, and passes an abortive one on at once.
+    @inlinable
+    public func disconnect(_ how: DisconnectFlags, _ last: Outgoing, next: consuming Next<State>) -> Answer {
+        guard !how.contains(.abortive), !how.contains(.keepSending) else { return next.disconnect(how, last) }
+        return Answer(next.state.calls.disconnect(how, last, next.slot, next.request))
+    }
+}
+
+extension SendToCalls where Self: DelaysCalls & ~Copyable {
+    /// Lets the call take its turn.
+    @inlinable
+    public func sendTo(_ datagram: OutgoingDatagram, next: consuming Next<State>) -> Answer {
+        Answer(next.state.calls.sendTo(datagram, next.slot, next.request))
+    }
+}
+
+extension ReceiveFromCalls where Self: DelaysCalls & ~Copyable {
+    /// Lets the call take its turn.
+    @inlinable
+    public func receiveFrom(_ room: IncomingDatagram, next: consuming Next<State>) -> Answer {
+        Answer(next.state.calls.receiveFrom(room, next.slot, next.request))
+    }
+}
+
+// The calls, one an entry.
+extension CallLanes {
+    @usableFromInline
+    func connect(
+        _ address: Address,
+        _ flags: ConnectFlags,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        var view = CallView(.connect, 0, address)
+        return enter(&view, slot, request) {
             withUnsafePointer(to: address.c) {
                 HeldCall.make(LAMINA_ENTRY_CONNECT, slot, request, $0, flags.rawValue)
             }
         } pass: { _ in
             withUnsafePointer(to: address.c) { lamina_connect(slot, $0, flags.rawValue, request) }
         }
-        return Answer(status)
     }
-}
 
-extension SendCalls where Self: DelaysCalls & ~Copyable {
-    /// Lets the call take its turn.
-    public func send(_ data: Outgoing, next: consuming Next<State>) -> Answer {
-        let (slot, request, flags) = (next.slot, next.request, data.bits)
-        let (buffers, count) = (data.buffers, data.bufferCount)
-        let view = CallView(.send, data.byteCount, isSplit: !data.flags.contains(.urgent))
-        let status = next.state.calls.enter(view, slot, request) {
+    @usableFromInline
+    func send(
+        _ data: Outgoing,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        let (buffers, count, flags) = (data.buffers, data.bufferCount, data.bits)
+        var view = CallView(.send, data.byteCount, isSplit: !data.flags.contains(.urgent))
+        return enter(&view, slot, request) {
             HeldCall.make(LAMINA_ENTRY_SEND, slot, request, buffers, count, flags)
         } pass: { limit in
             PartOfBuffers.with(buffers, Int(count), limit) { DirectLinks.send(slot, $0, $1, flags, request) }
         }
-        return Answer(status)
     }
-}
 
-extension ReceiveCalls where Self: DelaysCalls & ~Copyable {
-    /// Lets the call take its turn.
-    public func receive(_ room: Incoming, next: consuming Next<State>) -> Answer {
-        let (slot, request, flags) = (next.slot, next.request, room.bits)
-        let (buffers, count) = (room.buffers, room.bufferCount)
+    @usableFromInline
+    func receive(
+        _ room: Incoming,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        let (buffers, count, flags) = (room.buffers, room.bufferCount, room.bits)
         let isLook = room.flags.contains(.peek)
-        let view = CallView(.receive, room.byteCount, isSplit: room.flags.contains(.waitAll), isLook: isLook)
-        let status = next.state.calls.enter(view, slot, request) {
+        var view = CallView(.receive, room.byteCount, isSplit: room.flags.contains(.waitAll), isLook: isLook)
+        return enter(&view, slot, request) {
             HeldCall.make(LAMINA_ENTRY_RECEIVE, slot, request, buffers, count, flags)
         } pass: { limit in
             PartOfBuffers.with(buffers, Int(count), limit) { DirectLinks.receive(slot, $0, $1, flags, request) }
         }
-        return Answer(status)
     }
-}
 
-extension DisconnectCalls where Self: DelaysCalls & ~Copyable {
-    /// Lets a graceful one take its turn, and passes an abortive one on at once.
-    public func disconnect(_ how: DisconnectFlags, _ last: Outgoing, next: consuming Next<State>) -> Answer {
-        guard !how.contains(.abortive), !how.contains(.keepSending) else { return next.disconnect(how, last) }
-        let (slot, request, buffers, count) = (next.slot, next.request, last.optionalBuffers, last.bufferCount)
-        let view = CallView(.disconnect, last.byteCount, isSplit: true)
-        let status = next.state.calls.enter(view, slot, request) {
+    @usableFromInline
+    func disconnect(
+        _ how: DisconnectFlags,
+        _ last: Outgoing,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        let (buffers, count) = (last.optionalBuffers, last.bufferCount)
+        var view = CallView(.disconnect, last.byteCount, isSplit: true)
+        return enter(&view, slot, request) {
             HeldCall.make(LAMINA_ENTRY_DISCONNECT, slot, request, buffers, count, how.rawValue)
         } pass: { _ in
             lamina_disconnect(slot, buffers, count, how.rawValue, request)
         }
-        return Answer(status)
     }
-}
 
-extension SendToCalls where Self: DelaysCalls & ~Copyable {
-    /// Lets the call take its turn.
-    public func sendTo(_ datagram: OutgoingDatagram, next: consuming Next<State>) -> Answer {
-        let (slot, request, message, flags) = (next.slot, next.request, datagram.message, datagram.flags)
-        let view = CallView(.sendTo, datagram.data.byteCount, datagram.address)
-        let status = next.state.calls.enter(view, slot, request) {
+    @usableFromInline
+    func sendTo(
+        _ datagram: OutgoingDatagram,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        let (message, flags) = (datagram.message, datagram.flags)
+        var view = CallView(.sendTo, datagram.data.byteCount, datagram.address)
+        return enter(&view, slot, request) {
             HeldCall.make(LAMINA_ENTRY_SEND_TO, slot, request, message, nil, flags)
         } pass: { _ in
             DirectLinks.sendTo(slot, message, flags, request)
         }
-        return Answer(status)
     }
-}
 
-extension ReceiveFromCalls where Self: DelaysCalls & ~Copyable {
-    /// Lets the call take its turn.
-    public func receiveFrom(_ room: IncomingDatagram, next: consuming Next<State>) -> Answer {
-        let (slot, request, message, flags) = (next.slot, next.request, room.message, room.flags)
+    @usableFromInline
+    func receiveFrom(
+        _ room: IncomingDatagram,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        let (message, flags) = (room.message, room.flags)
         let isLook = flags.contains(.peek) || flags.contains(.reports)
-        let view = CallView(.receiveFrom, room.byteCount, isLook: isLook)
-        let calls = next.state.calls
-        let status = calls.enter(view, slot, request) {
+        var view = CallView(.receiveFrom, room.byteCount, isLook: isLook)
+        return enter(&view, slot, request) {
             HeldCall.make(LAMINA_ENTRY_RECEIVE_FROM, slot, request, UnsafePointer(message), message, flags.rawValue)
         } pass: { _ in
-            calls.receiveFrom(slot, message, flags.rawValue, request)
+            receiveFrom(slot, message, flags.rawValue, request)
         }
-        return Answer(status)
     }
 }
 

@@ -1,4 +1,5 @@
-import CLamina
+public import CLamina
+import CLinux
 
 /// A layer that decides when calls go on: each waits for its turn behind those that came before it in its direction, and
 /// then `turn` says whether it is passed on, whole or in parts, waits, ends or fails; `passed` says when what came of it
@@ -80,43 +81,47 @@ public enum DelayedKind: UInt32, Sendable {
 
 /// A call whose turn it is.
 public struct CallInTurn<State: ~Copyable>: ~Copyable, ~Escapable {
-    private let slot: UnsafeMutablePointer<lamina_slot>
-    /// Which call.
-    public let kind: DelayedKind
-    /// The bytes that are left to send, or the room that is left to receive into.
-    public let bytes: Int
-    /// The bytes that have gone before, in parts.
-    public let moved: UInt64
-    /// Whether `turn` is asked about it for the first time.
-    public let isNew: Bool
-    /// When it came, in nanoseconds of CLOCK_MONOTONIC.
-    public let since: Int64
-    /// The time now, likewise.
-    public let now: Int64
-    /// Where a connect or datagram goes; nil for others, and where the socket was connected to. A copy.
-    public let address: Address?
+    @usableFromInline let slot: UnsafeMutablePointer<lamina_slot>
+    // Whoever asks has it until the answer.
+    @usableFromInline let view: UnsafeMutablePointer<CallView>
 
     @_lifetime(immortal)
-    init(_ slot: UnsafeMutablePointer<lamina_slot>, _ view: CallView) {
+    init(_ slot: UnsafeMutablePointer<lamina_slot>, _ view: UnsafeMutablePointer<CallView>) {
         self.slot = slot
-        kind = view.kind
-        bytes = view.bytes
-        moved = view.moved
-        isNew = view.isNew
-        since = view.since
-        now = view.now
-        address = view.address
+        self.view = view
     }
 
+    /// Which call.
+    @inlinable
+    public var kind: DelayedKind { view.pointee.kind }
+    /// The bytes that are left to send, or the room that is left to receive into.
+    @inlinable
+    public var bytes: Int { view.pointee.bytes }
+    /// The bytes that have gone before, in parts.
+    @inlinable
+    public var moved: UInt64 { view.pointee.moved }
+    /// Whether `turn` is asked about it for the first time.
+    @inlinable
+    public var isNew: Bool { view.pointee.isNew }
+    /// When it came, in nanoseconds of CLOCK_MONOTONIC. The first question about a call reads the clock.
+    public var since: Int64 { view.pointee.since }
+    /// The time now, likewise: the same as long as the turn lasts.
+    public var now: Int64 { view.pointee.now }
+    /// Where a connect or datagram goes; nil for others, and where the socket was connected to. A copy.
+    @inlinable
+    public var address: Address? { view.pointee.address }
+
     /// The socket's state.
-    public var state: State { unsafeAddress { Part.state(of: slot) } }
+    @inlinable
+    public var state: State { @inline(__always) unsafeAddress { Part.state(of: slot) } }
     /// The socket.
+    @inlinable
     public var socket: Socket { @_lifetime(borrow self) get { Socket(slot) } }
 }
 
 /// A call that was passed on, whole or a part of it, and has ended below.
 public struct PassedCall<State: ~Copyable>: ~Copyable, ~Escapable {
-    private let slot: UnsafeMutablePointer<lamina_slot>
+    @usableFromInline let slot: UnsafeMutablePointer<lamina_slot>
     /// Which call.
     public let kind: DelayedKind
     /// 0, or a negative `errno`.
@@ -127,8 +132,6 @@ public struct PassedCall<State: ~Copyable>: ~Copyable, ~Escapable {
     public let isEnd: Bool
     /// Whether it ended later than it was passed on: what it received wasn't there yet.
     public let hasWaited: Bool
-    /// The time now, in nanoseconds of CLOCK_MONOTONIC.
-    public let now: Int64
 
     @_lifetime(immortal)
     init(_ slot: UnsafeMutablePointer<lamina_slot>, _ end: PassedView) {
@@ -138,19 +141,24 @@ public struct PassedCall<State: ~Copyable>: ~Copyable, ~Escapable {
         bytes = end.bytes
         isEnd = end.isEnd
         hasWaited = end.hasWaited
-        now = end.now
     }
 
+    /// The time now, in nanoseconds of CLOCK_MONOTONIC. Reads the clock each time.
+    public var now: Int64 { clinux_monotonic() }
     /// The socket's state.
-    public var state: State { unsafeAddress { Part.state(of: slot) } }
+    @inlinable
+    public var state: State { @inline(__always) unsafeAddress { Part.state(of: slot) } }
     /// The socket.
+    @inlinable
     public var socket: Socket { @_lifetime(borrow self) get { Socket(slot) } }
 }
 
 extension DelaysCalls where Self: ~Copyable {
     static func lanes(_ part: Part) -> CallLanes { part.state(of: Self.self).pointee.calls }
 
-    static func ask(_ part: Part, _ slot: UnsafeMutablePointer<lamina_slot>, _ view: CallView) -> Turn {
+    static func ask(_ part: Part, _ slot: UnsafeMutablePointer<lamina_slot>, _ view: UnsafeMutablePointer<CallView>)
+        -> Turn
+    {
         part.layer(Self.self).pointee.turn(CallInTurn(slot, view))
     }
 

@@ -3,18 +3,20 @@ import CLinux
 import Glibc
 
 /// What a call asks for.
+@usableFromInline
 struct CallView {
-    let kind: DelayedKind
-    var bytes: Int
+    @usableFromInline let kind: DelayedKind
+    @usableFromInline var bytes: Int
     /// Whether what a part leaves has turns of its own.
     let isSplit: Bool
     var isLook = false
-    var moved: UInt64 = 0
+    @usableFromInline var moved: UInt64 = 0
     /// Whether the layer hasn't been asked about it yet.
-    var isNew = true
-    let since = clinux_monotonic()
-    var now: Int64
-    let address: Address?
+    @usableFromInline var isNew = true
+    @usableFromInline let address: Address?
+    /// When it came, and when its turn did; 0: nobody has wanted to know.
+    private var came: Int64 = 0
+    private var turned: Int64 = 0
 
     init(_ kind: DelayedKind, _ bytes: Int, isSplit: Bool = false, isLook: Bool = false, _ address: Address? = nil) {
         self.kind = kind
@@ -22,8 +24,25 @@ struct CallView {
         self.isSplit = isSplit
         self.isLook = isLook
         self.address = address
-        now = since
     }
+
+    /// When it came. Reads the clock once, where it is wanted.
+    @usableFromInline
+    var since: Int64 {
+        mutating get {
+            if came == 0 { came = clinux_monotonic() }
+            return came
+        }
+    }
+
+    /// When its turn came: one that is new has its turn at once.
+    @usableFromInline
+    var now: Int64 {
+        mutating get { turned > 0 ? turned : since }
+    }
+
+    /// Its turn has come again.
+    mutating func turn(at now: Int64) { turned = now }
 }
 
 /// How a call that was passed on has ended, or a part of it.
@@ -33,7 +52,6 @@ struct PassedView {
     let bytes: UInt64
     let isEnd: Bool
     let hasWaited: Bool
-    let now = clinux_monotonic()
 
     init(
         _ kind: DelayedKind,
@@ -67,8 +85,10 @@ final class HeldCall {
     var ended: (status: lamina_status, bytes: UInt64) = (0, 0)
 
     /// Nil: there is no memory.
-    init?(_ operation: UnsafeMutablePointer<Operation>?, _ lanes: CallLanes, _ asked: CallView) {
+    init?(_ operation: UnsafeMutablePointer<Operation>?, _ lanes: CallLanes, _ asked: inout CallView) {
         guard let operation else { return nil }
+        // It came at the latest now.
+        _ = asked.since
         self.operation = operation
         self.lanes = lanes
         self.asked = asked
@@ -88,7 +108,7 @@ final class HeldCall {
         var view = asked
         if asked.isSplit { view.bytes = operation.pointee.remaining.bytes }
         view.moved = operation.pointee.moved
-        view.now = now
+        view.turn(at: now)
         view.isNew = !isKnown
         isKnown = true
         return view

@@ -47,7 +47,7 @@ struct KeptCall {
     static func make<Note>(
         _ entry: Entry,
         _ parts: CallParts,
-        _ note: Note,
+        _ note: consuming Note,
         asksForSenders: Bool
     ) -> UnsafeMutablePointer<KeptCall>? {
         var count = 0

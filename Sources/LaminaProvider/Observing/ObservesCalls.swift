@@ -78,8 +78,10 @@ extension ObservesCalls where Self: ~Copyable {
         _ request: UnsafeMutablePointer<lamina_request>,
         _ kept: UnsafeMutablePointer<KeptCall>
     ) {
-        let note = KeptCall.note(kept, Note.self).pointee
-        part.layer(Self.self).pointee.ended(note, ObservedEnd(slot, request, kept))
+        part.layer(Self.self).pointee.ended(
+            KeptCall.note(kept, Note.self).pointee,
+            ObservedEnd(slot, request, kept)
+        )
         KeptCall.destroy(kept, Note.self)
     }
 

@@ -1,12 +1,13 @@
 import CLamina
 import Glibc
-import Synchronization
+public import Synchronization
 
 /// The value of one setting of one level, which changes while it is read where the setting is live.
+@usableFromInline
 final class SettingCell: Sendable {
     let name: StaticString
     let shape: SettingShape
-    private let value = Atomic<Int64>(0)
+    @usableFromInline let value = Atomic<Int64>(0)
     private let given = Atomic<Bool>(false)
     // Behind the lock.
     nonisolated(unsafe) private var values: [String] = []
@@ -70,17 +71,29 @@ final class SettingCell: Sendable {
     }
 }
 
-/// A setting's value as it is at each moment, found once: for what is read at every call. Reading a number costs a plain
-/// load.
+/// A setting's value as it is at each moment, found once: for what is read at every call. Reading a number or a flag costs a
+/// plain load.
 public struct Live<Value: Sendable>: Sendable {
-    private let cell: SettingCell
-    private let setting: Setting<Value>
+    @usableFromInline let cell: SettingCell
+    private let read: @Sendable (SettingCell) -> Value
 
     init(_ cell: SettingCell, _ setting: Setting<Value>) {
         self.cell = cell
-        self.setting = setting
+        read = setting.read
     }
 
     /// The value now. Text is copied.
-    public var value: Value { setting.read(cell) }
+    public var value: Value { read(cell) }
+}
+
+extension Live where Value == Int {
+    /// The value now.
+    @inlinable
+    public var value: Int { Int(cell.value.load(ordering: .relaxed)) }
+}
+
+extension Live where Value == Bool {
+    /// The value now.
+    @inlinable
+    public var value: Bool { cell.value.load(ordering: .relaxed) != 0 }
 }
