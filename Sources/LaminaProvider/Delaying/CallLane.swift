@@ -25,7 +25,7 @@ struct CallLane: ~Copyable {
     /// The call that comes in now, while it is passed on.
     private let inside = Atomic<UInt>(0)
 
-    // What follows is guarded by the lock.
+    // What follows is guarded by the lock, and changes member by member: threads without it look at those above meanwhile.
     var waiting: [HeldCall] = []
     var ended: [End] = []
     var isDelivering = false
@@ -101,12 +101,6 @@ struct CallLane: ~Copyable {
     }
 
     var hasUndelivered: Bool { isDelivering || !ended.isEmpty }
-
-    mutating func beginDelivery() -> Bool {
-        guard !isDelivering, !ended.isEmpty else { return false }
-        isDelivering = true
-        return true
-    }
 
     /// When something is due.
     var due: Int64 {

@@ -423,7 +423,12 @@ public final class CallLanes: @unchecked Sendable {
 
     /// Gives up what is due, one thread at a time, so that the order stays.
     private func deliver(_ direction: Int) {
-        guard let slot = locked({ lanes[direction].beginDelivery() ? slot : nil }) else { return }
+        let begun = locked { () -> UnsafeMutablePointer<lamina_slot>? in
+            guard !lanes[direction].isDelivering, !lanes[direction].ended.isEmpty else { return nil }
+            lanes[direction].isDelivering = true
+            return slot
+        }
+        guard let slot = begun else { return }
         while true {
             let end = locked { () -> CallLane.End? in
                 let now = isClosing ? Int64.max : clinux_monotonic()
