@@ -33,6 +33,8 @@ struct Endpoint {
 
     /// Reads an address in numbers; nil where it is none.
     init?(host: String, port: UInt16) {
+        // The C library reads up to a NUL.
+        guard !host.utf8.contains(0) else { return nil }
         var made = Endpoint.loopback(host.utf8.contains(UInt8(ascii: ":")) ? AF_INET6 : AF_INET, port: port)
         let isRead =
             made.family == AF_INET

@@ -26,6 +26,8 @@ public struct NetworkAddress: Sendable, Equatable, Hashable {
 
     /// A numeric IPv4 or IPv6 address, as `inet_pton` reads it.
     public init?(parsing text: String) {
+        // The C library reads up to a NUL.
+        guard !text.utf8.contains(0) else { return nil }
         var bytes = [UInt8](repeating: 0, count: 16)
         if inet_pton(AF_INET, text, &bytes) == 1 {
             self.init(family: .ipv4, bytes: Array(bytes[..<4]))

@@ -5,6 +5,8 @@ import Glibc
 public enum NumericAddress {
     /// Reads an IPv4 or IPv6 address, with or without a scope (`fe80::1%lo`), without a port. Nil: it is none.
     static func parse(_ text: String) -> lamina_address? {
+        // The C library reads up to a NUL.
+        guard !text.utf8.contains(0) else { return nil }
         var address = lamina_address()
         address.form = UInt16(LAMINA_ADDRESS_SOCKET)
         if inet_pton(AF_INET, text, &address.storage.ipv4.sin_addr) == 1 {
