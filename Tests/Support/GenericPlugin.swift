@@ -26,6 +26,9 @@ public enum GenericPlugin {
         try spy(["-DCLOSURES=\(closures)", "-Wl,--wrap=ffi_closure_alloc"])
     }
 
+    /// The file of the layer in Swift that keeps, watches and answers calls.
+    public static func warden() throws -> String { try SwiftPlugin.build(generic: "Fixtures/generic/Warden") }
+
     /// The layer in Swift of the documentation.
     public static func example() throws -> String { "\(PackageTree.products)/libLaminaGenericExample.so" }
 }

@@ -8,20 +8,29 @@ public final class SwiftPlugin: Sendable {
 
     private let source: String
     private let library: String
+    /// Whether its layers handle calls generically: it has libffi then, and its interface of C, which isn't safe.
+    private let isGeneric: Bool
     private let isBuilt = Locked(false)
 
-    private init(_ source: String, library: String) {
+    private init(_ source: String, library: String, isGeneric: Bool = false) {
         self.source = source
         self.library = library
+        self.isGeneric = isGeneric
     }
 
     /// Builds `Tests/SOURCE.swift` and gives the library's path.
-    public static func build(_ source: String) throws -> String {
+    public static func build(_ source: String) throws -> String { try build(source, isGeneric: false) }
+
+    /// The same of a plug-in whose layers handle calls generically.
+    public static func build(generic source: String) throws -> String { try build(source, isGeneric: true) }
+
+    private static func build(_ source: String, isGeneric: Bool) throws -> String {
         let folder = try TemporaryDirectory.ofProcess().path
         let name = source.split(separator: "/").last.map(String.init) ?? source
         let plugin = known.withLock { known in
             if let plugin = known[source] { return plugin }
-            let plugin = SwiftPlugin("\(PackageTree.root)/Tests/\(source).swift", library: "\(folder)/lib\(name).so")
+            let (file, library) = ("\(PackageTree.root)/Tests/\(source).swift", "\(folder)/lib\(name).so")
+            let plugin = SwiftPlugin(file, library: library, isGeneric: isGeneric)
             known[source] = plugin
             return plugin
         }
@@ -64,12 +73,14 @@ public final class SwiftPlugin: Sendable {
     private func built(_ name: String) throws -> String {
         try isBuilt.withLock { isBuilt in
             guard !isBuilt else { return }
-            let objects = try PackageTree.objects(of: ["LaminaProvider", "CLaminaPlugin", "CLamina", "CLinux"])
+            let modules = ["LaminaProvider", "CLaminaPlugin", "CLamina", "CLinux"]
+            let objects = try PackageTree.objects(of: modules + (isGeneric ? ["LaminaFFI", "CLaminaFFI"] : []))
             // Only the start-up symbol is exported, as by every plug-in: the host has an SDK of its own.
             let exports = ["-Xlinker", "--version-script=\(PackageTree.root)/Plugins/plugin.map"]
             let sources = [source] + Self.seenMutex
             let command =
-                Self.options(name) + ["-use-ld=lld", "-emit-library", "-o", library] + sources + exports + objects
+                Self.options(name, isGeneric: isGeneric) + ["-use-ld=lld", "-emit-library", "-o", library] + sources
+                + exports + objects + (isGeneric ? ["-lffi"] : [])
             let ending = try Child.run(command)
             guard ending.code == 0 else {
                 throw LaminaError(.notFound, library, "was not built: \(ending.errors)\(ending.output)")
@@ -85,16 +96,17 @@ public final class SwiftPlugin: Sendable {
         return ["\(PackageTree.root)/Tests/Fixtures/bases/SeenMutex.swift"]
     }
 
-    private static func options(_ module: String) -> [String] {
+    private static func options(_ module: String, isGeneric: Bool = false) -> [String] {
         let products = PackageTree.products
-        let maps = ["CLinux", "CLaminaPlugin"].flatMap { module in
+        let maps = (["CLinux", "CLaminaPlugin"] + (isGeneric ? ["CLaminaFFI"] : [])).flatMap { module in
             ["-Xcc", "-fmodule-map-file=\(products)/\(module).build/module.modulemap"]
         }
+        let safe = isGeneric ? [] : ["-strict-memory-safety", "-Werror", "StrictMemorySafety"]
         return [
             "swiftc", "-swift-version", "6", "-parse-as-library", "-module-name", module, "-warnings-as-errors",
-            "-strict-memory-safety", "-Werror", "StrictMemorySafety", "-enable-upcoming-feature", "ExistentialAny",
+            "-enable-upcoming-feature", "ExistentialAny",
             "-enable-upcoming-feature", "InternalImportsByDefault", "-I", "\(products)/Modules",
             "-I", "\(PackageTree.root)/Sources/CLamina/include",
-        ] + maps
+        ] + safe + maps
     }
 }
