@@ -35,7 +35,9 @@ extension Reader {
             let records = Int(response[6]) << 8 | Int(response[7])
             try require(response[2] & 2 == 0 || records == 0, "a response is cut, and has records")
         }
-        if let address = query.address { try require(query.name.contains("arpa"), "\(address) of \(query.name)") }
+        if let address = query.address {
+            try require(query.name.lowercased().hasSuffix(".arpa"), "\(address) of \(query.name)")
+        }
     }
 
     func readSocks(_ bytes: [UInt8]) throws(Contradiction) {
