@@ -69,7 +69,9 @@ final class HostileProxy: @unchecked Sendable {
             defer { try? socket.waiting.close() }
             return .connected(try socket.waiting.receive(upTo: bytes.count + 1, all: true))
         } catch {
-            let isItsOwn = error.level == "socks5" && error.errno != 0 && error.errno != ETIMEDOUT
+            // Reply 6 is a time-out of the server's; one of the layer's own would be a server that it waits for in vain.
+            let isOfServer = error.errno != ETIMEDOUT || bytes.contains(6)
+            let isItsOwn = error.level == "socks5" && error.errno != 0 && isOfServer
             return isItsOwn ? .failed : .odd("\(error)")
         }
     }
