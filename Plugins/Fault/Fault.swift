@@ -58,20 +58,21 @@ struct Fault: SortsDatagrams, HasRules, Reconfigures, ConnectCalls, SendCalls, R
         let broken = call.state.broken.load(ordering: .relaxed)
         if broken > 0, call.kind != .disconnect { return .fail(broken) }
         if call.state.opened.load(ordering: .relaxed) == 0 { call.state.opened.store(call.since, ordering: .relaxed) }
-        let rules = tally.rules
-        let isNew = call.state.follow(rules, isReceive: call.kind.isReceive) || call.isNew
-        var limit = Int.max
-        for entry in rules.about(call.kind) {
-            switch Verdict.of(entry, call, isNew: isNew) {
-            case .none: continue
-            case .atMost(let bytes): limit = min(limit, bytes)
-            case .now(let turn): return turn
+        return tally.read { rules in
+            let isNew = call.state.follow(rules, isReceive: call.kind.isReceive) || call.isNew
+            var limit = Int.max
+            for entry in rules.about(call.kind) {
+                switch Verdict.of(entry, call, isNew: isNew) {
+                case .none: continue
+                case .atMost(let bytes): limit = min(limit, bytes)
+                case .now(let turn): return turn
+                }
             }
+            return limit == .max ? .pass : .passUpTo(limit)
         }
-        return limit == .max ? .pass : .passUpTo(limit)
     }
 
-    var sortsNow: Bool { !tally.rules.ofArrivals.isEmpty }
+    var sortsNow: Bool { tally.read { !$0.ofArrivals.isEmpty } }
 
     func arrived(_ datagram: borrowing ArrivedDatagram<FaultState>) -> Arrival {
         for entry in tally.rules.ofArrivals {

@@ -95,6 +95,9 @@ final class Tally: @unchecked Sendable {
     /// The rules now. Any thread.
     var rules: Rules { current.object }
 
+    /// Runs `body` with them, at no cost.
+    func read<Result>(_ body: (Rules) -> Result) -> Result { current.read(body) }
+
     /// Takes other rules in the place of all, which begin anew, and asks again about calls that wait. Any thread.
     func change(_ texts: [String]) throws(Failure) {
         let entries = try Self.read(texts)

@@ -50,7 +50,7 @@ struct Meter: Layer, TimedEnds, OpenEnds, ConnectCalls, ConnectEnds, ConnectWith
 
     func openEnded(_ ending: borrowing Ending<State>) {
         guard ending.state.isInbound, !ending.hasFailed else { return }
-        series(of: ending.state, peer: Self.caller(ending.socket.remoteAddress)).end(.accept, status: 0)
+        count(in: ending.state, peer: Self.caller(ending.socket.remoteAddress)) { $0.end(.accept, status: 0) }
     }
 
     /// Who connected. Those who come have any port: their address alone is told apart.
@@ -63,11 +63,14 @@ struct Meter: Layer, TimedEnds, OpenEnds, ConnectCalls, ConnectEnds, ConnectWith
 
     func ended(_ state: consuming State, _ socket: borrowing Socket) { state.series.object?.closed.add() }
 
-    /// What a socket is counted in, from now on if there was nothing before.
+    /// Runs `body` with what a socket is counted in, from now on if there was nothing before.
     @inline(__always)
-    private func series(of state: borrowing State, peer: @autoclosure () -> String) -> Series {
-        if let series = state.series.object { return series }
-        return begin(state, peer())
+    private func count(
+        in state: borrowing State,
+        peer: @autoclosure () -> String = "none",
+        _ body: (Series) -> Void
+    ) {
+        if state.series.read(body) == nil { body(begin(state, peer())) }
     }
 
     @inline(never)
@@ -77,10 +80,6 @@ struct Meter: Layer, TimedEnds, OpenEnds, ConnectCalls, ConnectEnds, ConnectWith
         return series
     }
 
-    /// The same where a call names no peer.
-    @inline(__always)
-    private func series(of state: borrowing State) -> Series { series(of: state, peer: "none") }
-
     private static func peer(_ address: Address, _ socket: borrowing Socket) -> String {
         guard address.path == nil, let name = socket.askedName else { return "\(address)" }
         return "\(name):\(address.port)"
@@ -89,66 +88,81 @@ struct Meter: Layer, TimedEnds, OpenEnds, ConnectCalls, ConnectEnds, ConnectWith
     // MARK: - Calls
 
     func connect(_ address: Address, flags: ConnectFlags, next: consuming Next<State>) -> Answer {
-        _ = series(of: next.state, peer: Self.peer(address, next.socket))
+        count(in: next.state, peer: Self.peer(address, next.socket)) { _ in }
         return next.connect(address, flags: flags)
     }
 
     func connectWithData(_ address: Address, _ data: Outgoing, next: consuming Next<State>) -> Answer {
-        _ = series(of: next.state, peer: Self.peer(address, next.socket))
+        count(in: next.state, peer: Self.peer(address, next.socket)) { _ in }
         return next.connectWithData(address, data)
     }
 
     func connectEnded(_ ending: borrowing Ending<State>) {
-        let series = series(of: ending.state)
-        series.end(.connect, status: ending.status)
-        series.connects.add(ending.elapsed)
+        let (status, elapsed) = (ending.status, ending.elapsed)
+        count(in: ending.state) { series in
+            series.end(.connect, status: status)
+            series.connects.add(elapsed)
+        }
     }
 
     func connectWithDataEnded(_ ending: borrowing Ending<State>) {
-        series(of: ending.state).end(.connect, status: ending.status)
+        let status = ending.status
+        count(in: ending.state) { $0.end(.connect, status: status) }
         dataOutEnded(ending)
     }
 
     func sendEnded(_ ending: borrowing Ending<State>) {
-        count(sent: ending).sends.add(ending.elapsed)
+        let elapsed = ending.elapsed
+        countSent(ending) { $0.sends.add(elapsed) }
     }
 
     func receiveEnded(_ ending: borrowing Ending<State>) {
-        count(received: ending).receives.add(ending.elapsed)
+        let elapsed = ending.elapsed
+        countReceived(ending) { $0.receives.add(elapsed) }
     }
 
-    func disconnectEnded(_ ending: borrowing Ending<State>) { series(of: ending.state).sent.add(ending.moved) }
-
-    func dataOutEnded(_ ending: borrowing Ending<State>) { _ = count(sent: ending) }
-
-    func dataInEnded(_ ending: borrowing Ending<State>) { _ = count(received: ending) }
-
-    private func count(sent ending: borrowing Ending<State>) -> Series {
-        let series = series(of: ending.state)
-        series.sent.add(ending.moved)
-        series.end(.send, status: ending.status)
-        return series
+    func disconnectEnded(_ ending: borrowing Ending<State>) {
+        let moved = ending.moved
+        count(in: ending.state) { $0.sent.add(moved) }
     }
 
-    private func count(received ending: borrowing Ending<State>) -> Series {
-        let series = series(of: ending.state)
-        series.received.add(ending.moved)
-        series.end(.receive, status: ending.status)
-        return series
+    func dataOutEnded(_ ending: borrowing Ending<State>) { countSent(ending) { _ in } }
+
+    func dataInEnded(_ ending: borrowing Ending<State>) { countReceived(ending) { _ in } }
+
+    @inline(__always)
+    private func countSent(_ ending: borrowing Ending<State>, _ time: (Series) -> Void) {
+        let (moved, status) = (ending.moved, ending.status)
+        count(in: ending.state) { series in
+            series.sent.add(moved)
+            series.end(.send, status: status)
+            time(series)
+        }
+    }
+
+    @inline(__always)
+    private func countReceived(_ ending: borrowing Ending<State>, _ time: (Series) -> Void) {
+        let (moved, status) = (ending.moved, ending.status)
+        count(in: ending.state) { series in
+            series.received.add(moved)
+            series.end(.receive, status: status)
+            time(series)
+        }
     }
 
     // MARK: - Events
 
     func receiveIndicated(_ event: ReceiveEvent, up: borrowing Up<State>) -> EventAnswer {
         let answer = up.receive(event)
-        series(of: up.state).received.add(event.bytesTaken(answer))
+        let bytes = event.bytesTaken(answer)
+        count(in: up.state) { $0.received.add(bytes) }
         return answer
     }
 
     func receiveFromIndicated(_ event: ReceiveFromEvent, up: borrowing Up<State>) -> EventAnswer {
         let bytes = UInt64(event.data.byteCount)
         let answer = up.receiveFrom(event)
-        if answer.isTaken { series(of: up.state).received.add(bytes) }
+        if answer.isTaken { count(in: up.state) { $0.received.add(bytes) } }
         return answer
     }
 }

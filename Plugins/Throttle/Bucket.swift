@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A rate that calls keep to, without a lock, a timer or a thread: one number says when the next byte may go.
-final class Bucket: Sendable {
+struct Bucket: ~Copyable, Sendable {
     /// In nanoseconds of CLOCK_MONOTONIC. What lies in the past is what may go at once, as far as the burst reaches.
     private let next = Atomic<Int64>(0)
 

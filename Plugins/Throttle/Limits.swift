@@ -5,8 +5,8 @@ struct Limits: Sendable {
     /// What a rate is shared by.
     enum Scope: String, CaseIterable { case socket, total }
 
-    /// One direction's part. Calls find it by one pointer.
-    final class Direction: Sendable {
+    /// One direction's part.
+    struct Direction: Sendable {
         private let rate: Live<Int>
         private let both: Live<Int>
         private let burst: Live<Int>

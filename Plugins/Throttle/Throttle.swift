@@ -14,23 +14,34 @@ struct Throttle: DelaysCalls, ConnectCalls, SendCalls, ReceiveCalls, DisconnectC
     /// What is kept of a socket.
     struct State: ~Copyable, KeepsCalls {
         let calls = CallLanes()
-        let up: Bucket
-        let down: Bucket
+        let buckets = Buckets()
         /// When it sent the last time, and whether it has received since.
         let sent = Atomic<Int64>(.min)
         let hasReceived = Atomic(false)
     }
 
+    /// What goes each way is counted in these. A socket has them in its state, so that a call finds them without a reference.
+    struct Buckets: ~Copyable, Sendable {
+        let up = Bucket()
+        let down = Bucket()
+    }
+
+    /// Those of all sockets together.
+    private final class Total: Sendable { let buckets = Buckets() }
+
     private let limits: Limits
-    private let up = Bucket()
-    private let down = Bucket()
+    private let total = Total()
 
     init(_ level: Level) { limits = Limits(level) }
 
-    func makeState(_ socket: borrowing Socket) -> State {
+    func makeState(_ socket: borrowing Socket) -> State { State() }
+
+    /// Runs `body` with the buckets that the calls of a socket are counted in.
+    @inline(__always)
+    private func withBuckets<Result>(of state: borrowing State, _ body: (borrowing Buckets) -> Result) -> Result {
         switch limits.scope {
-        case .socket: State(up: Bucket(), down: Bucket())
-        case .total: State(up: up, down: down)
+        case .socket: body(state.buckets)
+        case .total: body(total.buckets)
         }
     }
 
@@ -46,7 +57,7 @@ struct Throttle: DelaysCalls, ConnectCalls, SendCalls, ReceiveCalls, DisconnectC
         guard call.kind == .receive || call.kind == .receiveFrom, call.status >= 0 else { return .now }
         call.state.hasReceived.store(true, ordering: .relaxed)
         if let limit = limits.down.limit {
-            call.state.down.take(Int(clamping: call.bytes), limit, since: call.now)
+            withBuckets(of: call.state) { $0.down.take(Int(clamping: call.bytes), limit, since: call.now) }
         }
         guard call.hasWaited else { return .now }
         let now = call.now
@@ -61,7 +72,9 @@ struct Throttle: DelaysCalls, ConnectCalls, SendCalls, ReceiveCalls, DisconnectC
     /// Receives as much as the rate has for it.
     private func come(_ call: borrowing CallInTurn<State>) -> Turn {
         guard let limit = limits.down.limit else { return .pass }
-        let (bytes, time) = call.state.down.allowance(limit, since: call.since, now: call.now)
+        let (bytes, time) = withBuckets(of: call.state) {
+            $0.down.allowance(limit, since: call.since, now: call.now)
+        }
         return bytes > 0 ? .passUpTo(bytes) : .wait(until: time)
     }
 
@@ -77,10 +90,10 @@ struct Throttle: DelaysCalls, ConnectCalls, SendCalls, ReceiveCalls, DisconnectC
         }
         // The line has no use for the time of the latency.
         let since = min(call.now, call.since + latency)
-        let (bytes, time) = call.state.up.allowance(limit, since: since, now: call.now)
+        let (bytes, time) = withBuckets(of: call.state) { $0.up.allowance(limit, since: since, now: call.now) }
         guard bytes > 0 else { return .wait(until: time) }
         let count = call.kind == .sendTo ? call.bytes : min(bytes, call.bytes)
-        call.state.up.take(count, limit, since: since)
+        withBuckets(of: call.state) { $0.up.take(count, limit, since: since) }
         note(call)
         return .passUpTo(count)
     }

@@ -27,7 +27,7 @@ extension Capture {
     func begins(_ call: borrowing ObservedCall<Trace.State>) -> CapturedCall? {
         switch call.arguments {
         case .open(let opening): return CapturedCall(isInbound: opening.isFromBelow)
-        case .connect(let address, _): return CapturedCall(address: address)
+        case .connect(let address, _): return CapturedCall(address: address.value)
         case .close, .send: return CapturedCall()
         case .receive(let room):
             return CapturedCall(isLook: Self.isLook(room.flags), hasRoom: room.byteCount > 0)

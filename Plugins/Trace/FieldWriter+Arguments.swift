@@ -13,11 +13,13 @@ extension FieldWriter {
             if isSendOnly { flag("send_only") }
         case .backlog(let count): number("backlog", Int64(count), before: "backlog ")
         case .verdict(let action): verdict("action", action)
-        case .send(let destination, let size, let datagrams, let isUrgent):
+        case .send(let size, let isUrgent):
+            count("size", UInt64(size), of: "byte")
+            if isUrgent { flag("urgent") }
+        case .sendTo(let destination, let size, let datagrams):
             address("address", destination)
             if let datagrams { count("messages", UInt64(datagrams), of: "datagram") }
             count("size", UInt64(size), of: "byte")
-            if isUrgent { flag("urgent") }
         case .receive(let size, let flags, _):
             count("size", UInt64(size), before: "up to ", of: "byte")
             receiveFlags(flags)
@@ -30,7 +32,7 @@ extension FieldWriter {
             indications("on", on)
             indications("off", off)
         case .state(let size): count("size", UInt64(size), of: "byte")
-        case .nothing, .accepted, .data, .end, .ideal: break
+        case .nothing, .accepted, .data, .datagrams, .end, .ideal: break
         }
     }
 
@@ -41,11 +43,11 @@ extension FieldWriter {
             number("accepted", Int64(clamping: socket), before: "#")
             address("address", source, before: "from ")
         case .address(let source, _): address("address", source, before: "from ")
-        case .data(let size, let datagrams, let source):
-            let isDatagrams = operation.entry == .receiveFromEvent
-            if isDatagrams { count("messages", UInt64(datagrams), of: "datagram") }
+        case .data(let size): count("size", UInt64(size), of: "byte")
+        case .datagrams(let datagrams, let size, let source):
+            count("messages", UInt64(datagrams), of: "datagram")
             count("size", UInt64(size), of: "byte")
-            if isDatagrams { address("address", source, before: "from ") }
+            address("address", source, before: "from ")
         case .end(let isAbortive, let reason):
             word("how", isAbortive ? "abortive" : "graceful")
             if reason < 0 { quoted("reason") { $0.append(errno: reason) } }

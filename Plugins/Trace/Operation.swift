@@ -1,8 +1,7 @@
 import LaminaProvider
 
-/// What a line will say of one call or event: what a caller passed is only valid while its call lasts. An object, so that a
-/// note of it is a pointer.
-final class Operation: Sendable {
+/// What a line will say of one call or event: what a caller passed is only valid while its call lasts.
+struct Operation: Sendable {
     let entry: Entry
     /// How its line is written.
     let look: Look
@@ -17,17 +16,20 @@ final class Operation: Sendable {
         case nothing
         case open(family: Int32, type: Int32, LayerDescription.Categories, isInbound: Bool)
         case control(kind: UInt32, level: Int32, code: UInt32, value: Int32?, size: Int)
-        case address(Address, isSendOnly: Bool)
+        indirect case address(Address, isSendOnly: Bool)
         case backlog(UInt32)
         case verdict(InspectionVerdict)
-        case send(to: Address?, size: Int, datagrams: Int?, isUrgent: Bool)
+        case send(size: Int, isUrgent: Bool)
+        /// A connect with data, and datagrams.
+        indirect case sendTo(Address?, size: Int, datagrams: Int?)
         case receive(size: Int, ReceiveFlags, wantsSender: Bool)
         case receiveMessages(count: Int)
         case disconnect(DisconnectFlags, size: Int)
         case indications(on: IndicationSet, off: IndicationSet)
         case state(size: Int)
-        case accepted(UInt64, from: Address)
-        case data(size: Int, datagrams: Int, from: Address?)
+        indirect case accepted(UInt64, from: Address)
+        case data(size: Int)
+        indirect case datagrams(Int, size: Int, from: Address?)
         case end(isAbortive: Bool, reason: Int32)
         case ideal(UInt64)
     }
@@ -56,8 +58,8 @@ final class Operation: Sendable {
     /// How many bytes a call or event asked for, or had.
     var size: Int {
         switch said {
-        case .control(_, _, _, _, let size), .send(_, let size, _, _), .receive(let size, _, _),
-            .disconnect(_, let size), .state(let size), .data(let size, _, _):
+        case .control(_, _, _, _, let size), .send(let size, _), .sendTo(_, let size, _), .receive(let size, _, _),
+            .disconnect(_, let size), .state(let size), .data(let size), .datagrams(_, let size, _):
             size
         default: 0
         }
@@ -83,20 +85,20 @@ extension Operation.Said {
                 value: operation.integer,
                 size: operation.input.byteCount
             )
-        case .bind(let address): self = .address(address, isSendOnly: false)
-        case .connect(let address, let flags): self = .address(address, isSendOnly: flags.contains(.sendOnly))
+        case .bind(let address): self = .address(address.value, isSendOnly: false)
+        case .connect(let address, let flags): self = .address(address.value, isSendOnly: flags.contains(.sendOnly))
         case .resolve(let question): self = .address(question.place, isSendOnly: false)
         case .reverseResolve(let question): self = .address(question.address, isSendOnly: false)
         case .listen(let backlog): self = .backlog(backlog)
         case .inspectComplete(let verdict): self = .verdict(verdict)
         case .connectWithData(let address, let data):
-            self = .send(to: address, size: data.byteCount, datagrams: nil, isUrgent: false)
+            self = .sendTo(address.value, size: data.byteCount, datagrams: nil)
         case .send(let data):
-            self = .send(to: nil, size: data.byteCount, datagrams: nil, isUrgent: data.flags.contains(.urgent))
+            self = .send(size: data.byteCount, isUrgent: data.flags.contains(.urgent))
         case .sendTo(let datagram):
-            self = .send(to: datagram.address, size: datagram.data.byteCount, datagrams: nil, isUrgent: false)
+            self = .sendTo(datagram.address, size: datagram.data.byteCount, datagrams: nil)
         case .sendMessages(let list):
-            self = .send(to: list.address, size: list.byteCount, datagrams: list.count, isUrgent: false)
+            self = .sendTo(list.address, size: list.byteCount, datagrams: list.count)
         case .receive(let room): self = .receive(size: room.byteCount, room.flags, wantsSender: false)
         case .receiveFrom(let room):
             self = .receive(size: room.byteCount, room.flags, wantsSender: room.wantsSender)
@@ -106,20 +108,20 @@ extension Operation.Said {
         case .adoptState(let byteCount): self = .state(size: byteCount)
         case .acceptEvent(let event): self = .accepted(event.number, from: event.remote)
         case .inspectEvent(let event): self = .address(event.remote, isSendOnly: false)
-        case .receiveEvent(let event): self = Self.data(event.data)
-        case .receiveFromEvent(let event): self = Self.data(event.data)
+        case .receiveEvent(let event): self = .data(size: event.data.byteCount)
+        case .receiveFromEvent(let event): self = Self.datagrams(event.data)
         case .disconnectEvent(let event): self = .end(isAbortive: event.isAbortive, reason: event.reason)
         case .sendBacklogEvent(let event): self = .ideal(event.idealBytes)
         case .close, .accept, .localAddress, .remoteAddress, .release, .exportState, .abortEvent: self = .nothing
         }
     }
 
-    private static func data(_ data: IndicatedData) -> Self {
+    private static func datagrams(_ data: IndicatedData) -> Self {
         var (count, sender) = (0, Address?.none)
         data.forEach { _, from in
             if count == 0 { sender = from }
             count += 1
         }
-        return .data(size: data.byteCount, datagrams: count, from: sender)
+        return .datagrams(count, size: data.byteCount, from: sender)
     }
 }

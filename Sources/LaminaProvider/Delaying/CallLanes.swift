@@ -373,8 +373,11 @@ public final class CallLanes: @unchecked Sendable {
         guard let slot, let context, Part(slot) != nil else { return 0 }
         let mark = Frame.scratch(request)
         guard let kind = DelayedKind(rawValue: UInt32(truncatingIfNeeded: mark)) else { return 0 }
-        let lanes = Unmanaged<CallLanes>.fromOpaque(context).takeUnretainedValue()
-        return lanes.ended(slot, request, kind, (mark & lookBit != 0, mark & roomBit != 0))
+        let asked = (mark & lookBit != 0, mark & roomBit != 0)
+        // The state of the socket, which is open, keeps them.
+        return Unmanaged<CallLanes>.fromOpaque(context)._withUnsafeGuaranteedRef {
+            $0.ended(slot, request, kind, asked)
+        }
     }
 
     private func ended(

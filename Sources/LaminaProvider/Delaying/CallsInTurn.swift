@@ -7,7 +7,7 @@ extension ConnectCalls where Self: DelaysCalls & ~Copyable {
     /// Lets the call take its turn.
     @inlinable
     public func connect(_ address: Address, flags: ConnectFlags, next: consuming Next<State>) -> Answer {
-        Answer(next.state.calls.connect(address, flags, next.slot, next.request))
+        Answer(CallsInTurn(next.state).connect(address, flags, next.slot, next.request))
     }
 }
 
@@ -15,7 +15,7 @@ extension SendCalls where Self: DelaysCalls & ~Copyable {
     /// Lets the call take its turn.
     @inlinable
     public func send(_ data: Outgoing, next: consuming Next<State>) -> Answer {
-        Answer(next.state.calls.send(data, next.slot, next.request))
+        Answer(CallsInTurn(next.state).send(data, next.slot, next.request))
     }
 }
 
@@ -23,7 +23,7 @@ extension ReceiveCalls where Self: DelaysCalls & ~Copyable {
     /// Lets the call take its turn.
     @inlinable
     public func receive(_ room: Incoming, next: consuming Next<State>) -> Answer {
-        Answer(next.state.calls.receive(room, next.slot, next.request))
+        Answer(CallsInTurn(next.state).receive(room, next.slot, next.request))
     }
 }
 
@@ -32,7 +32,7 @@ extension DisconnectCalls where Self: DelaysCalls & ~Copyable {
     @inlinable
     public func disconnect(_ how: DisconnectFlags, _ last: Outgoing, next: consuming Next<State>) -> Answer {
         guard !how.contains(.abortive), !how.contains(.keepSending) else { return next.disconnect(how, last) }
-        return Answer(next.state.calls.disconnect(how, last, next.slot, next.request))
+        return Answer(CallsInTurn(next.state).disconnect(how, last, next.slot, next.request))
     }
 }
 
@@ -40,7 +40,7 @@ extension SendToCalls where Self: DelaysCalls & ~Copyable {
     /// Lets the call take its turn.
     @inlinable
     public func sendTo(_ datagram: OutgoingDatagram, next: consuming Next<State>) -> Answer {
-        Answer(next.state.calls.sendTo(datagram, next.slot, next.request))
+        Answer(CallsInTurn(next.state).sendTo(datagram, next.slot, next.request))
     }
 }
 
@@ -48,12 +48,19 @@ extension ReceiveFromCalls where Self: DelaysCalls & ~Copyable {
     /// Lets the call take its turn.
     @inlinable
     public func receiveFrom(_ room: IncomingDatagram, next: consuming Next<State>) -> Answer {
-        Answer(next.state.calls.receiveFrom(room, next.slot, next.request))
+        Answer(CallsInTurn(next.state).receiveFrom(room, next.slot, next.request))
     }
 }
 
-// The calls, one an entry.
-extension CallLanes {
+/// The calls, one an entry, into the lanes of a socket whose state keeps them as long as a call lasts: without a reference
+/// of their own.
+@usableFromInline
+struct CallsInTurn {
+    @usableFromInline let lanes: Unmanaged<CallLanes>
+
+    @inlinable @inline(__always)
+    init(_ state: borrowing some KeepsCalls & ~Copyable) { lanes = .passUnretained(state.calls) }
+
     @usableFromInline
     func connect(
         _ address: Address,
@@ -61,13 +68,13 @@ extension CallLanes {
         _ slot: UnsafeMutablePointer<lamina_slot>,
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
-        var view = CallView(.connect, 0, address)
-        return enter(&view, slot, request) {
-            withUnsafePointer(to: address.c) {
-                HeldCall.make(LAMINA_ENTRY_CONNECT, slot, request, $0, flags.rawValue)
+        withUnsafePointer(to: address.c) { address in
+            var view = CallView(.connect, 0, address)
+            return enter(&view, slot, request) {
+                HeldCall.make(LAMINA_ENTRY_CONNECT, slot, request, address, flags.rawValue)
+            } pass: { _ in
+                lamina_connect(slot, address, flags.rawValue, request)
             }
-        } pass: { _ in
-            withUnsafePointer(to: address.c) { lamina_connect(slot, $0, flags.rawValue, request) }
         }
     }
 
@@ -125,7 +132,7 @@ extension CallLanes {
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
         let (message, flags) = (datagram.message, datagram.flags)
-        var view = CallView(.sendTo, datagram.data.byteCount, datagram.address)
+        var view = CallView(.sendTo, datagram.data.byteCount, UnsafePointer(message.pointee.address))
         return enter(&view, slot, request) {
             HeldCall.make(LAMINA_ENTRY_SEND_TO, slot, request, message, nil, flags)
         } pass: { _ in
@@ -145,8 +152,18 @@ extension CallLanes {
         return enter(&view, slot, request) {
             HeldCall.make(LAMINA_ENTRY_RECEIVE_FROM, slot, request, UnsafePointer(message), message, flags.rawValue)
         } pass: { _ in
-            receiveFrom(slot, message, flags.rawValue, request)
+            lanes._withUnsafeGuaranteedRef { $0.receiveFrom(slot, message, flags.rawValue, request) }
         }
+    }
+
+    private func enter(
+        _ call: inout CallView,
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ request: UnsafeMutablePointer<lamina_request>,
+        keep: () -> UnsafeMutablePointer<Operation>?,
+        pass: (Int) -> lamina_status
+    ) -> lamina_status {
+        lanes._withUnsafeGuaranteedRef { $0.enter(&call, slot, request, keep: keep, pass: pass) }
     }
 }
 

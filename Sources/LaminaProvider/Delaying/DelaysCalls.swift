@@ -109,7 +109,7 @@ public struct CallInTurn<State: ~Copyable>: ~Copyable, ~Escapable {
     public var now: Int64 { view.pointee.now }
     /// Where a connect or datagram goes; nil for others, and where the socket was connected to. A copy.
     @inlinable
-    public var address: Address? { view.pointee.address }
+    public var address: Address? { view.pointee.address.map { Address($0.pointee) } }
 
     /// The socket's state.
     @inlinable

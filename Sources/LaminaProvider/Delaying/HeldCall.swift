@@ -1,4 +1,4 @@
-import CLamina
+public import CLamina
 import CLinux
 import Glibc
 
@@ -13,12 +13,19 @@ struct CallView {
     @usableFromInline var moved: UInt64 = 0
     /// Whether the layer hasn't been asked about it yet.
     @usableFromInline var isNew = true
-    @usableFromInline let address: Address?
+    /// Where it goes, as long as the caller keeps that.
+    @usableFromInline var address: UnsafePointer<lamina_address>?
     /// When it came, and when its turn did; 0: nobody has wanted to know.
     private var came: Int64 = 0
     private var turned: Int64 = 0
 
-    init(_ kind: DelayedKind, _ bytes: Int, isSplit: Bool = false, isLook: Bool = false, _ address: Address? = nil) {
+    init(
+        _ kind: DelayedKind,
+        _ bytes: Int,
+        isSplit: Bool = false,
+        isLook: Bool = false,
+        _ address: UnsafePointer<lamina_address>? = nil
+    ) {
         self.kind = kind
         self.bytes = bytes
         self.isSplit = isSplit
@@ -73,7 +80,7 @@ final class HeldCall {
     let operation: UnsafeMutablePointer<Operation>
     let lanes: CallLanes
     /// What it asked for when it came.
-    let asked: CallView
+    private(set) var asked: CallView
     /// When its turn comes, at the earliest.
     var due: Int64 = 0
     /// The layer has been asked about it, and may have said already how much of it goes on.
@@ -92,6 +99,10 @@ final class HeldCall {
         self.operation = operation
         self.lanes = lanes
         self.asked = asked
+        // The caller's may be gone.
+        if asked.address != nil {
+            self.asked.address = UnsafePointer(operation.pointee.remote ?? operation.pointee.messages?.pointee.address)
+        }
     }
 
     deinit { operation.discard() }

@@ -16,6 +16,13 @@ public struct KeptOnce<Object: AnyObject & Sendable>: ~Copyable, Sendable {
     @inlinable @inline(__always)
     public var object: Object? { kept.load(ordering: .acquiring)?.takeUnretainedValue() }
 
+    /// Runs `body` with what is kept, without counting another reference to it: for what is looked at in every call. Nil: there is
+    /// nothing. Never blocks or allocates by itself; any thread.
+    @inlinable @inline(__always)
+    public func read<Result>(_ body: (Object) -> Result) -> Result? {
+        kept.load(ordering: .acquiring)?._withUnsafeGuaranteedRef { body($0) }
+    }
+
     /// Keeps an object where there is none yet. Answers the one that is kept.
     public func keep(_ object: Object) -> Object {
         let mine = Unmanaged.passRetained(object)

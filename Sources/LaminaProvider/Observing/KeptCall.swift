@@ -16,7 +16,8 @@ struct CallParts {
 
 /// A call that an observer has a note of, in one block:
 ///
-///     KeptCall | buffer descriptors | Note
+///     KeptCall | Note | buffer descriptors
+@usableFromInline
 struct KeptCall {
     let entry: Entry
     /// Where the address in the answer is written.
@@ -28,12 +29,13 @@ struct KeptCall {
     let question: UnsafeMutablePointer<lamina_resolve_arguments>?
     let reverse: UnsafeMutablePointer<lamina_reverse_arguments>?
     let bufferCount: Int
+    private let buffersOffset: Int
     /// Whether the message has this room as long as the call lasts.
     var hasLentRoom = false
 
-    private static let buffersOffset = (MemoryLayout<KeptCall>.size + 15) & ~15
+    private static let noteOffset = aligned(MemoryLayout<KeptCall>.size)
 
-    private init(_ entry: Entry, _ parts: CallParts, bufferCount: Int) {
+    private init(_ entry: Entry, _ parts: CallParts, bufferCount: Int, noteSize: Int) {
         self.entry = entry
         address = parts.address
         messages = parts.messages
@@ -41,27 +43,28 @@ struct KeptCall {
         question = parts.question
         reverse = parts.reverse
         self.bufferCount = bufferCount
+        buffersOffset = Self.noteOffset + Self.aligned(noteSize)
     }
 
-    /// Nil: there is no memory.
-    static func make<Note>(
+    /// With room for a note of this size, which the caller writes at `note`. Nil: there is no memory.
+    static func make(
         _ entry: Entry,
         _ parts: CallParts,
-        _ note: consuming Note,
+        noteSize: Int,
         asksForSenders: Bool
     ) -> UnsafeMutablePointer<KeptCall>? {
         var count = 0
         parts.forEachList { count += Int($1) }
-        let size = noteOffset(count, Note.self) + MemoryLayout<Note>.size
+        let call = KeptCall(entry, parts, bufferCount: count, noteSize: noteSize)
+        let size = call.buffersOffset + count * MemoryLayout<lamina_buffer>.stride
         guard let memory = malloc(size) else { return nil }
         let kept = memory.bindMemory(to: KeptCall.self, capacity: 1)
-        kept.initialize(to: KeptCall(entry, parts, bufferCount: count))
+        kept.initialize(to: call)
         var next = buffers(kept)
         parts.forEachList { list, count in
             next.initialize(from: list, count: Int(count))
             next += Int(count)
         }
-        self.note(kept, Note.self).initialize(to: note)
         if asksForSenders, entry == .receiveFrom, let message = parts.messages, message.pointee.address == nil {
             let room = kept.field(\.room)
             message.pointee.address = room
@@ -71,30 +74,23 @@ struct KeptCall {
         return kept
     }
 
-    static func destroy<Note>(_ kept: UnsafeMutablePointer<KeptCall>, _ type: Note.Type) {
+    /// Frees the block, whose note is gone.
+    static func destroy(_ kept: UnsafeMutablePointer<KeptCall>) {
         // The caller's struct is as it came.
         if kept.pointee.hasLentRoom { kept.pointee.messages?.pointee.address = nil }
-        note(kept, type).deinitialize(count: 1)
         free(kept)
     }
 
-    static func note<Note>(
-        _ kept: UnsafeMutablePointer<KeptCall>,
-        _ type: Note.Type
-    ) -> UnsafeMutablePointer<Note> {
-        let place = UnsafeMutableRawPointer(kept) + noteOffset(kept.pointee.bufferCount, type)
-        return place.assumingMemoryBound(to: Note.self)
+    static func note(_ kept: UnsafeMutablePointer<KeptCall>) -> UnsafeMutableRawPointer {
+        UnsafeMutableRawPointer(kept) + noteOffset
     }
 
     static func buffers(_ kept: UnsafeMutablePointer<KeptCall>) -> UnsafeMutablePointer<lamina_buffer> {
-        (UnsafeMutableRawPointer(kept) + buffersOffset).assumingMemoryBound(to: lamina_buffer.self)
+        (UnsafeMutableRawPointer(kept) + kept.pointee.buffersOffset).assumingMemoryBound(to: lamina_buffer.self)
     }
 
-    private static func noteOffset<Note>(_ bufferCount: Int, _ type: Note.Type) -> Int {
-        let end = buffersOffset + bufferCount * MemoryLayout<lamina_buffer>.stride
-        let alignment = MemoryLayout<Note>.alignment
-        return (end + alignment - 1) / alignment * alignment
-    }
+    /// As `malloc` aligns.
+    private static func aligned(_ size: Int) -> Int { (size + 15) & ~15 }
 }
 
 extension CallParts {

@@ -1,18 +1,24 @@
-import CLamina
+public import CLamina
 
 /// A call that is about to be passed on, or an event, as a layer that observes sees it. It lasts as long as `begins`.
 public struct ObservedCall<State: ~Copyable>: ~Copyable, ~Escapable {
-    private let slot: UnsafeMutablePointer<lamina_slot>
+    @usableFromInline let slot: UnsafeMutablePointer<lamina_slot>
     /// Which entry or event it is.
     public let entry: Entry
     /// What it says.
     public let arguments: ObservedArguments
 
-    @_lifetime(copy arguments)
+    @inlinable @_lifetime(copy arguments)
     init(_ slot: UnsafeMutablePointer<lamina_slot>, _ entry: Entry, _ arguments: ObservedArguments) {
         self.slot = slot
         self.entry = entry
         self.arguments = arguments
+    }
+
+    /// The same of another type: what the SDK, which doesn't know the layer's, hands to it.
+    @inlinable @_lifetime(copy other)
+    init<Other: ~Copyable>(_ other: borrowing ObservedCall<Other>) {
+        self.init(other.slot, other.entry, other.arguments)
     }
 
     /// The socket; of a call of the chain itself, the chain.
@@ -33,7 +39,7 @@ public enum ObservedArguments: ~Escapable {
     /// An option, an ioctl or an extension, of a socket or of the chain itself.
     case control(ControlOperation)
     /// A bind to this address.
-    case bind(Address)
+    case bind(ObservedAddress)
     /// The start of listening.
     case listen(backlog: UInt32)
     /// An accept.
@@ -41,9 +47,9 @@ public enum ObservedArguments: ~Escapable {
     /// The answer to an inspection that was left pending.
     case inspectComplete(InspectionVerdict)
     /// A connect to this address.
-    case connect(Address, ConnectFlags)
+    case connect(ObservedAddress, ConnectFlags)
     /// A connect that sends the first bytes.
-    case connectWithData(Address, Outgoing)
+    case connectWithData(ObservedAddress, Outgoing)
     /// A question for the socket's own address.
     case localAddress
     /// A question for the peer's address.
@@ -90,6 +96,17 @@ public enum ObservedArguments: ~Escapable {
     case sendBacklogEvent(SendBacklogEvent)
 }
 
+/// An address that a call was made with (`lamina_address`).
+public struct ObservedAddress: ~Escapable {
+    private let address: UnsafePointer<lamina_address>
+
+    @_lifetime(immortal)
+    init(_ address: UnsafePointer<lamina_address>) { self.address = address }
+
+    /// It. A copy.
+    public var value: Address { Address(address.pointee) }
+}
+
 /// What becomes of a connection that is inspected (`LAMINA_INSPECT_…`).
 public enum InspectionVerdict: Sendable {
     /// It is refused.
@@ -99,6 +116,7 @@ public enum InspectionVerdict: Sendable {
     /// That is said later.
     case pend
 
+    @usableFromInline
     init(_ action: UInt32) {
         switch Int(action) {
         case LAMINA_INSPECT_REJECT: self = .reject

@@ -1,11 +1,11 @@
-import CLamina
+public import CLamina
 
 /// How a call or event ended that a layer has a note of.
 public struct ObservedEnd<State: ~Copyable>: ~Copyable, ~Escapable {
-    private let slot: UnsafeMutablePointer<lamina_slot>
+    @usableFromInline let slot: UnsafeMutablePointer<lamina_slot>
     /// Nil of an event.
-    private let request: UnsafeMutablePointer<lamina_request>?
-    private let kept: UnsafeMutablePointer<KeptCall>?
+    @usableFromInline let request: UnsafeMutablePointer<lamina_request>?
+    @usableFromInline let kept: UnsafeMutablePointer<KeptCall>?
     /// Which entry or event it is.
     public let entry: Entry
     /// 0 or more, or a negative `errno`; of an event what the levels above answered.
@@ -20,32 +20,39 @@ public struct ObservedEnd<State: ~Copyable>: ~Copyable, ~Escapable {
     init(
         _ slot: UnsafeMutablePointer<lamina_slot>,
         _ request: UnsafeMutablePointer<lamina_request>,
-        _ kept: UnsafeMutablePointer<KeptCall>
+        _ kept: UnsafeMutablePointer<KeptCall>,
+        status: lamina_status
     ) {
         self.slot = slot
         self.request = request
         self.kept = kept
         entry = kept.pointee.entry
-        status = request.pointee.status
+        self.status = status
         bytes = request.pointee.bytes
         verdict = .pend
     }
 
-    @_lifetime(immortal)
-    init(
-        _ slot: UnsafeMutablePointer<lamina_slot>,
-        _ entry: Entry,
-        _ status: Int32,
-        _ bytes: UInt64,
-        _ verdict: InspectionVerdict
-    ) {
-        self.slot = slot
+    @inlinable @_lifetime(immortal)
+    init(_ call: borrowing ObservedCall<State>, _ status: Int32, _ bytes: UInt64, _ verdict: InspectionVerdict) {
+        slot = call.slot
         request = nil
         kept = nil
-        self.entry = entry
+        entry = call.entry
         self.status = status
         self.bytes = bytes
         self.verdict = verdict
+    }
+
+    /// The same of another type: what the SDK, which doesn't know the layer's, hands to it.
+    @inlinable @_lifetime(immortal)
+    init<Other: ~Copyable>(_ other: borrowing ObservedEnd<Other>) {
+        slot = other.slot
+        request = other.request
+        kept = other.kept
+        entry = other.entry
+        status = other.status
+        bytes = other.bytes
+        verdict = other.verdict
     }
 
     /// The socket; of a call of the chain itself, the chain.
@@ -57,6 +64,7 @@ public struct ObservedEnd<State: ~Copyable>: ~Copyable, ~Escapable {
     }
 
     /// Whether it failed.
+    @inlinable
     public var hasFailed: Bool { status < 0 }
     /// Whether an event's data are kept until they are released.
     public var isKept: Bool { entry.isEvent && status == LAMINA_PENDING }

@@ -21,7 +21,8 @@ enum ObserverThunks {
         _ parts: CallParts = CallParts()
     ) -> lamina_status? {
         guard let part = Part(slot), let observer = part.own.observesCalls else { return nil }
-        return observer.note(part, slot, request, entry, arguments, parts)
+        var room = parts.address
+        return observer.note(part, slot, request, entry, arguments, parts, room: &room)
     }
 
     /// The frame of every call that a note is kept of.
@@ -43,7 +44,7 @@ enum ObserverThunks {
                 ?? lamina_provider_control(slot, operation, request)
         }
         table.bind = { slot, address, flags, request in
-            ObserverThunks.note(slot, request, .bind, .bind(Address(address.pointee)))
+            ObserverThunks.note(slot, request, .bind, .bind(ObservedAddress(address)))
                 ?? lamina_bind(slot, address, flags, request)
         }
         table.listen = { slot, backlog, request in
@@ -109,7 +110,7 @@ enum ObserverThunks {
                 slot,
                 request,
                 .connect,
-                .connect(Address(address.pointee), ConnectFlags(rawValue: flags))
+                .connect(ObservedAddress(address), ConnectFlags(rawValue: flags))
             )
                 ?? lamina_connect(slot, address, flags, request)
         }
@@ -118,7 +119,7 @@ enum ObserverThunks {
                 slot,
                 request,
                 .connectWithData,
-                .connectWithData(Address(address.pointee), Outgoing(buffers, count, flags)),
+                .connectWithData(ObservedAddress(address), Outgoing(buffers, count, flags)),
                 CallParts(buffers: buffers, bufferCount: count)
             ) ?? lamina_connect_with_data(slot, address, buffers, count, flags, request)
         }

@@ -1,4 +1,4 @@
-import CLamina
+public import CLamina
 import Glibc
 
 /// A layer that sees every call and every event, whichever it is, and changes none: one function for how they begin, and one
@@ -19,26 +19,83 @@ public protocol ObservesCalls: Layer, ~Copyable {
 
     /// Runs once for each call or event that has a note, whoever ended it and how. Any thread; must not block.
     func ended(_ note: Note, _ ending: borrowing ObservedEnd<State>)
+
+    // The same as the SDK asks for it, which knows neither state nor note: the defaults are compiled with the layer's type.
+
+    /// Asks `begins`, and puts its note into the room.
+    func _begins(_ call: borrowing ObservedCall<NoState>, _ room: inout _NoteRoom)
+
+    /// Tells `ended`, and takes the note from its place.
+    func _ended(_ note: UnsafeMutableRawPointer, _ ending: borrowing ObservedEnd<NoState>)
+
+    /// Both around an event, which `pass` passes on.
+    func _observes(
+        _ call: borrowing ObservedCall<NoState>,
+        _ pass: () -> lamina_status,
+        _ bytes: (EventAnswer) -> UInt64,
+        _ verdict: () -> UInt32
+    ) -> lamina_status
 }
 
 extension ObservesCalls where Self: ~Copyable {
     /// No.
     public var asksForSenders: Bool { false }
 
-    /// Lets the layer note a call. Nil: it goes on; else it ended here, with this status.
-    static func note(
-        _ part: Part,
-        _ slot: UnsafeMutablePointer<lamina_slot>,
-        _ request: UnsafeMutablePointer<lamina_request>,
-        _ entry: Entry,
-        _ arguments: ObservedArguments,
-        _ parts: CallParts
-    ) -> lamina_status? {
-        var room = parts.address
-        return note(part, slot, request, entry, arguments, parts, room: &room)
+    /// For the SDK: `begins`.
+    @inlinable
+    public func _begins(_ call: borrowing ObservedCall<NoState>, _ room: inout _NoteRoom) {
+        guard let note = begins(ObservedCall(call)) else { return }
+        room.make(MemoryLayout<Note>.size)?.initializeMemory(as: Note.self, to: note)
     }
 
-    /// The same; where no room for an answered address is wanted, `room` becomes the note's own.
+    /// For the SDK: `ended`.
+    @inlinable
+    public func _ended(_ note: UnsafeMutableRawPointer, _ ending: borrowing ObservedEnd<NoState>) {
+        ended(note.assumingMemoryBound(to: Note.self).move(), ObservedEnd(ending))
+    }
+
+    /// For the SDK: both.
+    @inlinable
+    public func _observes(
+        _ call: borrowing ObservedCall<NoState>,
+        _ pass: () -> lamina_status,
+        _ bytes: (EventAnswer) -> UInt64,
+        _ verdict: () -> UInt32
+    ) -> lamina_status {
+        let call = ObservedCall<State>(call)
+        guard let note = begins(call) else { return pass() }
+        let status = pass()
+        ended(note, ObservedEnd(call, status, bytes(EventAnswer(status)), InspectionVerdict(verdict())))
+        return status
+    }
+}
+
+/// Where the note of a call is kept, made when there is one.
+public struct _NoteRoom: ~Copyable {
+    private let entry: Entry
+    private let parts: CallParts
+    private let asksForSenders: Bool
+    private(set) var kept: UnsafeMutablePointer<KeptCall>?
+    private(set) var isOutOfMemory = false
+
+    init(_ entry: Entry, _ parts: CallParts, asksForSenders: Bool) {
+        self.entry = entry
+        self.parts = parts
+        self.asksForSenders = asksForSenders
+    }
+
+    /// The place of a note of this size. Nil: there is no memory.
+    @usableFromInline
+    mutating func make(_ size: Int) -> UnsafeMutableRawPointer? {
+        kept = KeptCall.make(entry, parts, noteSize: size, asksForSenders: asksForSenders)
+        isOutOfMemory = kept == nil
+        return kept.map(KeptCall.note)
+    }
+}
+
+extension ObservesCalls where Self: ~Copyable {
+    /// Lets the layer note a call. Nil: it goes on; else it ended here, with this status. Where no room for an answered
+    /// address is wanted, `room` becomes the note's own.
     static func note(
         _ part: Part,
         _ slot: UnsafeMutablePointer<lamina_slot>,
@@ -49,13 +106,14 @@ extension ObservesCalls where Self: ~Copyable {
         room: inout UnsafeMutablePointer<lamina_address>?
     ) -> lamina_status? {
         let layer = part.layer(Self.self)
-        guard let note = layer.pointee.begins(ObservedCall(slot, entry, arguments)) else { return nil }
-        guard let kept = KeptCall.make(entry, parts, note, asksForSenders: layer.pointee.asksForSenders) else {
-            return outOfMemory(slot, request, entry)
-        }
+        var place = _NoteRoom(entry, parts, asksForSenders: layer.pointee.asksForSenders)
+        layer.pointee._begins(ObservedCall(slot, entry, arguments), &place)
+        guard !place.isOutOfMemory else { return outOfMemory(slot, request, entry) }
+        guard let kept = place.kept else { return nil }
         if kept.pointee.address == nil { kept.pointee.address = kept.field(\.room) }
         guard Frame.push(slot, request, ObserverThunks.ended, kept) else {
-            KeptCall.destroy(kept, Note.self)
+            layer.pointee._ended(KeptCall.note(kept), ObservedEnd(slot, request, kept, status: -ENOMEM))
+            KeptCall.destroy(kept)
             return outOfMemory(slot, request, entry)
         }
         room = kept.pointee.address
@@ -78,11 +136,11 @@ extension ObservesCalls where Self: ~Copyable {
         _ request: UnsafeMutablePointer<lamina_request>,
         _ kept: UnsafeMutablePointer<KeptCall>
     ) {
-        part.layer(Self.self).pointee.ended(
-            KeptCall.note(kept, Note.self).pointee,
-            ObservedEnd(slot, request, kept)
+        part.layer(Self.self).pointee._ended(
+            KeptCall.note(kept),
+            ObservedEnd(slot, request, kept, status: request.pointee.status)
         )
-        KeptCall.destroy(kept, Note.self)
+        KeptCall.destroy(kept)
     }
 
     /// Lets the layer note an event, passes it on, and tells how it ended.
@@ -95,13 +153,6 @@ extension ObservesCalls where Self: ~Copyable {
         _ bytes: (EventAnswer) -> UInt64,
         _ verdict: () -> UInt32
     ) -> lamina_status {
-        let layer = part.layer(Self.self)
-        guard let note = layer.pointee.begins(ObservedCall(slot, entry, arguments)) else { return pass() }
-        let status = pass()
-        layer.pointee.ended(
-            note,
-            ObservedEnd(slot, entry, status, bytes(EventAnswer(status)), InspectionVerdict(verdict()))
-        )
-        return status
+        part.layer(Self.self).pointee._observes(ObservedCall(slot, entry, arguments), pass, bytes, verdict)
     }
 }
