@@ -1,4 +1,4 @@
-import CLamina
+public import CLamina
 
 /// Sees connects (connect, WskConnect, WSPConnect), and the fixed remote address of a datagram socket, on their way down.
 public protocol ConnectCalls: Layer, ~Copyable {
@@ -28,6 +28,15 @@ public protocol ConnectWithDataEnds: Layer, ~Copyable {
 public protocol SendCalls: Layer, ~Copyable {
     /// Passes the call on by `next`, changed or not, or ends it. Any thread; must not block.
     func send(_ data: Outgoing, next: consuming Next<State>) -> Answer
+
+    /// For the SDK: the same, with the arguments where the table's function has them, the flags above the count. The default
+    /// is compiled with the layer's type.
+    func _send(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ countAndFlags: UInt64,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status
 }
 
 /// Sees how such calls (`send`) ended.
@@ -40,6 +49,14 @@ public protocol SendEnds: Layer, ~Copyable {
 public protocol ReceiveCalls: Layer, ~Copyable {
     /// Passes the call on by `next`, changed or not, or ends it. Any thread; must not block.
     func receive(_ room: Incoming, next: consuming Next<State>) -> Answer
+
+    /// For the SDK: the same, as `_send`.
+    func _receive(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ countAndFlags: UInt64,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status
 }
 
 /// Sees how such calls (`receive`) ended.
@@ -111,14 +128,27 @@ extension ConnectWithDataEnds where Self: ~Copyable {
 }
 
 extension SendCalls where Self: ~Copyable {
+    /// For the SDK: `send`.
+    @inlinable
+    public func _send(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ countAndFlags: UInt64,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        send(Outgoing(buffers, countAndFlags: countAndFlags), next: Next(slot, request)).status
+    }
+
     @inline(__always)
     static func enter(
         _ part: Part,
-        _ data: Outgoing,
         _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ count: UInt32,
+        _ flags: UInt32,
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
-        part.layer(Self.self).pointee.send(data, next: Next(slot, request)).status
+        part.layer(Self.self).pointee._send(slot, buffers, UInt64(flags) << 32 | UInt64(count), request)
     }
 }
 
@@ -135,14 +165,27 @@ extension SendEnds where Self: ~Copyable {
 }
 
 extension ReceiveCalls where Self: ~Copyable {
+    /// For the SDK: `receive`.
+    @inlinable
+    public func _receive(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ countAndFlags: UInt64,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        receive(Incoming(buffers, countAndFlags: countAndFlags), next: Next(slot, request)).status
+    }
+
     @inline(__always)
     static func enter(
         _ part: Part,
-        _ room: Incoming,
         _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ buffers: UnsafePointer<lamina_buffer>,
+        _ count: UInt32,
+        _ flags: UInt32,
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
-        part.layer(Self.self).pointee.receive(room, next: Next(slot, request)).status
+        part.layer(Self.self).pointee._receive(slot, buffers, UInt64(flags) << 32 | UInt64(count), request)
     }
 }
 

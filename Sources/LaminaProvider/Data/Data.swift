@@ -13,6 +13,13 @@ public struct Outgoing: ~Escapable {
         bits = flags
     }
 
+    /// The same of both in one word, the flags above the count.
+    @inlinable @inline(__always) @_lifetime(immortal)
+    init(_ buffers: UnsafePointer<lamina_buffer>, countAndFlags: UInt64) {
+        let (count, flags) = (countAndFlags & 0xFFFF_FFFF, countAndFlags >> 32)
+        self.init(buffers, UInt32(truncatingIfNeeded: count), UInt32(truncatingIfNeeded: flags))
+    }
+
     /// The same where there may be no buffers.
     @_lifetime(immortal)
     init(optional buffers: UnsafePointer<lamina_buffer>?, _ count: UInt32) {
@@ -65,6 +72,13 @@ public struct Incoming: ~Escapable {
         self.buffers = buffers
         bufferCount = count
         bits = flags
+    }
+
+    /// The same of both in one word, the flags above the count.
+    @inlinable @inline(__always) @_lifetime(immortal)
+    init(_ buffers: UnsafePointer<lamina_buffer>, countAndFlags: UInt64) {
+        let (count, flags) = (countAndFlags & 0xFFFF_FFFF, countAndFlags >> 32)
+        self.init(buffers, UInt32(truncatingIfNeeded: count), UInt32(truncatingIfNeeded: flags))
     }
 
     /// How it is received.

@@ -1,9 +1,18 @@
-import CLamina
+public import CLamina
 
 /// Sees datagrams on their way out (sendto, WskSendTo, WSPSendTo), on their way down.
 public protocol SendToCalls: Layer, ~Copyable {
     /// Passes the call on by `next`, changed or not, or ends it. Any thread; must not block.
     func sendTo(_ datagram: OutgoingDatagram, next: consuming Next<State>) -> Answer
+
+    /// For the SDK: the same, with the arguments where the table's function has them. The default is compiled with the layer's
+    /// type.
+    func _sendTo(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ message: UnsafePointer<lamina_message>,
+        _ flags: UInt32,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status
 }
 
 /// Sees how such calls (`send_to`) ended.
@@ -16,6 +25,15 @@ public protocol SendToEnds: Layer, ~Copyable {
 public protocol ReceiveFromCalls: Layer, ~Copyable {
     /// Passes the call on by `next`, changed or not, or ends it. Any thread; must not block.
     func receiveFrom(_ room: IncomingDatagram, next: consuming Next<State>) -> Answer
+
+    /// For the SDK: the same, with the arguments where the table's function has them. The default is compiled with the layer's
+    /// type.
+    func _receiveFrom(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ message: UnsafeMutablePointer<lamina_message>,
+        _ flags: UInt32,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status
 }
 
 /// Sees how such calls (`receive_from`) ended.
@@ -49,14 +67,26 @@ public protocol ReceiveMessagesEnds: Layer, ~Copyable {
 }
 
 extension SendToCalls where Self: ~Copyable {
+    /// For the SDK: `sendTo`.
+    @inlinable
+    public func _sendTo(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ message: UnsafePointer<lamina_message>,
+        _ flags: UInt32,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        sendTo(OutgoingDatagram(message, flags), next: Next(slot, request)).status
+    }
+
     @inline(__always)
     static func enter(
         _ part: Part,
-        _ datagram: OutgoingDatagram,
         _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ message: UnsafePointer<lamina_message>,
+        _ flags: UInt32,
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
-        part.layer(Self.self).pointee.sendTo(datagram, next: Next(slot, request)).status
+        part.layer(Self.self).pointee._sendTo(slot, message, flags, request)
     }
 }
 
@@ -73,14 +103,26 @@ extension SendToEnds where Self: ~Copyable {
 }
 
 extension ReceiveFromCalls where Self: ~Copyable {
+    /// For the SDK: `receiveFrom`.
+    @inlinable
+    public func _receiveFrom(
+        _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ message: UnsafeMutablePointer<lamina_message>,
+        _ flags: UInt32,
+        _ request: UnsafeMutablePointer<lamina_request>
+    ) -> lamina_status {
+        receiveFrom(IncomingDatagram(message, flags), next: Next(slot, request)).status
+    }
+
     @inline(__always)
     static func enter(
         _ part: Part,
-        _ room: IncomingDatagram,
         _ slot: UnsafeMutablePointer<lamina_slot>,
+        _ message: UnsafeMutablePointer<lamina_message>,
+        _ flags: UInt32,
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
-        part.layer(Self.self).pointee.receiveFrom(room, next: Next(slot, request)).status
+        part.layer(Self.self).pointee._receiveFrom(slot, message, flags, request)
     }
 }
 

@@ -38,7 +38,7 @@ private func laminaSDKSend(
     _ request: UnsafeMutablePointer<lamina_request>
 ) -> lamina_status {
     let part = Part(open: slot)
-    return part.own.sendCalls.unsafelyUnwrapped.enter(part, Outgoing(buffers, count, flags), slot, request)
+    return part.own.sendCalls.unsafelyUnwrapped.enter(part, slot, buffers, count, flags, request)
 }
 
 @c(lamina_sdk_send_watched) @inline(__always)
@@ -67,7 +67,7 @@ private func laminaSDKSendSeenTwice(
     guard Frame.pushInline(slot, request, laminaSDKSendEnded, nil) else {
         return laminaSDKSendSlowly(slot, buffers, count, flags, request)
     }
-    return part.own.sendCalls.unsafelyUnwrapped.enter(part, Outgoing(buffers, count, flags), slot, request)
+    return part.own.sendCalls.unsafelyUnwrapped.enter(part, slot, buffers, count, flags, request)
 }
 
 @inline(never)
@@ -83,7 +83,7 @@ private func laminaSDKSendSlowly(
         return lamina_complete(slot, request, -ENOMEM, 0)
     }
     guard let calls = part.own.sendCalls else { return DirectLinks.send(slot, buffers, count, flags, request) }
-    return calls.enter(part, Outgoing(buffers, count, flags), slot, request)
+    return calls.enter(part, slot, buffers, count, flags, request)
 }
 
 @c(lamina_sdk_send_ended) @inline(__always)
@@ -107,7 +107,7 @@ private func laminaSDKReceive(
     _ request: UnsafeMutablePointer<lamina_request>
 ) -> lamina_status {
     let part = Part(open: slot)
-    return part.own.receiveCalls.unsafelyUnwrapped.enter(part, Incoming(buffers, count, flags), slot, request)
+    return part.own.receiveCalls.unsafelyUnwrapped.enter(part, slot, buffers, count, flags, request)
 }
 
 @c(lamina_sdk_receive_watched) @inline(__always)
@@ -138,7 +138,7 @@ private func laminaSDKReceiveSeenTwice(
     else {
         return laminaSDKReceiveSlowly(slot, buffers, count, flags, request)
     }
-    return part.own.receiveCalls.unsafelyUnwrapped.enter(part, Incoming(buffers, count, flags), slot, request)
+    return part.own.receiveCalls.unsafelyUnwrapped.enter(part, slot, buffers, count, flags, request)
 }
 
 @inline(never)
@@ -155,7 +155,7 @@ private func laminaSDKReceiveSlowly(
         return lamina_complete(slot, request, -ENOMEM, 0)
     }
     guard let calls = part.own.receiveCalls else { return DirectLinks.receive(slot, buffers, count, flags, request) }
-    return calls.enter(part, Incoming(buffers, count, flags), slot, request)
+    return calls.enter(part, slot, buffers, count, flags, request)
 }
 
 @c(lamina_sdk_receive_ended) @inline(__always)
@@ -183,7 +183,7 @@ private func laminaSDKSendTo(
     _ request: UnsafeMutablePointer<lamina_request>
 ) -> lamina_status {
     let part = Part(open: slot)
-    return part.own.sendToCalls.unsafelyUnwrapped.enter(part, OutgoingDatagram(message, flags), slot, request)
+    return part.own.sendToCalls.unsafelyUnwrapped.enter(part, slot, message, flags, request)
 }
 
 @c(lamina_sdk_send_to_watched) @inline(__always)
@@ -210,7 +210,7 @@ private func laminaSDKSendToSeenTwice(
     guard Frame.pushInline(slot, request, laminaSDKSendToEnded, nil) else {
         return laminaSDKSendToSlowly(slot, message, flags, request)
     }
-    return part.own.sendToCalls.unsafelyUnwrapped.enter(part, OutgoingDatagram(message, flags), slot, request)
+    return part.own.sendToCalls.unsafelyUnwrapped.enter(part, slot, message, flags, request)
 }
 
 @inline(never)
@@ -225,7 +225,7 @@ private func laminaSDKSendToSlowly(
         return lamina_complete(slot, request, -ENOMEM, 0)
     }
     guard let calls = part.own.sendToCalls else { return DirectLinks.sendTo(slot, message, flags, request) }
-    return calls.enter(part, OutgoingDatagram(message, flags), slot, request)
+    return calls.enter(part, slot, message, flags, request)
 }
 
 @c(lamina_sdk_send_to_ended) @inline(__always)
@@ -248,7 +248,7 @@ private func laminaSDKReceiveFrom(
     _ request: UnsafeMutablePointer<lamina_request>
 ) -> lamina_status {
     let part = Part(open: slot)
-    return part.own.receiveFromCalls.unsafelyUnwrapped.enter(part, IncomingDatagram(message, flags), slot, request)
+    return part.own.receiveFromCalls.unsafelyUnwrapped.enter(part, slot, message, flags, request)
 }
 
 @c(lamina_sdk_receive_from_watched) @inline(__always)
@@ -275,7 +275,7 @@ private func laminaSDKReceiveFromSeenTwice(
     guard Frame.pushInline(slot, request, laminaSDKReceiveFromEnded, message, UInt64(flags)) else {
         return laminaSDKReceiveFromSlowly(slot, message, flags, request)
     }
-    return part.own.receiveFromCalls.unsafelyUnwrapped.enter(part, IncomingDatagram(message, flags), slot, request)
+    return part.own.receiveFromCalls.unsafelyUnwrapped.enter(part, slot, message, flags, request)
 }
 
 @inline(never)
@@ -290,7 +290,7 @@ private func laminaSDKReceiveFromSlowly(
         return lamina_complete(slot, request, -ENOMEM, 0)
     }
     guard let calls = part.own.receiveFromCalls else { return DirectLinks.receiveFrom(slot, message, flags, request) }
-    return calls.enter(part, IncomingDatagram(message, flags), slot, request)
+    return calls.enter(part, slot, message, flags, request)
 }
 
 @c(lamina_sdk_receive_from_ended) @inline(__always)
