@@ -20,10 +20,7 @@ class CodecFlow: @unchecked Sendable {
     private let sendRequest = UnsafeMutablePointer<lamina_request>.allocate(capacity: 3)
     private let read = UnsafeMutableRawPointer.allocate(byteCount: CodecFlow.readSize, alignment: 16)
     // Guarded by the lock, as the coders are.
-    /// What was encoded, and what of it the levels below have now.
-    private var encoded = CodedBytes()
-    private var sending = CodedBytes()
-    private var decoded = CodedBytes()
+    private let kept = UnsafeMutablePointer<CodedBytes>.allocate(capacity: 3)
     private var (isSending, isReceiving, isFinishing) = (false, false, false)
     private var (wantsInput, hasEnded) = (false, false)
     private var finish = Finish.none
@@ -45,11 +42,29 @@ class CodecFlow: @unchecked Sendable {
         self.waker = waker
         self.level = level
         sendRequest.initialize(repeating: lamina_request(), count: 3)
+        for index in 0..<3 { (kept + index).initialize(to: CodedBytes()) }
     }
 
     deinit {
+        kept.deinitialize(count: 3)
+        kept.deallocate()
         sendRequest.deallocate()
         read.deallocate()
+    }
+
+    /// What was encoded, what of it the levels below have now, and what was decoded. In memory of their own: the lock sees to it
+    /// that nobody else is at them.
+    private var encoded: CodedBytes {
+        unsafeAddress { UnsafePointer(kept) }
+        unsafeMutableAddress { kept }
+    }
+    private var sending: CodedBytes {
+        unsafeAddress { UnsafePointer(kept + 1) }
+        unsafeMutableAddress { kept + 1 }
+    }
+    private var decoded: CodedBytes {
+        unsafeAddress { UnsafePointer(kept + 2) }
+        unsafeMutableAddress { kept + 2 }
     }
 
     private var receiveRequest: UnsafeMutablePointer<lamina_request> { sendRequest + 1 }

@@ -14,7 +14,7 @@ public func offer(_ codecs: any StreamCodec.Type...) {
 struct CodecLevel<Codec: StreamCodec>: Sends, Receives, Disconnects, HasFlow {
     static var about: BaseDescription { BaseDescription(Codec.about.name, settings: Codec.about.settings) }
 
-    struct State: ~Copyable, Sendable { let flow: FlowOf<Codec> }
+    struct State: ~Copyable, Sendable { let flow: FlowOf<Codec.Encoder, Codec.Decoder> }
 
     private let codec: Codec
     private let level: Level
@@ -45,29 +45,36 @@ struct CodecLevel<Codec: StreamCodec>: Sends, Receives, Disconnects, HasFlow {
 }
 
 /// The flow with its coders.
-final class FlowOf<Codec: StreamCodec>: CodecFlow, @unchecked Sendable {
+final class FlowOf<Encoder: ByteCoder & ~Copyable, Decoder: ByteCoder & ~Copyable>: CodecFlow, @unchecked Sendable {
     // Behind the flow's lock.
-    private var encoder: Codec.Encoder
-    private var decoder: Codec.Decoder
+    private let encoder = UnsafeMutablePointer<Encoder>.allocate(capacity: 1)
+    private let decoder = UnsafeMutablePointer<Decoder>.allocate(capacity: 1)
 
     init(
-        _ encoder: consuming Codec.Encoder,
-        _ decoder: consuming Codec.Decoder,
+        _ encoder: consuming Encoder,
+        _ decoder: consuming Decoder,
         _ socket: borrowing Socket,
         _ waker: SocketWaker,
         _ level: Level
     ) {
-        self.encoder = encoder
-        self.decoder = decoder
+        self.encoder.initialize(to: encoder)
+        self.decoder.initialize(to: decoder)
         super.init(socket, waker, level)
     }
 
+    deinit {
+        encoder.deinitialize(count: 1)
+        encoder.deallocate()
+        decoder.deinitialize(count: 1)
+        decoder.deallocate()
+    }
+
     override func encode(_ bytes: Span<UInt8>, isLast: Bool, into output: inout CodedBytes) throws(Failure) {
-        try encoder.code(bytes, isLast: isLast, into: &output)
+        try encoder.pointee.code(bytes, isLast: isLast, into: &output)
     }
 
     override func decode(_ bytes: Span<UInt8>, isLast: Bool, into output: inout CodedBytes) throws(Failure) {
-        try decoder.code(bytes, isLast: isLast, into: &output)
+        try decoder.pointee.code(bytes, isLast: isLast, into: &output)
     }
 }
 
