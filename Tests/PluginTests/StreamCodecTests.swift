@@ -63,6 +63,25 @@ struct StreamCodecTests {
         try pair.close()
     }
 
+    @Test(
+        "What comes is decoded where indications were enabled before the condition let the layer in",
+        arguments: BaseProvider.allCases
+    )
+    func early(base: BaseProvider) throws {
+        let listener = try base.chain().listen(on: Address(host: "127.0.0.1", port: 0))
+        let socket = try escape(base, layer: "escape:when=[port=1-65535]").open(.connection())
+        let client = EventClient()
+        try client.attach(to: socket)
+        try socket.enable([LAMINA_INDICATION_RECEIVE, LAMINA_INDICATION_DISCONNECT])
+        try socket.waiting.connect(to: listener.waiting.localAddress())
+        let server = try listener.waiting.accept(deadline: soon())
+        try server.waiting.send([1, 125, 62, 125, 93, 9], deadline: soon())
+        #expect(try client.bytes(4) == [1, 0, 125, 9])
+        try server.waiting.disconnect()
+        #expect(try client.end().flags == 0)
+        for socket in [socket, server, listener] { try socket.waiting.close() }
+    }
+
     @Test("Both directions carry every byte at once, and their ends", arguments: BaseProvider.allCases)
     func bothWays(base: BaseProvider) throws {
         let pair = try Pair(try escape(base))

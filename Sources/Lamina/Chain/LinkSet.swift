@@ -102,6 +102,22 @@ final class LinkSet: @unchecked Sendable {
         clinux_store_pointer(slot + (MemoryLayout<lamina_slot>.offset(of: \.down) ?? 0), down)
     }
 
+    /// Whether an entry, called from slot 0 or passed on, comes to one of these levels (bit 1 for level 1) before it comes to
+    /// `end`.
+    func leads(_ entry: Int, to levels: UInt64, above end: UInt32) -> Bool {
+        var level = 0
+        while level < Int(end) {
+            let offset = 8 + entry * MemoryLayout<lamina_link>.stride
+            let link = UnsafeRawPointer(down + level).load(fromByteOffset: offset, as: lamina_link.self)
+            let next = level + Int(link.distance) / MemoryLayout<lamina_slot>.stride
+            // A link that leads nowhere fails the call.
+            guard next > level else { return false }
+            if next < Int(end), levels & (1 << UInt64(next)) != 0 { return true }
+            level = next
+        }
+        return false
+    }
+
     /// Calls `close` from slot 0 by these links, whatever stands in the slot.
     func close(_ slots: Slot, _ request: Request) -> lamina_status {
         let offset = 8 + Int(LAMINA_ENTRY_CLOSE) * MemoryLayout<lamina_link>.stride

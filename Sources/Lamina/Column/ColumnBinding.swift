@@ -92,11 +92,15 @@ enum ColumnBinding {
         let isTry = request.pointee.flags & UInt32(LAMINA_REQUEST_TRY) != 0
         if !isTry { Completion.markPending(slot, request) }
         let meeting = Meeting()
-        LevelOpening.open(missing, of: state) { status in
-            if status >= 0 { settle(state, wanted) }
+        let arrive = { (status: lamina_status) in
             meeting.status = status
             guard meeting.isSecond(), !isTry else { return }
             _ = status < 0 ? lamina_complete(slot, request, status, 0) : call()
+        }
+        LevelOpening.open(missing, of: state) { status in
+            guard status >= 0 else { return arrive(status) }
+            settle(state, wanted)
+            EarlyIndications.enable(state, through: missing, done: arrive)
         }
         guard meeting.isSecond() else { return isTry ? lamina_complete(slot, request, -EAGAIN, 0) : LAMINA_PENDING }
         request.pointee.flags &= ~UInt32(LAMINA_REQUEST_PENDED)

@@ -121,9 +121,16 @@ final class ColumnState: @unchecked Sendable {
     /// Links the levels of `active` instead, while calls may be under way.
     func relink(_ active: UInt64, waits: Bool) {
         self.active = active
+        links(waits: waits).rewrite(slots)
+    }
+
+    /// The links of the levels that are linked now, whoever calls through them.
+    var links: LinkSet { links(waits: false) }
+
+    private func links(waits: Bool) -> LinkSet {
         var shape = LinkShape(start: start, category: category, active: active, waits: waits)
         shape.isFrozen = isFrozen
-        chain.links(shape).rewrite(slots)
+        return chain.links(shape)
     }
 
     /// Whether a terminating level stands above or at its end: the columns of one socket run on one loop.
