@@ -25,10 +25,10 @@ public final class DelayedCall: @unchecked Sendable {
         end { lamina_delayed_forward(pointer) == 0 } ?? false
     }
 
-    /// Ends it with an `errno`; false as in `forward` (`lamina_delayed_complete`).
+    /// Ends it with an `errno`, as `GenericCall.fail` does; false as in `forward` (`lamina_delayed_complete`).
     @discardableResult
     public func fail(_ error: Int32) -> Bool {
-        end { lamina_delayed_complete(pointer, -abs(error), 0) == 0 } ?? false
+        end { lamina_delayed_complete(pointer, lamina_status(failing: error), 0) == 0 } ?? false
     }
 
     /// Ends it with success; false as in `forward`.

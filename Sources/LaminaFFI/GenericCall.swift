@@ -1,6 +1,7 @@
 public import CLamina
 public import CLaminaFFI
 import Glibc
+import LaminaProvider
 
 /// An argument or a result of a call (`lamina_value`).
 public enum GenericValue: Equatable {
@@ -81,14 +82,22 @@ public struct GenericCall: ~Copyable {
     @inlinable
     public func pointee<Value>(_ name: StaticString, as type: Value.Type) -> Value? {
         guard case .pointer(let pointee?) = self[name] else { return nil }
-        return pointee.load(as: type)
+        return pointee.loadUnaligned(as: type)
     }
 
-    /// How many bytes the call's buffers have, nil where it has none.
+    /// How many bytes the buffers of an entry have, at most `Int.max`; nil where it has none.
     public var byteCount: Int? {
-        guard case .pointer(let buffers?) = self["buffers"], case .number(let count) = self["count"] else { return nil }
+        guard signature.table == .entry, case .pointer(let buffers?) = self["buffers"],
+            case .number(let count) = self["count"]
+        else { return nil }
         let first = buffers.assumingMemoryBound(to: lamina_buffer.self)
-        return (0..<Int(count)).reduce(0) { $0 + first[$1].length }
+        var bytes = 0
+        for index in 0..<Int(clamping: count) {
+            let (sum, isOver) = bytes.addingReportingOverflow(first[index].length)
+            guard !isOver else { return .max }
+            bytes = sum
+        }
+        return bytes
     }
 
     private func parameter(at index: Int) -> lamina_parameter? {
@@ -145,9 +154,9 @@ public struct GenericCall: ~Copyable {
         lamina_call_complete(pointer, 0, bytes)
     }
 
-    /// Ends the call here with an `errno`, and gives the status to return.
+    /// Ends the call here with an `errno` (a negative one counts as its positive, 0 as EIO), and gives the status to return.
     public func fail(_ error: Int32) -> lamina_status {
-        lamina_call_complete(pointer, -abs(error), 0)
+        lamina_call_complete(pointer, lamina_status(failing: error), 0)
     }
 
     /// Whether the call can wait (`lamina_call_can_wait`).
@@ -188,5 +197,12 @@ public struct EndedCall: ~Copyable {
     public var bytes: UInt64 {
         get { pointer.pointee.request.pointee.bytes }
         nonmutating set { pointer.pointee.request.pointee.bytes = newValue }
+    }
+}
+
+extension lamina_status {
+    /// What an operation ends with that fails with this `errno`, or its negative; 0 counts as EIO.
+    init(failing error: Int32) {
+        self = -Failure(error).errno
     }
 }

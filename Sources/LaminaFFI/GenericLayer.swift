@@ -39,7 +39,7 @@ public struct GenericRefusal: Error, Sendable {
 
     /// A refusal with an `errno` and one line.
     public init(_ error: Int32, _ reason: String) {
-        status = -abs(error)
+        status = lamina_status(failing: error)
         self.reason = reason
     }
 }

@@ -9,7 +9,7 @@ struct GenericSwiftTests {
     /// Ioctls of the layer.
     private enum Word: UInt32 {
         case letGo = 950, fail, giveUp, complete
-        case ends = 960, endedBytes, endedStatus, note, seen, seenSends
+        case ends = 960, endedBytes, endedStatus, note, seen, seenSends, sentBytes
     }
 
     private func chain(_ settings: String, over base: BaseProvider = .memory) throws -> Chain {
@@ -75,6 +75,52 @@ struct GenericSwiftTests {
         let tried = calls.send(pair.client, [5], flags: LAMINA_REQUEST_TRY)
         #expect(tried == 0)
         #expect(try pair.server.waiting.receive(upTo: 4, deadline: soon()) == [5])
+        try pair.close()
+    }
+
+    @Test(
+        "A call that can't wait ends with ENOTSUP where its handler delays it all the same, and one that only tries with EAGAIN"
+    )
+    func cannotWait() throws {
+        let socket = try chain("delay=release,insists=yes").open(.connection())
+        var node = lamina_data()
+        #expect(try socket.perform { lamina_socket_release($0, &node, $1) }.status == -ENOTSUP)
+        try socket.waiting.close()
+        let pair = try Pair(try chain("delay=send,insists=yes"))
+        #expect(PendingCalls().send(pair.client, [1], flags: LAMINA_REQUEST_TRY) == -EAGAIN)
+        try pair.close()
+    }
+
+    @Test(
+        "Any number is an errno to a handler and to a layer that refuses",
+        arguments: [(.min, .max), (-EACCES, EACCES), (0, EIO), (EACCES, EACCES), (.max, .max)] as [(Int32, Int32)]
+    )
+    func errors(given: Int32, expected: Int32) throws {
+        let failing = try Pair(try chain("fail=send,error=\(given)"))
+        let error = #expect(throws: LaminaError.self) { try failing.client.waiting.send([1]) }
+        #expect(error?.errno == expected)
+        try failing.close()
+        let keeping = try Pair(try chain("delay=send,error=\(given)"))
+        let calls = PendingCalls()
+        #expect(calls.send(keeping.client, [1]) == LAMINA_PENDING)
+        #expect(try ask(.fail, keeping.client) == 1)
+        #expect(calls.wait(for: 1).map(\.status) == [-expected])
+        try keeping.close()
+        let refusal = #expect(throws: LaminaError.self) { _ = try chain("refuses=yes,error=\(given)") }
+        #expect(refusal?.errno == expected && refusal?.description.contains("this one refuses") == true)
+    }
+
+    @Test("A handler sees how many bytes a call's buffers have, and the most there can be of buffers that have more")
+    func bytes() throws {
+        let pair = try Pair(try chain("fail=send"))
+        func send(_ lengths: [Int]) throws -> Int {
+            let buffers = lengths.map { lamina_buffer(base: nil, length: $0) }
+            let end = try pair.client.perform { lamina_socket_send($0, buffers, UInt32(buffers.count), 0, $1) }
+            #expect(end.status == -EIO)
+            return try ask(.sentBytes, pair.client)
+        }
+        #expect(try send([3, 0, 4]) == 7)
+        #expect(try send([.max, 1, 5]) == .max)
         try pair.close()
     }
 

@@ -3,22 +3,32 @@ import LaminaFFI
 import LaminaProvider
 import Synchronization
 
-/// A generic layer in Swift that sees what `wants` names, keeps the calls of `delay`, watches those of `watch`, and answers an
-/// extension's functions with `answer`. An ioctl lets go what it keeps, or asks what it has seen.
+/// A generic layer in Swift that sees what `wants` names, keeps the calls of `delay`, watches those of `watch`, fails those of
+/// `fail`, and answers an extension's functions with `answer`. An ioctl lets go what it keeps, or asks what it has seen.
 struct Warden: GenericLayer, ~Copyable {
     private let wanted: [String]
     private let delays: String
     private let watches: String
+    private let insists: Bool
+    private let fails: String
+    private let error: Int32
+    private let amount: Int64
     private let answer: UInt64
     private let kept = Mutex<[DelayedCall]>([])
     private let seen = Mutex<[String]>([])
+    private let sentBytes = Mutex(0)
     private let ends = Mutex<(count: Int, bytes: UInt64, status: Int32, note: UInt64)>((0, 0, 0, 0))
 
     init(_ settings: InstanceSettings) throws(GenericRefusal) {
         wanted = settings.texts("wants")
         delays = settings.texts("delay").first ?? ""
         watches = settings.texts("watch").first ?? ""
-        answer = UInt64(settings.number("answer"))
+        insists = settings.number("insists") != 0
+        fails = settings.texts("fail").first ?? ""
+        error = Int32(truncatingIfNeeded: settings.number("error"))
+        amount = settings.number("amount")
+        answer = UInt64(truncatingIfNeeded: settings.number("answer"))
+        guard settings.number("refuses") == 0 else { throw GenericRefusal(error, "this one refuses") }
     }
 
     func wants(_ signature: GenericSignature) -> Bool {
@@ -27,6 +37,9 @@ struct Warden: GenericLayer, ~Copyable {
 
     func call(_ call: borrowing GenericCall) -> lamina_status {
         let signature = call.signature
+        if signature.isNamed("send"), let bytes = call.byteCount { sentBytes.withLock { $0 = bytes } }
+        if signature.isNamed(fails) { return call.fail(error) }
+        if signature.isNamed(delays), insists { return keep(call) }
         if signature.table == .extension {
             guard answer == 0 else {
                 call.setResult(.number(answer))
@@ -43,7 +56,11 @@ struct Warden: GenericLayer, ~Copyable {
         }
         if signature.table == .entry { seen.withLock { $0.append(signature.name) } }
         if signature.isNamed(watches) { call.watch(note: 7) }
-        guard signature.isNamed(delays), call.canWait else { return call.forward() }
+        if amount != 0 { call.set("amount", to: .integer(amount)) }
+        return signature.isNamed(delays) && call.canWait ? keep(call) : call.forward()
+    }
+
+    private func keep(_ call: borrowing GenericCall) -> lamina_status {
         let (status, delayed) = call.delay()
         if let delayed { kept.withLock { $0.append(delayed) } }
         return status
@@ -58,7 +75,7 @@ struct Warden: GenericLayer, ~Copyable {
     private func told(_ code: UInt32) -> UInt64? {
         switch code {
         case 950: return UInt64(take().count { $0.forward() })
-        case 951: return UInt64(take().count { $0.fail(5) })
+        case 951: return UInt64(take().count { $0.fail(error) })
         case 952: return UInt64(take().count)
         case 953: return UInt64(take().count { $0.complete(bytes: 3) })
         case 960: return ends.withLock { UInt64($0.count) }
@@ -67,6 +84,7 @@ struct Warden: GenericLayer, ~Copyable {
         case 963: return ends.withLock { $0.note }
         case 964: return seen.withLock { UInt64($0.count) }
         case 965: return seen.withLock { UInt64($0.count { $0 == "send" }) }
+        case 966: return sentBytes.withLock { UInt64($0) }
         default: return nil
         }
     }
@@ -98,6 +116,16 @@ private let offer = Offer(
             ),
             SettingDescription("delay", LAMINA_SETTING_TEXT, help: "the call that it keeps"),
             SettingDescription("watch", LAMINA_SETTING_TEXT, help: "the call whose end it sees"),
+            SettingDescription(
+                "insists",
+                LAMINA_SETTING_BOOLEAN,
+                default: "no",
+                help: "asks to keep what can't wait as well"
+            ),
+            SettingDescription("fail", LAMINA_SETTING_TEXT, help: "the call that it fails"),
+            SettingDescription("error", LAMINA_SETTING_INTEGER, default: "5", help: "with which errno"),
+            SettingDescription("amount", LAMINA_SETTING_INTEGER, default: "0", help: "what it makes of an amount"),
+            SettingDescription("refuses", LAMINA_SETTING_BOOLEAN, default: "no", help: "whether no level is made"),
             SettingDescription("answer", LAMINA_SETTING_INTEGER, default: "0", help: "what functions answer"),
         ],
         instantiate: { arguments, made in GenericLevel.instantiate(Warden.self, arguments, made) },
