@@ -114,15 +114,21 @@ static lamina_status ended(lamina_slot *slot, lamina_request *request, void *con
     return rest.passage.is_watched ? tell(rest.function, slot, request, rest.passage.note) : 0;
 }
 
-/// Follows the slot's link. Inlined: where many levels stand in a row, each frame less counts.
+__attribute__((noinline)) static lamina_status call_by_libffi(
+    const function *function, lamina_any_function target, void **arguments) {
+    ffi_arg result;
+    ffi_call((ffi_cif *)&function->cif, target, &result, arguments);
+    return (lamina_status)result;
+}
+
+/// Follows the slot's link, and leaves no frame: many levels in a row are more than the processor remembers return
+/// addresses of.
 LAMINA_INLINE lamina_status pass(const function *function, lamina_slot *slot, void **arguments) {
     const char *table = *(const char *const *)(const void *)((const char *)slot + function->table);
     const lamina_link *link = (const lamina_link *)(const void *)(table + function->link);
     *(lamina_slot **)arguments[0] = (lamina_slot *)(void *)((char *)slot + link->distance);
-    if (LAMINA_LIKELY(function->plain)) return (lamina_status)function->plain(link->function, arguments);
-    ffi_arg result;
-    ffi_call((ffi_cif *)&function->cif, link->function, &result, arguments);
-    return (lamina_status)result;
+    return LAMINA_LIKELY(function->plain) ? (lamina_status)function->plain(function, link->function, arguments)
+                                          : call_by_libffi(function, link->function, arguments);
 }
 
 /// Makes a call whose end the level itself waits for.
@@ -191,21 +197,23 @@ __attribute__((noinline)) lamina_status issue(const function *function, lamina_s
 }
 
 /// Calls an extension's own function.
-static lamina_status call_extension(lamina_call *call) {
+__attribute__((noinline)) static lamina_status call_extension(lamina_call *call) {
     const function *function = call->function;
     uint64_t result[2] = {0, 0};
+    // What has the size of a result is one.
+    void *place = LAMINA_LIKELY(function->answer == ANSWER_WHOLE) ? &call->result : (void *)result;
     if (function->plain) {
-        result[0] = function->plain(call->target, call->arguments);
+        *(uint64_t *)place = function->plain(function, call->target, call->arguments);
     } else {
-        ffi_call((ffi_cif *)&function->cif, call->target, result, call->arguments);
+        ffi_call((ffi_cif *)&function->cif, call->target, place, call->arguments);
     }
+    if (LAMINA_LIKELY(function->answer == ANSWER_WHOLE)) return 0;
     call->result = value_of_result(function->signature->result.kind, result);
-    return function->answers_status ? (lamina_status)call->result.integer : 0;
+    return function->answer == ANSWER_STATUS ? (lamina_status)call->result.integer : 0;
 }
 
 __attribute__((noinline)) static lamina_status forward_specially(lamina_call *call) {
     const function *function = call->function;
-    if (call->flags & LAMINA_CALL_EXTENSION) return call_extension(call);
     const passage passage = {call->note, call->flags & LAMINA_CALL_WATCHED};
     if (function->part == PART_CLOSE) return close_delayed(function, call->slot, call->request, passage);
     if (lane_is_busy(function, call->slot)) {
@@ -219,7 +227,7 @@ lamina_status lamina_call_forward(lamina_call *call) {
     if (LAMINA_LIKELY(!call->flags && !__atomic_load_n(&function->generic->busy, __ATOMIC_ACQUIRE))) {
         return pass(function, call->slot, call->arguments);
     }
-    return forward_specially(call);
+    return call->flags & LAMINA_CALL_EXTENSION ? call_extension(call) : forward_specially(call);
 }
 
 int lamina_call_can_wait(const lamina_call *call) {

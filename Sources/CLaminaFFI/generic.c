@@ -84,6 +84,11 @@ static uint8_t copy_of(const lamina_signature *signature, uint32_t index) {
     return COPY_UNKNOWN;
 }
 
+static uint8_t answer_of(const lamina_parameter *result) {
+    if (strcmp(result->type, "lamina_status") == 0) return ANSWER_STATUS;
+    return type_of(result->kind)->size == sizeof(lamina_value) ? ANSWER_WHOLE : ANSWER_OTHER;
+}
+
 /// What libffi and the level need to know of a function. False where it can't be called.
 static int describe(lamina_generic *generic, const lamina_signature *signature, function *function) {
     const uint32_t count = signature->parameter_count;
@@ -102,7 +107,7 @@ static int describe(lamina_generic *generic, const lamina_signature *signature, 
         if (strcmp(signature->parameters[index].type, "lamina_request *") == 0) function->request = (int32_t)index;
     }
     function->plain = plain_call_of(signature);
-    function->answers_status = strcmp(signature->result.type, "lamina_status") == 0;
+    function->answer = answer_of(&signature->result);
     const int is_entry = signature->table == LAMINA_SIGNATURE_ENTRY;
     const size_t links = is_entry ? offsetof(lamina_down, links) : offsetof(lamina_up, links);
     function->table = is_entry ? offsetof(lamina_slot, down) : offsetof(lamina_slot, up);

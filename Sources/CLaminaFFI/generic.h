@@ -7,6 +7,8 @@
 
 #include "lamina_generic.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct function function;
 typedef struct lane lane;
 typedef struct closing closing;
@@ -34,12 +36,22 @@ enum {
     COPY_UNKNOWN,
 };
 
+/// What a function answers.
+enum {
+    /// `lamina_status`.
+    ANSWER_STATUS = 0,
+    /// 64 bits.
+    ANSWER_WHOLE,
+    /// What is smaller, or nothing.
+    ANSWER_OTHER,
+};
+
 enum { PARAMETERS = 32, BUCKETS = 64 };
 
 /// Where each argument of a call stands.
 typedef void *const *argument_places;
-/// Calls a function that takes integers and pointers alone. Answers what stands in the register of its result.
-typedef uint64_t plain_call(lamina_any_function function, argument_places places);
+/// Calls `target` as a function of that signature. Answers what stands in the register of its result.
+typedef uint64_t plain_call(const function *function, lamina_any_function target, argument_places places);
 
 /// One function that is handled, as libffi knows it.
 struct function {
@@ -48,11 +60,11 @@ struct function {
     /// The handler, or what forwards for one that doesn't want to see it.
     lamina_status (*call)(lamina_call *call);
     void *context;
-    /// What makes the call at the next level; null: `ffi_call`.
+    /// What makes the call at the next level; null where only libffi can.
     plain_call *plain;
     /// The index of the request among the parameters, -1 for none.
     int32_t request;
-    uint8_t answers_status;
+    uint8_t answer;
     uint8_t lane;
     uint8_t part;
     uint8_t can_wait;
@@ -164,7 +176,7 @@ const void *proxy_table(lamina_generic *generic, lamina_slot *slot, const side *
 /// Frees the tables of a socket; of every one for a null slot.
 void proxies_free(lamina_generic *generic, const lamina_slot *slot);
 
-/// What calls a function of this signature, null where only libffi can.
+/// What calls a function of this signature, null where only libffi can: on processors that it doesn't know.
 plain_call *plain_call_of(const lamina_signature *signature);
 
 /// A closure of the function for `data`; 0 or a negative errno.
@@ -174,11 +186,13 @@ int make_closure(function *function, void (*handler)(ffi_cif *, void *, void **,
 void generic_retain(lamina_generic *generic);
 void generic_release(lamina_generic *generic);
 
-/// A value as libffi stores a result of this kind, and back.
+/// An argument of this kind, and back.
 lamina_value value_of(uint32_t kind, const void *place);
 void store_value(uint32_t kind, lamina_value value, void *place);
-/// The same, where libffi widens what is smaller than a register.
+/// A result, of which libffi widens what is smaller than a register.
 lamina_value value_of_result(uint32_t kind, const void *place);
 void store_result(uint32_t kind, lamina_value value, void *place);
+
+#pragma GCC visibility pop
 
 #endif

@@ -31,19 +31,24 @@ void entered_extension(ffi_cif *cif, void *result, void **arguments, void *data)
     (void)cif;
     const proxy_function *proxy = data;
     const function *function = proxy->function;
-    lamina_call call = {
-        .signature = function->signature,
-        .slot = proxy->slot,
-        .request = function->request < 0 ? 0 : *(lamina_request **)arguments[function->request],
-        .arguments = arguments,
-        .context = function->context,
-        .function = function,
-        .target = proxy->original,
-        .flags = LAMINA_CALL_EXTENSION,
-    };
+    // No call of an extension has a note.
+    lamina_call call;
+    call.signature = function->signature;
+    call.slot = proxy->slot;
+    call.request = LAMINA_LIKELY(function->request < 0) ? 0 : *(lamina_request **)arguments[function->request];
+    call.arguments = arguments;
+    call.context = function->context;
+    call.result = (lamina_value){0};
+    call.function = function;
+    call.target = proxy->original;
+    call.flags = LAMINA_CALL_EXTENSION;
     const lamina_status status = function->call(&call);
-    const lamina_value answer = function->answers_status ? (lamina_value){.integer = status} : call.result;
-    store_result(function->signature->result.kind, answer, result);
+    if (function->answer == ANSWER_WHOLE) {
+        *(lamina_value *)result = call.result;
+        return;
+    }
+    if (function->answer == ANSWER_STATUS) call.result.integer = status;
+    store_result(function->signature->result.kind, call.result, result);
 }
 
 static void end(proxy *proxy) {

@@ -1,9 +1,11 @@
+import Lamina
+
 /// Plug-ins that handle calls generically.
 public enum GenericPlugin {
     /// What a C plug-in is built with: the library's sources, in the place of `pkg-config lamina-ffi`.
     public static let options = ["-I", headers] + sources + ["-Wl,--no-as-needed", "-lffi"]
 
-    /// More for one that makes each call by `ffi_call`, as those that take floating point are made.
+    /// More for one that makes each call by `ffi_call`, as on other processors.
     public static let byLibffi = internalHeaders + [libffi, wrap]
     /// Its source.
     public static let libffi = "\(PackageTree.root)/Tests/Fixtures/generic/libffi.c"
@@ -28,6 +30,23 @@ public enum GenericPlugin {
 
     /// The file of the layer in Swift that keeps, watches and answers calls.
     public static func warden() throws -> String { try SwiftPlugin.build(generic: "Fixtures/generic/Warden") }
+
+    /// What a framework with an entry that the layer of a file wasn't compiled for saw of it, line by line.
+    public static func future(_ file: String, _ settings: String...) throws -> [String] {
+        let directory = try TemporaryDirectory()
+        let program = "\(directory.path)/future"
+        let built = try Child.run(
+            [
+                "cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-I",
+                "\(PackageTree.root)/Sources/CLamina/include",
+            ]
+                + ["-o", program, "\(PackageTree.root)/Tests/Fixtures/generic/future.c"]
+        )
+        guard built.code == 0 else { throw LaminaError(.notFound, program, "was not built: \(built.errors)") }
+        let ending = try Child.run([program, file] + settings)
+        guard ending.code == 0 else { throw LaminaError(.system, program, "\(ending.output)\(ending.errors)") }
+        return ending.lines
+    }
 
     /// The layer in Swift of the documentation.
     public static func example() throws -> String { "\(PackageTree.products)/libLaminaGenericExample.so" }

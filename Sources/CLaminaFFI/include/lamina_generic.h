@@ -8,6 +8,8 @@
 
 LAMINA_C_BEGIN
 LAMINA_NONNULL_BEGIN
+// Each plug-in has the library inside, and calls its own.
+#pragma GCC visibility push(hidden)
 
 /// A level that handles calls generically.
 typedef struct lamina_generic lamina_generic;
@@ -148,6 +150,7 @@ lamina_status lamina_delayed_forward(lamina_delayed *delayed);
 /// Ends a delayed call with 0 or a negative errno. As `lamina_delayed_forward`.
 lamina_status lamina_delayed_complete(lamina_delayed *delayed, lamina_status status, uint64_t bytes);
 
+#pragma GCC visibility pop
 LAMINA_NONNULL_END
 LAMINA_C_END
 

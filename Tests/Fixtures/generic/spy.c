@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/// Ioctls of its own: make the delayed calls in their order, in the reverse order, or end them; get no closures any more.
-enum { LET_GO = 900, LET_GO_REVERSED = 901, LET_FAIL = 902, EXHAUST = 903 };
+/// Ioctls of its own: make the delayed calls in their order, in the reverse order, or end them; get so many closures from
+/// now on.
+enum { LET_GO = 900, LET_GO_REVERSED = 901, LET_FAIL = 902, CLOSURES_LEFT = 903 };
 
 typedef struct spy {
     void *generic;
@@ -24,16 +25,17 @@ typedef struct spy {
     uint32_t count;
 } spy;
 
-static int is_exhausted;
-
+/// How many closures libffi gives still.
 #if defined(CLOSURES)
-static int closures = CLOSURES;
+static int64_t closures = CLOSURES;
 void *__real_ffi_closure_alloc(size_t size, void **code);
 
 /// What libffi answers where the system gives no memory for code.
 void *__wrap_ffi_closure_alloc(size_t size, void **code) {
-    return closures-- > 0 && !is_exhausted ? __real_ffi_closure_alloc(size, code) : 0;
+    return closures-- > 0 ? __real_ffi_closure_alloc(size, code) : 0;
 }
+#else
+static int64_t closures;
 #endif
 
 static const char *const tables[] = {"", "entry", "indication", "extension", "client"};
@@ -113,13 +115,14 @@ static lamina_status handle(lamina_call *call) {
         if (operation->kind == LAMINA_CONTROL_IOCTL && operation->code >= LET_GO && operation->code <= LET_FAIL) {
             return let_go(self, call, operation->code);
         }
-        if (operation->kind == LAMINA_CONTROL_IOCTL && operation->code == EXHAUST) {
-            is_exhausted = 1;
+        if (operation->kind == LAMINA_CONTROL_IOCTL && operation->code == CLOSURES_LEFT) {
+            closures = operation->level;
             return lamina_call_complete(call, 0, 0);
         }
     }
     if (self->writes) write_call(self, call);
-    if (is_entry && self->fail && strcmp(name, self->fail) == 0) return lamina_call_complete(call, -EACCES, 0);
+    const int is_call = call->signature->table != LAMINA_SIGNATURE_INDICATION;
+    if (is_call && self->fail && strcmp(name, self->fail) == 0) return lamina_call_complete(call, -EACCES, 0);
     if (self->writes) lamina_call_watch(call, call->signature->number);
     if (self->delay && strcmp(name, self->delay) == 0) return delay(self, call);
     if (self->postpones && lamina_call_can_wait(call)) return postpone(call);
@@ -184,7 +187,7 @@ static lamina_status instantiate(const lamina_instance_arguments *asked, lamina_
 }
 
 static const lamina_setting_declaration settings[] = {
-    {.name = "fail", .type = LAMINA_SETTING_TEXT, .help = "the entry that fails"},
+    {.name = "fail", .type = LAMINA_SETTING_TEXT, .help = "the call that fails"},
     {.name = "delay", .type = LAMINA_SETTING_TEXT, .help = "the call that waits"},
     {.name = "only", .type = LAMINA_SETTING_TEXT, .help = "all that it wants to see"},
     {.name = "port", .type = LAMINA_SETTING_INTEGER, .help = "where connections go"},
