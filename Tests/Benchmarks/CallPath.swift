@@ -244,12 +244,13 @@ struct OpenChain {
         try self.init(layers, setting: mode.map { "mode=\($0.rawValue)" }, base: base)
     }
 
-    init(_ layers: [String], setting: String?, base: String) throws {
+    /// The layers of `below` have no setting.
+    init(_ layers: [String], setting: String?, below: [String] = [], base: String) throws {
         chain = try Chain(
             layers: layers.enumerated().map { index, path in
                 let word = "\(path)=layer\(index + 1)" + (setting.map { ":\($0)" } ?? "")
                 return try LayerSpecification(parsing: word)
-            },
+            } + below.map { try LayerSpecification(parsing: $0) },
             base: LayerSpecification(name: base),
             catalog: Catalog(directories: [])
         )

@@ -70,7 +70,7 @@ final class GenericFixtures {
     let base: String
     /// Eight layers in C, each in a file of its own.
     let layers: [String]
-    /// The same where they make each call by `ffi_call`, as those that take floating point are made.
+    /// The same where they make each call by `ffi_call`, as on other processors.
     let libffiLayers: [String]
     /// The same in Swift, for both.
     let swiftLayers: [String]
@@ -79,7 +79,12 @@ final class GenericFixtures {
     let swiftProblem: String?
     /// Nine files of bare closures, the first for the base.
     let closures: [String]
+    /// A layer with an extension.
+    let vendor: String
     let callers: [String]
+
+    /// The extension's name.
+    static let vendorName = "0b0f7e0a-53f3-4d5e-9c5b-7a6d50a0c006"
 
     /// Builds them. Throws what the compiler couldn't do.
     init() throws {
@@ -95,6 +100,7 @@ final class GenericFixtures {
         closures = try (0...8).map {
             try builder.library("closure", offset: $0, with: ["-Wl,--no-as-needed", "-lffi"])
         }
+        vendor = try builder.library("vendor", offset: 9)
         var (swiftLayers, libffiSwiftLayers): ([String], [String]) = ([], [])
         var swiftProblem: String?
         do {
@@ -186,8 +192,12 @@ private struct Builder {
     }
 
     private func build(_ command: [String]) throws {
-        let status = try run(command)
-        guard status == 0 else { throw BenchmarkError("\(command.joined(separator: " ")): failed with \(status)") }
+        let ending = try Child.run(command)
+        guard ending.code != 0 else { return }
+        // The first complaint is the cause, as a rule, and the command is many lines long.
+        let complaint = ending.errors.split(separator: "\n").first { $0.contains("error") }
+        let file = command.firstIndex(of: "-o").map { command[$0 + 1] } ?? command[0]
+        throw BenchmarkError("\(file) can't be built: \(complaint ?? "\(command[0]) gives no reason")")
     }
 
     /// Cache lines, and never a whole page.

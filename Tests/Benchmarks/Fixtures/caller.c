@@ -2,6 +2,7 @@
 // after as many others, or -1 where one failed.
 #include "lamina_socket.h"
 #include "plain.h"
+#include "vendor.h"
 
 #include <time.h>
 
@@ -60,4 +61,18 @@ int64_t measure_slot(lamina_slot *slot, uint64_t unused, uint64_t count) {
 int64_t measure_socket(lamina_slot *slot, uint64_t generation, uint64_t count) {
     const lamina_socket socket = {slot, generation};
     MEASURE(LAMINA_PREPARED, lamina_socket_send(socket, &buffer, 1, 0, &request))
+}
+
+#define FUNCTIONS const struct vendor_functions *functions = object->dispatch
+
+/// An extension's function that takes integers and pointers.
+int64_t measure_integers(const lamina_extension *object, uint64_t unused, uint64_t count) {
+    (void)unused;
+    MEASURE(FUNCTIONS, functions->count(object->context, bytes, sizeof bytes, 0, bytes) != sizeof bytes)
+}
+
+/// One that takes floating point.
+int64_t measure_reals(const lamina_extension *object, uint64_t unused, uint64_t count) {
+    (void)unused;
+    MEASURE(FUNCTIONS, functions->scale(object->context, 1.5, 0.5f, 0, bytes) != 0.75)
 }
