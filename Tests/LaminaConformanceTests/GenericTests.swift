@@ -31,15 +31,28 @@ struct GenericTests {
         #expect(results.count == 25)
     }
 
-    @Test("Generic layers work where memory can't be writable and executable", arguments: ["seccomp", "prctl"])
-    func strict(way: String) throws {
-        let launcher = "\(try TemporaryDirectory.ofProcess().path)/mdwe-\(way)"
+    @Test("Generic layers work where a filter keeps memory from being writable and executable, as systemd's")
+    func filtered() throws { try strict("seccomp") }
+
+    @Test(
+        "Generic layers work where the kernel's switch keeps memory from being writable and executable",
+        .enabled(if: kernelHasSwitch, "the kernel has no PR_SET_MDWE, which came with 6.3")
+    )
+    func switched() throws { try strict("prctl") }
+
+    private static let kernelHasSwitch = (try? Child.run(launcher("prctl") + ["true"]).code) != 77
+
+    /// What runs a program with memory protected in this way.
+    private static func launcher(_ way: String) throws -> [String] {
+        let file = "\(try TemporaryDirectory.ofProcess().path)/mdwe-\(way)"
         let source = "\(PackageTree.root)/Tests/Fixtures/generic/mdwe.c"
-        try #require(try Child.run(["cc", "-Wall", "-Werror", "-O1", "-o", launcher, source]).code == 0)
-        let strict = [launcher, way]
+        try #require(try Child.run(["cc", "-Wall", "-Werror", "-O1", "-o", file, source]).code == 0)
+        return [file, way]
+    }
+
+    private func strict(_ way: String) throws {
+        let strict = try Self.launcher(way)
         let trial = try Child.run(strict + ["true"])
-        // Kernels before 6.3 have the filter alone.
-        if trial.code == 77 { return }
         try #require(trial.code == 0, "memory protection can't be had: \(trial.errors)")
         for file in [try GenericPlugin.spy(), try GenericPlugin.example()] {
             let results = try Conformance(file: file, bases: Plugins.bases).run(helper: strict + Plugins.helper)
