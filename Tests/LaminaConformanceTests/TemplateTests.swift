@@ -11,7 +11,7 @@ struct TemplateTests {
         for result in results { #expect(!result.isFailure, "\(result.line)") }
         let others = results.filter { $0.verdict != .passed }
         let inapplicable = [
-            "forwards-unchanged", "no-bypass", "frames-balanced", "inspections", "live-settings", "handoff", "names",
+            "forwards-unchanged", "no-bypass", "frames-balanced", "live-settings", "handoff", "names",
         ]
         #expect(others.map(\.rule.name) == inapplicable)
     }

@@ -1,10 +1,26 @@
 import CLamina
 import Glibc
 import Lamina
+import TestSupport
 import Testing
 
-@Suite("Inspection of connections by the base providers", .serialized)
+@Suite("Inspection of connections by the base providers, and by one over the SDK", .serialized)
 struct InspectionTests {
+    /// Who listens.
+    enum Listening: CaseIterable, Sendable {
+        case kernel, memory
+        /// What `lamina new --base --swift` writes.
+        case typed
+
+        func chain() throws -> Chain {
+            switch self {
+            case .kernel: try BaseProvider.kernel.chain()
+            case .memory: try BaseProvider.memory.chain()
+            case .typed: try PluginTests.chain(("hub", try SwiftPlugin.build(template: "swift-base")))
+            }
+        }
+    }
+
     private func listener(_ chain: Chain, _ client: EventClient) throws -> Socket {
         let listener = try chain.open(.listen())
         try client.attach(to: listener)
@@ -21,8 +37,8 @@ struct InspectionTests {
         }
     }
 
-    @Test("A connection is accepted, rejected, or decided later", arguments: BaseProvider.allCases)
-    func decisions(base: BaseProvider) throws {
+    @Test("A connection is accepted, rejected, or decided later", arguments: Listening.allCases)
+    func decisions(base: Listening) throws {
         let chain = try base.chain()
         let client = EventClient()
         let listener = try listener(chain, client)
@@ -49,6 +65,7 @@ struct InspectionTests {
         try complete(listener, id, LAMINA_INSPECT_ACCEPT)
         #expect(calls.wait(for: 1).map(\.status) == [0])
         let second = try Socket(handle: calls.socket(0))
+        #expect(try second.waiting.inspection().serial == id.serial)
         try pended.waiting.send([5])
         #expect(try second.waiting.receive(upTo: 1, deadline: soon()) == [5])
         let late = try chain.connect(to: address)
@@ -57,8 +74,8 @@ struct InspectionTests {
         for socket in [accepted, first, pended, second, late, listener] { try socket.waiting.close() }
     }
 
-    @Test("A pending connection that is reset is indicated as gone", arguments: BaseProvider.allCases)
-    func abort(base: BaseProvider) throws {
+    @Test("A pending connection that is reset is indicated as gone", arguments: Listening.allCases)
+    func abort(base: Listening) throws {
         let chain = try base.chain()
         let client = EventClient()
         client.inspect = { _ in LAMINA_INSPECT_PEND }
@@ -73,8 +90,8 @@ struct InspectionTests {
         for socket in [peer, listener] { try socket.waiting.close() }
     }
 
-    @Test("Connections beyond the backlog wait for their inspection", arguments: BaseProvider.allCases)
-    func backlog(base: BaseProvider) throws {
+    @Test("Connections beyond the backlog wait for their inspection", arguments: Listening.allCases)
+    func backlog(base: Listening) throws {
         let chain = try base.chain()
         let client = EventClient()
         client.inspect = { _ in LAMINA_INSPECT_PEND }
@@ -86,8 +103,8 @@ struct InspectionTests {
         for socket in peers + servers + [listener] { try socket.waiting.close() }
     }
 
-    @Test("Inspection can't begin after listen, nor end", arguments: BaseProvider.allCases)
-    func timing(base: BaseProvider) throws {
+    @Test("Inspection can't begin after listen, nor end", arguments: Listening.allCases)
+    func timing(base: Listening) throws {
         let chain = try base.chain()
         let plain = try chain.listen(on: Address(host: "127.0.0.1", port: 0))
         #expect(throws: LaminaError.self) { try plain.enable([LAMINA_INDICATION_INSPECT]) }

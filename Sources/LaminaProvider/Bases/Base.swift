@@ -94,7 +94,8 @@ public protocol Binds: Base, ~Copyable {
     func bind(_ address: Address, _ state: borrowing State) throws(Failure)
 }
 
-/// Takes connections (listen and accept, WskAccept, WSPListen and WSPAccept).
+/// Takes connections (listen and accept, WskAccept, WSPListen and WSPAccept). Where the level above inspects them
+/// (SO_CONDITIONAL_ACCEPT), the SDK asks it about each, and hears by the connection's own waker of those that are gone.
 public protocol Listens: Base, ~Copyable {
     /// Begins to take connections, or changes how many may wait. Any thread; must not block.
     func listen(backlog: Int, _ state: borrowing State) throws(Failure)

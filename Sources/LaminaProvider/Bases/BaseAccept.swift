@@ -14,11 +14,14 @@ enum BaseAccept: Acceptor {
         guard socket.marks.isDisjoint(with: [.connecting, .connected, .abandoned]) else {
             return lamina_complete(slot, request, -EINVAL, 0)
         }
-        do throws(Failure) { try type.listen(socket, Int(min(max(backlog, 1), 4096))) } catch {
+        guard socket.makeInspector() else { return lamina_complete(slot, request, -ENOMEM, 0) }
+        let backlog = Int(min(max(backlog, 1), 4096))
+        do throws(Failure) { try type.listen(socket, backlog) } catch {
             if !error.message.isEmpty { Socket(slot).log(.notice, error.message) }
             return lamina_complete(slot, request, -error.errno, 0)
         }
         if socket.mark(.listening), !socket.listens() { return lamina_complete(slot, request, -ENOMEM, 0) }
+        socket.inspector?.listen(backlog: backlog)
         return lamina_complete(slot, request, 0, 0)
     }
 
@@ -44,7 +47,14 @@ enum BaseAccept: Acceptor {
 
     static func take(_ lane: UnsafeMutablePointer<Lane>) -> Int {
         let listener = lane.pointee.group.pointee.owner.assumingMemoryBound(to: BaseSocket.self)
+        return listener.inspector?.take() ?? takeUninspected(listener)
+    }
+
+    /// A connection that waits at the transport, -EAGAIN, or another negative errno. Inside the input lane, or by the inspector.
+    static func takeUninspected(_ listener: UnsafeMutablePointer<BaseSocket>) -> Int {
         guard let type = listener.own.listens else { return -Int(EOPNOTSUPP) }
+        // What comes from here on is told by the waker.
+        listener.unmark(.news)
         let made = UnsafeMutablePointer<BaseSocket>.make(
             listener.field(\.slot).pointee,
             family: listener.field(\.family).pointee
@@ -53,17 +63,22 @@ enum BaseAccept: Acceptor {
         do throws(Failure) {
             if try type.accept(listener, socket) {
                 socket.mark(.connected)
+                listener.hasNews()
                 return Int(bitPattern: socket)
             }
         } catch {
             socket.discard()
+            listener.hasNews()
             return -Int(error.errno)
         }
         socket.discard()
         return -Int(EAGAIN)
     }
 
-    static func inspection(_ lane: UnsafeMutablePointer<Lane>) -> lamina_inspect_id { lamina_inspect_id() }
+    static func inspection(_ lane: UnsafeMutablePointer<Lane>) -> lamina_inspect_id {
+        let listener = lane.pointee.group.pointee.owner.assumingMemoryBound(to: BaseSocket.self)
+        return listener.inspector?.lastTaken ?? lamina_inspect_id()
+    }
 
     static func shape(_ listener: UnsafeMutablePointer<lamina_slot>) -> (Int32, Int32, Int32) {
         (listener.base?.pointee.family ?? 0, Int32(SOCK_STREAM.rawValue), 0)
@@ -73,7 +88,11 @@ enum BaseAccept: Acceptor {
         _ connection: Int,
         _ listener: UnsafeMutablePointer<lamina_slot>,
         _ inspection: lamina_inspect_id
-    ) -> UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: connection) }
+    ) -> UnsafeMutableRawPointer? {
+        let socket = UnsafeMutablePointer<BaseSocket>(bitPattern: connection)
+        socket?.field(\.inspection).pointee = inspection
+        return UnsafeMutableRawPointer(socket)
+    }
 
     static func install(_ state: UnsafeMutableRawPointer, _ base: UnsafeMutablePointer<lamina_slot>) {
         state.assumingMemoryBound(to: BaseSocket.self).pointee.slot = base

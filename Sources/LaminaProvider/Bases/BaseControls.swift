@@ -8,15 +8,14 @@ enum BaseControls {
         _ operation: UnsafePointer<lamina_operation>,
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
-        guard let socket = slot.base, let type = socket.own.answersControls else {
-            return lamina_complete(slot, request, -EBADF, 0)
-        }
+        guard let socket = slot.base else { return lamina_complete(slot, request, -EBADF, 0) }
         let asked = operation.pointee
         guard ControlAnswer.hasBuffers(asked), (1...UInt32(LAMINA_CONTROL_EXTENSION)).contains(asked.kind) else {
             return lamina_complete(slot, request, -EINVAL, 0)
         }
         do throws(Failure) {
-            return answer(try type.control(socket, operation), asked, socket).complete(slot, request)
+            let result = try socket.own.answersControls?.control(socket, operation)
+            return answer(result, asked, socket).complete(slot, request)
         } catch {
             if !error.message.isEmpty { Socket(slot).log(.notice, error.message) }
             return lamina_complete(slot, request, -error.errno, 0)
@@ -57,6 +56,9 @@ enum BaseControls {
             socket.group.unlock()
             return .value(address, asked)
         case (ownLevel, Int32(LAMINA_OPTION_DESCRIPTOR)): return ControlAnswer(-ENOTSUP)
+        case (ownLevel, Int32(LAMINA_OPTION_INSPECT_ID)):
+            let inspection = socket.field(\.inspection).pointee
+            return inspection.serial == 0 ? ControlAnswer(-ENODATA) : .value(inspection, asked)
         default: return ControlAnswer(-ENOPROTOOPT)
         }
     }

@@ -11,6 +11,10 @@ enum BaseEvents {
         _ request: UnsafeMutablePointer<lamina_request>
     ) -> lamina_status {
         guard let socket = slot.base else { return lamina_complete(slot, request, -EBADF, 0) }
+        var set = set
+        guard UnsafeMutablePointer<Inspector>.take(from: &set, clear, enable: { socket.inspect() }) else {
+            return lamina_complete(slot, request, -EINVAL, 0)
+        }
         if set | clear == 0 { return lamina_complete(slot, request, 0, 0) }
         if socket.pointee.datagrams != nil {
             guard let indicator = socket.makeIndicator() else { return lamina_complete(slot, request, -ENOMEM, 0) }
@@ -61,8 +65,9 @@ enum BaseEvents {
             schedule: { owner in
                 let socket = owner.assumingMemoryBound(to: BaseSocket.self)
                 guard let indicator = socket.field(\.indicator).pointee else { return 0 }
-                let hasData = socket.marks.contains(.news) || socket.field(\.kept).pointee.count > 0
-                let hasEnd = socket.marks.contains(.news) && socket.field(\.kept).pointee.count == 0
+                let marks = socket.marks
+                let hasData = !marks.isDisjoint(with: [.news, .keeps])
+                let hasEnd = marks.contains(.news) && !marks.contains(.keeps)
                 return indicator.wantsInput && hasData || indicator.wantsEnd && hasEnd ? indicator.post() : 0
             }
         )
@@ -145,9 +150,14 @@ extension UnsafeMutablePointer<BaseSocket> {
 
     /// There may be something to indicate.
     func indicate() {
-        guard marks.contains(.indicates) else { return }
+        let marks = marks
+        if marks.contains(.inspected) { tellInspector() }
+        guard !marks.isDisjoint(with: [.indicates, .inspects]) else { return }
         group.lock()
-        if !group.isClosing { field(\.indicator).pointee?.goOn() }
+        if !group.isClosing {
+            field(\.indicator).pointee?.goOn()
+            inspector?.goOn()
+        }
         group.unlock()
     }
 
@@ -168,5 +178,7 @@ extension UnsafeMutablePointer<BaseSocket> {
         (field(\.indicator).pointee, field(\.acceptance).pointee) = (nil, nil)
         indicator?.destroy()
         acceptance?.destroy()
+        inspector?.destroy()
+        field(\.inspector).pointee = nil
     }
 }

@@ -27,6 +27,12 @@ struct BaseSocket {
         static let news = Marks(rawValue: 512)
         /// The base has begun to connect, and isn't done.
         static let begun = Marks(rawValue: 1024)
+        /// Connections are inspected from the listen on.
+        static let inspects = Marks(rawValue: 2048)
+        /// It is a connection that was inspected, and that no accept has taken.
+        static let inspected = Marks(rawValue: 4096)
+        /// Something is kept in `kept`.
+        static let keeps = Marks(rawValue: 8192)
     }
 
     let type: UnsafePointer<BaseType>
@@ -50,6 +56,12 @@ struct BaseSocket {
     var wanted: UInt32 = 0
     var indicator: UnsafeMutablePointer<Indicator>?
     var acceptance: UnsafeMutablePointer<AcceptIndicator>?
+    /// Of a listener whose connections are inspected.
+    var inspector: UnsafeMutablePointer<Inspector>?
+    /// Whoever inspects it, until an accept takes it. Guarded by the group's lock.
+    var watcher: UnsafeMutablePointer<Inspector>?
+    /// The inspection that it came from; serial 0: none.
+    var inspection = lamina_inspect_id()
     let waker: Unmanaged<SocketWaker>
     /// The close that waits, and what ends it.
     var end:

@@ -210,7 +210,9 @@ extension UnsafeMutablePointer<BaseSocket> {
         if marks.contains(.receivingEnded) { return 0 }
         guard keeps else {
             let kept = field(\.kept).pointee.take(buffers, count, keeps: false)
-            return kept > 0 ? kept : takeNew(buffers, count)
+            guard kept > 0 else { return takeNew(buffers, count) }
+            if field(\.kept).pointee.count == 0 { unmark(.keeps) }
+            return kept
         }
         let missing = byteCount(buffers, UInt32(count)) - field(\.kept).pointee.count
         let received = missing > 0 ? look(missing) : 0
@@ -221,7 +223,10 @@ extension UnsafeMutablePointer<BaseSocket> {
     func look(_ count: Int) -> Int {
         guard var buffer = field(\.kept).pointee.room(count) else { return -Int(ENOMEM) }
         let received = takeNew(&buffer, 1)
-        if received > 0 { field(\.kept).pointee.add(received) }
+        if received > 0 {
+            field(\.kept).pointee.add(received)
+            mark(.keeps)
+        }
         return received
     }
 
@@ -271,7 +276,7 @@ extension UnsafeMutablePointer<BaseSocket> {
         return 0
     }
 
-    fileprivate func reset() -> Int32 {
+    func reset() -> Int32 {
         guard let type = own.disconnects else { return -EOPNOTSUPP }
         do throws(Failure) { try type.reset(self) } catch { return -error.errno }
         mark(.reset)

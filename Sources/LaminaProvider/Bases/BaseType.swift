@@ -72,6 +72,7 @@ struct BaseType: @unchecked Sendable {
                 if own.listens != nil {
                     table.listen = { BaseAccept.listen($0, $1, $2) }
                     table.accept = { BaseAccept.accept($0, $1, $2, $3) }
+                    table.inspect_complete = { BaseInspection.complete($0, $1, $2, $3) }
                 }
                 // A category needs both directions: one that the type has no protocol for answers EOPNOTSUPP.
                 if own.hasStreams {
@@ -91,7 +92,9 @@ struct BaseType: @unchecked Sendable {
                 }
                 if own.resolves != nil { table.resolve = { BaseQuestions.resolve($0, $1, $2) } }
                 if own.namesAddresses != nil { table.reverse_resolve = { BaseQuestions.reverse($0, $1, $2) } }
-                if own.answersControls != nil { table.control = { BaseControls.control($0, $1, $2) } }
+                if own.answersControls != nil || own.listens != nil {
+                    table.control = { BaseControls.control($0, $1, $2) }
+                }
                 if own.receives != nil || own.listens != nil || own.receivesDatagrams != nil {
                     table.enable_indications = { BaseEvents.enable($0, $1, $2, $3) }
                     table.release = { releaseNodes($0, $1, $2) }
