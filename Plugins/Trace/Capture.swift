@@ -7,11 +7,13 @@ final class Capture: Sendable {
     private let file: Guarded<CaptureFile>
     private let isLost = Atomic<Bool>(false)
     private let level: Level
+    private let path: String
     private let process = getpid()
 
     /// Begins the file of this path, which may fail.
     init(_ path: String, _ level: Level) throws(Failure) {
         self.level = level
+        self.path = path
         do throws(Failure) {
             var file = try CaptureFile(path, named: level.label)
             file.flush()
@@ -65,6 +67,6 @@ final class Capture: Sendable {
     /// Says once that the file can't be written any more.
     private func tell(_ failure: Failure?) {
         guard let failure, !isLost.exchange(true, ordering: .relaxed) else { return }
-        level.log(.error, "packets can't be written to the file and are lost: \(failure)")
+        level.log(.error, "packets can't be written to \(path) and are lost: \(failure)")
     }
 }

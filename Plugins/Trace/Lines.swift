@@ -10,6 +10,7 @@ final class Lines: Sendable {
     private let seesData: Bool
     /// Nil where lines go to the framework's output.
     private let file: OutputFile?
+    private let path: String
     /// Whether a line could not be written, which is said once.
     private let isLost = Atomic<Bool>(false)
 
@@ -19,11 +20,11 @@ final class Lines: Sendable {
         looks = Atomic(look.bits)
         seesData = look.data != .none
         filter = Filter(level[Trace.only], withData: seesData)
+        path = level[Trace.file]
         guard level.has(Trace.file) else {
             file = nil
             return
         }
-        let path = level[Trace.file]
         do throws(Failure) {
             file = try OutputFile(path, from: .end)
         } catch {
@@ -64,7 +65,7 @@ final class Lines: Sendable {
             try file.write(line)
         } catch {
             guard !isLost.exchange(true, ordering: .relaxed) else { return }
-            socket.log(.error, "lines can't be written to the file and are lost: \(error)")
+            socket.log(.error, "lines can't be written to \(path) and are lost: \(error)")
         }
     }
 }

@@ -45,8 +45,15 @@ struct CaptureTests {
         let ending = try Child.run(["sh", "-c", run])
         #expect(ending.code == 0 && ending.output.contains("200"), "\(ending)")
         let lines = ending.errors.split(separator: "\n").filter {
-            $0.contains("packets can't be written to the file and are lost")
+            $0.contains("packets can't be written to \(file) and are lost")
         }
         #expect(lines.count == 1 && lines.first?.contains("wire") == true, "\(ending.errors)")
+        // What stands in the file are whole blocks, each with its length behind its type.
+        let bytes = try readAll(file)
+        var end = 0
+        while end + 8 <= bytes.count {
+            end += max(12, Int(bytes[end + 4..<end + 8].reversed().reduce(0) { $0 << 8 | UInt32($1) }))
+        }
+        #expect(end == bytes.count)
     }
 }

@@ -122,6 +122,34 @@ struct CaptureTests {
         #expect(flags == ["0x0002\t0", "0x0014\t0", "0x0002\t1", "0x0012\t1", "0x0010\t1", "0x0014\t1"])
     }
 
+    @Test("A pipe that nobody reads any more is named in the log, and is no signal", arguments: ["file", "pcap"])
+    func brokenPipe(setting: String) throws {
+        var (signals, before, waiting) = (sigset_t(), sigset_t(), sigset_t())
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &signals, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        #expect(mkfifo(file, 0o600) == 0)
+        let reader = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        do {
+            let chain = try PluginTests.chain(
+                ("trace=\(label):\(setting)=\(file)", Plugin.product("Trace")),
+                ("memory", "\(PackageTree.products)/\(BaseProvider.memory.rawValue)")
+            )
+            close(reader)
+            for socket in try pair(chain, .memory, host: "127.0.0.1", isInbound: false) { try socket.waiting.close() }
+        }
+        sigpending(&waiting)
+        #expect(sigismember(&waiting, SIGPIPE) == 0)
+        var none = timespec()
+        sigtimedwait(&signals, nil, &none)
+        let lines = LayerOutput.lines(of: label)
+        #expect(
+            lines.count == 1 && lines[0].hasSuffix("can't be written to \(file) and are lost: Broken pipe"),
+            "\(lines)"
+        )
+    }
+
     @Test("Datagrams are UDP packets, in both directions", arguments: BaseProvider.allCases)
     func datagrams(base: BaseProvider) throws {
         do {
