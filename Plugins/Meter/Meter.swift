@@ -178,6 +178,8 @@ private final class Results: Sendable {
         self.registry = registry
         self.level = level
         self.file = file
+        // What an hour has gathered isn't lost for a mistake that can be seen now.
+        if !file.isEmpty { try WholeFile.check(file) }
         guard !listen.isEmpty else {
             server = nil
             return

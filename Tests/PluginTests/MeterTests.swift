@@ -277,12 +277,21 @@ struct MeterTests {
         #expect(chain.instances.count == 2)
     }
 
+    @Test("A file that is no socket is never taken for one that somebody left")
+    func notASocket() throws {
+        let file = "\(directory.path)/letters"
+        #expect(try Child.run(["sh", "-c", "echo dear >\(file)"]).code == 0)
+        let failure = #expect(throws: LaminaError.self) { try chain("listen=unix:\(file)") }
+        #expect(failure?.description.contains("(Address already in use)") == true, "\(failure?.description ?? "")")
+        #expect(try readAll(file) == Array("dear\n".utf8))
+    }
+
     @Test(
         "A place that can't be listened at refuses the chain and says why",
         arguments: [
             ("nowhere", "is no place"), ("127.0.0.1", "is no place"), ("127.0.0.1:99999", "is no place"),
             ("192.0.2.1:0", "can't be listened at"), ("::1", "without brackets"), ("unix:", "a path has 1 to"),
-            ("unix:/nowhere/at/all", "can't be listened at"),
+            ("unix:/nowhere/at/all", "can't be listened at (No such file or directory)"),
         ]
     )
     func mistakes(place: String, cause: String) throws {
@@ -311,11 +320,25 @@ struct MeterTests {
         #expect(checked.code == 0 && checked.output.isEmpty && checked.errors.isEmpty, "\(checked)")
     }
 
-    @Test("A file that can't be written is named in the log, and leaves nothing behind")
+    @Test("A file that can't be written refuses the chain, and nothing is left beside it")
     func badFile() throws {
-        do { _ = try chain("file=/dev/full/numbers") }
+        for file in ["/dev/full/numbers", directory.path] {
+            let failure = #expect(throws: LaminaError.self) { try chain("file=\(file)") }
+            #expect(failure?.description.contains("\(file): can't be written") == true, "\(failure?.description ?? "")")
+        }
+        #expect(try Child.run(["ls", directory.path]).lines.isEmpty)
+    }
+
+    @Test("A file that can't be written any more when the chain ends is named in the log")
+    func lostFile() throws {
+        let folder = "\(directory.path)/folder"
+        #expect(mkdir(folder, 0o700) == 0)
+        do {
+            let chain = try chain("file=\(folder)/numbers")
+            #expect(rmdir(folder) == 0 && chain.instances.count == 2)
+        }
         let lines = LayerOutput.lines(of: label)
-        #expect(lines.contains { $0.contains("/dev/full/numbers: can't be written") }, "\(lines)")
+        #expect(lines.contains { $0.contains("\(folder)/numbers: can't be written") }, "\(lines)")
     }
 
     @Test("The manifest says what the plug-in says")

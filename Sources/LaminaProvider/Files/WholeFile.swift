@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A file that is written as a whole or not at all.
@@ -5,9 +6,7 @@ public enum WholeFile {
     /// Writes a text into a file beside `path`, which then takes its place. Blocks. Fails with a line that names the file and
     /// the cause, and leaves what was there.
     public static func write(_ text: String, to path: String) throws(Failure) {
-        let next = "\(path).\(getpid())~"
-        let descriptor = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
-        guard descriptor >= 0 else { throw failure(path, errno) }
+        let (next, descriptor) = try beside(path)
         var code: Int32 = 0
         do throws(Failure) {
             try writeAll(Array(text.utf8), to: descriptor)
@@ -20,6 +19,23 @@ public enum WholeFile {
             unlink(next)
             throw failure(path, code)
         }
+    }
+
+    /// Whether a file of this path could be written: makes one beside it, and removes it. Blocks. Fails as `write` does.
+    public static func check(_ path: String) throws(Failure) {
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { throw failure(path, EISDIR) }
+        let (next, descriptor) = try beside(path)
+        close(descriptor)
+        unlink(next)
+    }
+
+    /// An empty file that will take the place of another one.
+    private static func beside(_ path: String) throws(Failure) -> (path: String, descriptor: Int32) {
+        let next = "\(path).\(getpid())~"
+        let descriptor = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
+        guard descriptor >= 0 else { throw failure(path, errno) }
+        return (next, descriptor)
     }
 
     private static func failure(_ path: String, _ code: Int32) -> Failure {

@@ -16,7 +16,7 @@ public final class TextServer: Sendable {
     private let process = getpid()
 
     /// Serves what `text` gives, from now until `stop`. `place`: `unix:PATH`, `PORT`, `ADDRESS:PORT` or `[IPV6]:PORT`; port 0
-    /// is any that is free. A path where nobody listens any more is taken over. `text` runs on the server's thread. Fails
+    /// is any that is free. A socket's path where nobody listens any more is taken over. `text` runs on the server's thread. Fails
     /// where it can't listen, with a line that says why.
     public init(_ place: String, _ type: String, _ text: @escaping @Sendable () -> String) throws(Failure) {
         let opened = try ListeningSocket.open(place)
@@ -95,17 +95,24 @@ private enum ListeningSocket {
         let descriptor = newSocket(AF_UNIX)
         guard descriptor >= 0 else { throw failure(descriptor, "unix:\(path)") }
         if !binds(descriptor, &address) {
-            // A socket that nobody listens at is what somebody left behind.
-            let probe = newSocket(AF_UNIX)
-            let isLeft = errno == EADDRINUSE && !connects(probe, &address) && errno == ECONNREFUSED
-            close(probe)
-            guard isLeft, unlink(path) == 0, binds(descriptor, &address) else {
-                if isLeft == false { errno = EADDRINUSE }
+            let code = errno
+            guard code == EADDRINUSE, isLeft(path, &address), unlink(path) == 0, binds(descriptor, &address) else {
+                errno = code
                 throw failure(descriptor, "unix:\(path)")
             }
         }
         guard listen(descriptor, 16) == 0 else { throw failure(descriptor, "unix:\(path)") }
         return (descriptor, "unix:\(path)", path)
+    }
+
+    /// Whether somebody left this path behind: a socket that nobody listens at. Any other file refuses a connect too.
+    private static func isLeft(_ path: String, _ address: inout sockaddr_un) -> Bool {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return false }
+        let probe = newSocket(AF_UNIX)
+        guard probe >= 0 else { return false }
+        defer { close(probe) }
+        return !connects(probe, &address) && errno == ECONNREFUSED
     }
 
     private static func newSocket(_ family: Int32) -> Int32 {
