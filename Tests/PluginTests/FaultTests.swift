@@ -202,7 +202,7 @@ struct FaultTests {
                 try fault.configure("do", to: "[error:up:errno=EBADF,reset:chance=10%]")
             }
             #expect(
-                wrong?.description.contains("do: \"reset:chance=10%\", at 14: \"10%\"") == true,
+                wrong?.description.contains("\": do: \"reset:chance=10%\", at 14: \"10%\"") == true,
                 "\(String(describing: wrong))"
             )
             #expect(fault.settings["do"]?.description.contains("EPERM") == true)
@@ -288,6 +288,10 @@ struct FaultTests {
             ("error:errno=EIO", "at 1: \"error\" doesn't say where"), ("error:up:errno=EWHAT", "at 16: \"EWHAT\""),
             ("refuse:down", "at 1: \"refuse\" is nothing that happens to down"),
             ("loss:connect", "is nothing that happens to connect"),
+            ("reset:down:size=4", "at 12: \"size=4\" is a size of pieces, and reset makes none"),
+            ("close:for=3s", "at 7: \"for=3s\" is a time, and close takes none"),
+            ("stall:for=1s:for=2s", "at 14: \"for=2s\" is the second for="),
+            ("refuse:after=64k", "at 8: \"after=64k\" is of bytes, and a connect comes before them"),
             ("reset:errno=EIO", "has an errno of its own"), ("slow-close", "doesn't say how slow"), (":", "at 1: \"\""),
         ]
     )

@@ -11,8 +11,12 @@ public enum RuleReader {
             throw problem(text, words[0], "is no fault; there are \(names)")
         }
         var rule = Rule(text: text, kind: kind, places: [])
-        for word in words.dropFirst() { try read(word, &rule, text) }
-        try complete(&rule, text)
+        var given: [Substring: Substring] = [:]
+        for word in words.dropFirst() {
+            guard let key = try read(word, &rule, text) else { continue }
+            if given.updateValue(word, forKey: key) != nil { throw problem(text, word, "is the second \(key)=") }
+        }
+        try complete(&rule, given, text)
         return rule
     }
 
@@ -20,10 +24,11 @@ public enum RuleReader {
         Failure(EINVAL, "do: \"\(text)\", at \(text.distance(to: word) + 1): \"\(word)\" \(what)")
     }
 
-    private static func read(_ word: Substring, _ rule: inout Rule, _ text: String) throws(Failure) {
+    /// Takes in a word; gives the key that it has.
+    private static func read(_ word: Substring, _ rule: inout Rule, _ text: String) throws(Failure) -> Substring? {
         if let place = Rule.Place(rawValue: String(word)) {
             rule.places.insert(place)
-            return
+            return nil
         }
         guard let equals = word.firstIndex(of: "=") else {
             throw problem(text, word, "is neither up, down, connect nor KEY=VALUE")
@@ -54,6 +59,7 @@ public enum RuleReader {
             rule.errno = errno
         default: throw problem(text, word, "has no key of a rule; there are chance, after, count, for, size and errno")
         }
+        return word[..<equals]
     }
 
     private static func chance(_ value: Substring, _ text: String) throws(Failure) -> Rule.Chance {
@@ -74,8 +80,12 @@ public enum RuleReader {
         throw problem(text, value, "is neither a size, such as 64k, nor a time, such as 5s")
     }
 
-    /// Fills in what a rule leaves open, and refuses what makes no sense.
-    private static func complete(_ rule: inout Rule, _ text: String) throws(Failure) {
+    /// Fills in what a rule leaves open, and refuses what makes no sense. `given`: the words that have a key.
+    private static func complete(
+        _ rule: inout Rule,
+        _ given: [Substring: Substring],
+        _ text: String
+    ) throws(Failure) {
         let allowed: Set<Rule.Place>
         switch rule.kind {
         case .refuse: allowed = [.connect]
@@ -95,6 +105,15 @@ public enum RuleReader {
             throw problem(text, name, "has an errno of its own; use error")
         }
         if rule.places.isEmpty { rule.places = rule.kind == .timeout ? [.connect] : allowed }
+        if let word = given["for"], ![.timeout, .stall, .slowClose, .short, .reorder].contains(rule.kind) {
+            throw problem(text, word, "is a time, and \(name) takes none")
+        }
+        if let word = given["size"], rule.kind != .short {
+            throw problem(text, word, "is a size of pieces, and \(name) makes none; use short")
+        }
+        if case .bytes = rule.start, rule.places == [.connect], let word = given["after"] {
+            throw problem(text, word, "is of bytes, and a connect comes before them; write a time")
+        }
         if rule.kind == .slowClose, rule.duration == nil {
             throw problem(text, name, "doesn't say how slow; write for=TIME")
         }

@@ -172,10 +172,13 @@ public final class Instance: @unchecked Sendable {
             withReason { reason, capacity in configure(context, first, reason, capacity) }
         }
         guard status == 0 else {
+            // A provider's reason may name the setting itself.
+            let reason = reason ?? "was refused: \(String(cString: strerror(-status)))"
+            let namesSetting = reason.hasPrefix("\(key): ") || reason.hasPrefix("\(key) ")
             throw LaminaError(
                 .invalidSetting,
-                "layer \"\(label)\": \(key)",
-                reason ?? "was refused: \(String(cString: strerror(-status)))",
+                namesSetting ? "layer \"\(label)\"" : "layer \"\(label)\": \(key)",
+                reason,
                 errno: max(-status, 0),
                 level: label
             )
