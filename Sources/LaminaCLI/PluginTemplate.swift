@@ -35,10 +35,12 @@ struct PluginTemplate {
         return name.split { "._-".contains($0) }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
     }
 
-    /// Refuses a name that an installed provider has, or that the package's own modules have.
+    /// Refuses a name that an installed provider has, or that a module has which the package uses.
     func checkName() throws(LaminaError) {
         let own = [
-            "Lamina", "LaminaProvider", "LaminaFFI", "LaminaConformance", "CLamina", "CLinux", "Testing", "Swift",
+            "Lamina", "LaminaProvider", "LaminaFFI", "LaminaConformance", "CLamina", "CLaminaPlugin", "CLaminaFFI",
+            "CLinux",
+            "CFFI", "Swift", "Glibc", "Synchronization", "Foundation", "Testing",
         ]
         if let entry = try? Catalog().entry(named: name) {
             throw LaminaError(
@@ -49,7 +51,7 @@ struct PluginTemplate {
             )
         }
         if language == .swift, own.contains(module) {
-            throw LaminaError(.invalidArgument, "\"\(name)\"", "is a module of Lamina's", remedy: "take another name")
+            throw LaminaError(.invalidArgument, "\"\(name)\"", "is a module that it uses", remedy: "take another name")
         }
     }
 

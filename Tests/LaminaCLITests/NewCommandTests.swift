@@ -37,20 +37,26 @@ struct NewCommandTests {
     )
     func worksInC(option: String, kind: String) throws { try works([option, "--c"], kind) }
 
+    /// The plug-in is called as a type of the SDK is.
     @Test("What is written in Swift does so as well")
     func worksInSwift() throws {
         let (package, kept) = ("\(place.path)/mine", "\(place.path)/build")
         for (option, kind) in [("--layer", "layered"), ("--terminating", "terminating"), ("--base", "base")] {
             // They stand in the same place, so that what they have in common is built once.
-            try works([option], kind) { _ = rename(kept, "\(package)/.build") }
+            try works([option], kind, name: "counter") { _ = rename(kept, "\(package)/.build") }
             try #require(rename("\(package)/.build", kept) == 0)
             try #require(try Child.run(["rm", "-r", package]).code == 0)
         }
     }
 
     /// `prepare` runs when the package is written.
-    private func works(_ options: [String], _ kind: String, _ prepare: () -> Void = {}) throws {
-        let made = try command.run(["new", "mine", "--directory", "\(place.path)/mine"] + options)
+    private func works(
+        _ options: [String],
+        _ kind: String,
+        name: String = "mine",
+        _ prepare: () -> Void = {}
+    ) throws {
+        let made = try command.run(["new", name, "--directory", "\(place.path)/mine"] + options)
         #expect(made.code == 0, "\(made.errors)")
         prepare()
         let next = commands(made, after: "build, test and install it:")
@@ -66,14 +72,14 @@ struct NewCommandTests {
             let here = trial.split(separator: " ").dropLast().joined(separator: " ") + " \(server.url)"
             let ending = try shell(here)
             #expect(ending.output == "<p>hello</p>\n", "\(here)\n\(ending.errors)")
-            let says = ending.errors.contains("lamina: mine: ") && ending.errors.contains(" bytes sent")
+            let says = ending.errors.contains("lamina: \(name): ") && ending.errors.contains(" bytes sent")
             #expect(says == (kind == "layered"), "\(ending.errors)")
         }
         let installed = try shell(next[2])
-        #expect(installed.output.contains("installed mine (\(kind))"), "\(installed.output)\(installed.errors)")
+        #expect(installed.output.contains("installed \(name) (\(kind))"), "\(installed.output)\(installed.errors)")
         let lamina = try PackageTree.installed("bin/lamina")
-        #expect(try shell("\(lamina) show mine").output.contains(kind))
-        #expect(try shell("\(lamina) remove mine").code == 0)
+        #expect(try shell("\(lamina) show \(name)").output.contains(kind))
+        #expect(try shell("\(lamina) remove \(name)").code == 0)
     }
 
     @Test("A name of several words is one module, and its package is filled with it")
@@ -100,7 +106,8 @@ struct NewCommandTests {
             (["new"], "lamina new --help"), (["new", "a b"], "' ' can't stand in a name"),
             (["new", "1st"], "begins with no letter"), (["new", "trace"], "is the name of an installed provider"),
             (["new", "mine", "--base", "--layer"], "--layer"),
-            (["new", "testing"], "is a module"), (["new", "mine", "--directory", "/proc/none/mine"], "/proc/none"),
+            (["new", "testing"], "is a module"), (["new", "foundation"], "is a module"),
+            (["new", "mine", "--directory", "/proc/none/mine"], "/proc/none"),
             (["new", "mine", "--directory", "/etc"], "exists and isn't empty"),
         ]
     )

@@ -4,7 +4,7 @@ import Synchronization
 
 /// A transport: connections inside the process, which meet at port numbers. Here is the place for another one; `SendsDatagrams`
 /// and `ReceivesDatagrams` give it datagrams.
-struct __Module__: Connects, Sends, Receives, Disconnects, Binds, Listens, KnowsAddresses {
+struct __Module__Base: Connects, Sends, Receives, Disconnects, Binds, Listens, KnowsAddresses {
     static let room = Setting.size("room", in: 1...1 << 30, default: "64k", help: "bytes that a direction holds")
     static let about = BaseDescription(
         "__name__",
@@ -244,4 +244,4 @@ enum Port {
 
 /// What the library offers.
 @c(lamina_plugin)
-public func plugin() { offer(__Module__.self) }
+public func plugin() { offer(__Module__Base.self) }

@@ -1,7 +1,7 @@
 import LaminaProvider
 
 /// Counts what a program sends, and says how much it was when a socket has closed.
-struct __Module__: Layer, DataOutEnds {
+struct __Module__Layer: Layer, DataOutEnds {
     static let says = Setting.flag("says", default: true, live: true, help: "whether each socket's bytes are printed")
     static let about = LayerDescription(
         "__name__",
@@ -36,4 +36,4 @@ struct __Module__: Layer, DataOutEnds {
 
 /// What the library offers.
 @c(lamina_plugin)
-public func plugin() { offer(__Module__.self) }
+public func plugin() { offer(__Module__Layer.self) }

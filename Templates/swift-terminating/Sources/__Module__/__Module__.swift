@@ -2,7 +2,7 @@ import LaminaProvider
 
 /// Ends the column of each socket, and opens one of its own below it: where the first place doesn't answer, a fresh one
 /// connects to `instead`.
-struct __Module__: TerminatingLayer, ConnectCalls {
+struct __Module__Layer: TerminatingLayer, ConnectCalls {
     static let instead = Setting.text("instead", help: "where else: ADDRESS:PORT")
     static let about = LayerDescription(
         "__name__",
@@ -53,4 +53,4 @@ struct __Module__: TerminatingLayer, ConnectCalls {
 
 /// What the library offers.
 @c(lamina_plugin)
-public func plugin() { offer(__Module__.self) }
+public func plugin() { offer(__Module__Layer.self) }
