@@ -52,7 +52,7 @@ struct ChainAddCommand: ParsableCommand {
         for warning in try writer.write(chain, in: writer.readersCatalog(), helper: Probe.helper) {
             Terminal.complain(warning)
         }
-        print("chain \(Terminal.styled(name, .bold)): \(Terminal.printable(chain.text))")
+        print("chain \(Terminal.styled(name, .bold)): \(Output.printable(chain.text))")
         var table = Table(indentation: 2)
         table.add("file", "\(writer.directory.path)/chains/\(name).json")
         table.add("try", "lamina run --chain \(name) -- PROGRAM")
@@ -116,7 +116,7 @@ struct ChainShowCommand: ParsableCommand {
     static func show(_ chain: NamedChain, json: Bool) throws {
         if json { return print(chain.entry.text(pretty: true), terminator: "") }
         let catalog = Catalog()
-        print("\(Terminal.styled(chain.name, .bold)): \(Terminal.printable(chain.text))")
+        print("\(Terminal.styled(chain.name, .bold)): \(Output.printable(chain.text))")
         var table = Table(indentation: 2)
         for layer in chain.definition.layers { table.add("layer", layer) }
         table.add("base", chain.definition.base ?? "\(ChainDefinition.defaultBase), because none is named")

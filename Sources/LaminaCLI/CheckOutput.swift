@@ -1,4 +1,5 @@
 import Glibc
+import Lamina
 import LaminaConformance
 
 /// What `lamina check` shows of its results as they come: a line for each, and how far it is where somebody looks on.
@@ -27,11 +28,11 @@ struct CheckOutput {
             passed += 1
             print("\(Terminal.styled("passed", .green))  \(result.provider): \(result.rule.name)")
         case .notApplicable(let reason):
-            let text = Terminal.printable(reason)
+            let text = Output.printable(reason)
             print(Terminal.styled("-       \(result.provider): \(result.rule.name): \(text)", .dim))
         case .failed:
             failed += 1
-            print("\(Terminal.styled("failed", .red))  \(Terminal.printable(result.line))")
+            print("\(Terminal.styled("failed", .red))  \(Output.printable(result.line))")
         }
         fflush(nil)
         tell(next: rules.isEmpty ? nil : rules[count % rules.count])

@@ -49,9 +49,9 @@ struct DoctorCommand: ParsableCommand {
 
     private static func show(_ finding: Doctor.Finding) {
         let style: Terminal.Style = finding.rule.severity == .fault ? .red : .yellow
-        let subject = Terminal.printable(finding.subject)
-        print("\(Terminal.styled(finding.rule.number, style)) \(subject): \(Terminal.printable(finding.explanation))")
-        if !finding.command.isEmpty { print("    \(Terminal.printable(finding.command))") }
+        let subject = Output.printable(finding.subject)
+        print("\(Terminal.styled(finding.rule.number, style)) \(subject): \(Output.printable(finding.explanation))")
+        if !finding.command.isEmpty { print("    \(Output.printable(finding.command))") }
     }
 
     private func list() {

@@ -60,6 +60,6 @@ struct ExplainCommand: ParsableCommand {
             if user != nil { identity.user = asked.user }
             if unit != nil { (identity.unit, identity.isSystemService) = (asked.unit, asked.isSystemService) }
         }
-        print(json ? explanation.json.text(pretty: true) : Terminal.lines(explanation.text), terminator: "")
+        print(json ? explanation.json.text(pretty: true) : Output.printableLines(explanation.text), terminator: "")
     }
 }

@@ -70,7 +70,7 @@ struct PolicySetCommand: ParsableCommand {
         for warning in try writer.write(policy, in: writer.readersCatalog(), helper: Probe.helper) {
             Terminal.complain(warning)
         }
-        print("\(Terminal.styled("\(subject)", .bold)): \(Terminal.printable(policy.text))")
+        print("\(Terminal.styled("\(subject)", .bold)): \(Output.printable(policy.text))")
         if case .unit(let unit) = subject {
             print("\n\(PolicyShowCommand.dropIn(for: unit))", terminator: "")
             if writer.directory.origin == .user {
@@ -144,7 +144,7 @@ struct PolicyShowCommand: ParsableCommand {
     }
 
     private func show(_ policy: Policy) {
-        print("\(Terminal.styled(Terminal.printable("\(policy.subject)"), .bold)): \(Terminal.printable(policy.text))")
+        print("\(Terminal.styled(Output.printable("\(policy.subject)"), .bold)): \(Output.printable(policy.text))")
         var table = Table(indentation: 2)
         table.add("file", policy.file)
         table.add("from", policy.origin.rawValue)
@@ -155,7 +155,7 @@ struct PolicyShowCommand: ParsableCommand {
     /// What is to be done so that a unit is started through Lamina.
     static func dropIn(for unit: String) -> String {
         let command = OriginStorage.executablePath(of: getpid()) ?? "/usr/bin/lamina"
-        return Terminal.lines(SystemdUnit(unit).instructions(command: command))
+        return Output.printableLines(SystemdUnit(unit).instructions(command: command))
     }
 }
 

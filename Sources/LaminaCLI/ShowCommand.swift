@@ -57,9 +57,9 @@ struct ShowCommand: ParsableCommand {
     // MARK: - Text
 
     private static func text(of entry: ShownEntry) -> String {
-        let title = Terminal.styled(Terminal.printable(entry.name), .bold)
+        let title = Terminal.styled(Output.printable(entry.name), .bold)
         var text =
-            entry.manifest.map { $0.summary.isEmpty ? title : "\(title): \(Terminal.printable($0.summary))" }
+            entry.manifest.map { $0.summary.isEmpty ? title : "\(title): \(Output.printable($0.summary))" }
             ?? title
         text += "\n" + facts(of: entry).text
         guard let manifest = entry.manifest else { return text }
@@ -156,7 +156,7 @@ struct ShowCommand: ParsableCommand {
     private static func lines(of words: [String]) -> String {
         guard !words.isEmpty else { return "  none known\n" }
         var lines = [""]
-        for word in words.map(Terminal.printable) {
+        for word in words.map(Output.printable) {
             let last = lines[lines.count - 1]
             if last.isEmpty || last.count + word.count < 74 {
                 lines[lines.count - 1] = last.isEmpty ? word : "\(last), \(word)"

@@ -1,3 +1,5 @@
+import Lamina
+
 /// Rows under a heading, in columns as wide as their widest cell; the last column is never padded or cut.
 struct Table {
     /// One place in a row.
@@ -6,7 +8,7 @@ struct Table {
         let style: Terminal.Style?
 
         init(_ text: String, _ style: Terminal.Style? = nil) {
-            self.text = Terminal.printable(text)
+            self.text = Output.printable(text)
             self.style = style
         }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Lamina
 
 /// What standard output and standard error are to a reader.
 enum Terminal {
@@ -24,7 +25,7 @@ enum Terminal {
 
     /// Writes one line to standard error: `lamina: message`.
     static func complain(_ message: String) {
-        let line = Array("lamina: \(printable(message))\n".utf8)
+        let line = Array("lamina: \(Output.printable(message))\n".utf8)
         _ = Glibc.write(STDERR_FILENO, line, line.count)
     }
 
@@ -37,20 +38,5 @@ enum Terminal {
             rest = rest.dropFirst(max(0, count))
         }
         return true
-    }
-
-    /// Lines of text, each without what could move a terminal's cursor.
-    static func lines(_ text: String) -> String {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        return lines.map { printable(String($0)) }.joined(separator: "\n")
-    }
-
-    /// `text` without what could move a terminal's cursor or change its state.
-    static func printable(_ text: String) -> String {
-        func isPlain(_ scalar: Unicode.Scalar) -> Bool {
-            scalar.value >= 0x20 && !(0x7F...0x9F).contains(scalar.value)
-        }
-        guard !text.unicodeScalars.allSatisfy(isPlain) else { return text }
-        return text.unicodeScalars.reduce(into: "") { $0 += isPlain($1) ? String($1) : "\u{FFFD}" }
     }
 }

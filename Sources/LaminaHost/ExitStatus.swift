@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Lamina
 
 /// How a run ended: as its program ended, or with one of Lamina's own codes.
 public enum ExitStatus: Sendable, Equatable {
@@ -29,6 +30,6 @@ struct LaunchFailure: Error {
 
 /// Writes one line for people to standard error.
 func say(_ message: String) {
-    let line = Array("lamina: \(message)\n".utf8)
+    let line = Array("lamina: \(Output.printableLines(message))\n".utf8)
     _ = write(STDERR_FILENO, line, line.count)
 }

@@ -18,6 +18,15 @@ struct FirewallTests {
         ["curl", "-sS", "--max-time", "30", "-o", "/dev/null", "-w", "%{http_code} %{errormsg}\n"] + options + [url]
     }
 
+    @Test("What a file of rules has is said without what a terminal would obey")
+    func printable() throws {
+        let directory = try TemporaryDirectory()
+        let file = try directory.write("allow\n\u{1B}[31mdeny\n", to: "rules")
+        let ending = try HostFixtures.run(["\(Self.firewall)=f:file=\(file)"], ["true"])
+        #expect(ending.code == 125 && ending.errors.contains("\(file):2: column 1: \"\u{FFFD}[31mdeny\" is no action"))
+        #expect(!ending.errors.contains("\u{1B}"), "\(ending.errors)")
+    }
+
     @Test("What a rule lets through is the program's own connection, and what it ends has the rule's errno")
     func direct() throws {
         let server = try TestServer()

@@ -38,8 +38,24 @@ public enum Output {
     /// Writes one line of the log: `lamina: subject: text`. The text isn't made where it isn't shown.
     public static func log(_ level: Level, _ subject: String, _ text: @autoclosure () -> String) {
         guard level <= sink.withLock({ $0.level }) else { return }
-        let text = text()
+        let text = printableLines(text())
         write(subject.isEmpty ? "lamina: \(text)\n" : "lamina: \(subject): \(text)\n")
+    }
+
+    /// Lines of text, each without what could move a terminal's cursor or change its state.
+    package static func printableLines(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { printable(String($0)) }.joined(
+            separator: "\n"
+        )
+    }
+
+    /// One line without what could move a terminal's cursor or change its state.
+    package static func printable(_ text: String) -> String {
+        func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+            scalar.value >= 0x20 && !(0x7F...0x9F).contains(scalar.value)
+        }
+        guard !text.unicodeScalars.allSatisfy(isPlain) else { return text }
+        return text.unicodeScalars.reduce(into: "") { $0 += isPlain($1) ? String($1) : "\u{FFFD}" }
     }
 
     /// Writes whole lines, in one piece.
