@@ -195,6 +195,7 @@ struct CatalogTests {
             return error?.description
         }
         #expect(message("tarce") == "provider \"tarce\": is not in the catalog; did you mean \"trace\"?")
+        #expect(message("libZ.so") == "provider \"libZ.so\": is not in the catalog; write ./libZ.so for a file")
         #expect(message("zzz") == "provider \"zzz\": is not in the catalog; lamina list shows what is installed")
     }
 

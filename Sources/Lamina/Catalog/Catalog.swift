@@ -173,7 +173,9 @@ public struct Catalog: Sendable {
     private func missing(_ name: String) -> LaminaError {
         let names = names(in: "")
         let otherwise =
-            names.isEmpty ? "the catalog is empty: lamina install FILE.so" : "lamina list shows what is installed"
+            name.hasSuffix(".so")
+            ? "write ./\(name) for a file"
+            : names.isEmpty ? "the catalog is empty: lamina install FILE.so" : "lamina list shows what is installed"
         return LaminaError(
             .notFound,
             "provider \"\(name)\"",
