@@ -98,7 +98,9 @@ install_manuals() {
         fail "the manual could not be written"
     for file in "$stage"/manuals/*.1; do
         name=$(basename "$file" .1)
-        generate "share/man/man1/${name//./-}.1" sed -E '/^\.Dt/s/([A-Z])\.([A-Z])/\1-\2/g' "$file"
+        # Empty lines are no paragraphs, and the exit status that is said for all isn't that of a run.
+        generate "share/man/man1/${name//./-}.1" sed -E -e '/^\.Dt/s/([A-Z])\.([A-Z])/\1-\2/g' -e 's/^$/.Pp/' \
+            -e '/^\.(Sh "EXIT STATUS"|Ex -std)/d' "$file"
     done
 }
 
