@@ -194,8 +194,10 @@ private struct Builder {
     private func build(_ command: [String]) throws {
         let ending = try Child.run(command)
         guard ending.code != 0 else { return }
-        // The first complaint is the cause, as a rule, and the command is many lines long.
-        let complaint = ending.errors.split(separator: "\n").first { $0.contains("error") }
+        // The first complaint is the cause, as a rule, but for those about commands, which are many lines long.
+        let complaint = (ending.errors + ending.output).split(separator: "\n").first {
+            $0.contains("error:") && !$0.contains("command failed")
+        }
         let file = command.firstIndex(of: "-o").map { command[$0 + 1] } ?? command[0]
         throw BenchmarkError("\(file) can't be built: \(complaint ?? "\(command[0]) gives no reason")")
     }
