@@ -60,11 +60,11 @@ final class ChainConnection: @unchecked Sendable {
     /// Sends `bytes`, which must stay valid while the send is pending.
     func send(_ bytes: UnsafeRawBufferPointer, isUrgent: Bool = false) -> Transfer {
         var buffer = lamina_buffer(base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), length: bytes.count)
-        let flags = isUrgent ? UInt32(LAMINA_SEND_URGENT) : 0
+        let (flags, count) = (isUrgent ? UInt32(LAMINA_SEND_URGENT) : 0, bytes.count)
         let end = sending.start({ lamina_socket_send(handle, &buffer, 1, flags, $0) }) { [self] status, bytes in
-            owner?.sent(sent((status, bytes)))
+            owner?.sent(sent((status, min(bytes, count))))
         }
-        return end.map(sent) ?? .pending
+        return end.map { sent(($0.status, min($0.bytes, count))) } ?? .pending
     }
 
     /// Receives into `bytes`, which must stay valid while the receive is pending.
@@ -72,11 +72,11 @@ final class ChainConnection: @unchecked Sendable {
         var buffer = lamina_buffer(base: bytes.baseAddress, length: bytes.count)
         room = bytes
         let end = receiving.start({ lamina_socket_receive(handle, &buffer, 1, 0, $0) }) { [self] status, bytes in
-            receiveEnded(status, bytes)
+            receiveEnded(status, min(bytes, room?.count ?? 0))
         }
         guard let end else { return .pending }
         room = nil
-        return received(end)
+        return received((end.status, min(end.bytes, bytes.count)))
     }
 
     private func receiveEnded(_ status: lamina_status, _ bytes: Int) {

@@ -45,7 +45,7 @@ final class ChainOperation: @unchecked Sendable {
         _ = call(request)
         guard clinux_add_u32(&arrivals, 1) == 2 else { return nil }
         self.ended = nil
-        return (request.pointee.status, Int(request.pointee.bytes))
+        return end
     }
 
     /// Makes a call whose end is always told later or here, through `ended`.
@@ -68,9 +68,14 @@ final class ChainOperation: @unchecked Sendable {
         _ = socket.slot.pointee.column.pointee.upcalls.pointee.cancel(request)
     }
 
+    /// How it ended. Whatever a level says, its status can be negated, and its count is one.
+    private var end: (status: lamina_status, bytes: Int) {
+        (max(request.pointee.status, -.max), Int(clamping: request.pointee.bytes))
+    }
+
     private func tell() {
         let ended = ended
         self.ended = nil
-        ended?(request.pointee.status, Int(request.pointee.bytes))
+        ended?(end.status, end.bytes)
     }
 }

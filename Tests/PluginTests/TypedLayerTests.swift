@@ -232,6 +232,21 @@ struct TypedLayerTests {
 
     // MARK: - Settings
 
+    @Test("A layer that claims more bytes than there was room for gives the room, and no more")
+    func liar() async throws {
+        let chain = try chain(
+            ("liar", try fixture("Liar")),
+            ("memory", "\(PackageTree.products)/\(BaseProvider.memory.rawValue)")
+        )
+        let pair = try Pair(try BaseProvider.memory.chain(), client: chain)
+        #expect(try pair.client.waiting.receive(upTo: 4, deadline: soon()).count == 4)
+        #expect(try await pair.client.receive(upTo: 4).count == 4)
+        let datagrams = try chain.open(.datagram())
+        #expect(try datagrams.waiting.receiveDatagram(upTo: 3, deadline: soon()).bytes.count == 3)
+        try datagrams.waiting.close()
+        try pair.close()
+    }
+
     @Test("What a setting is declared with is what is shown, and what is checked")
     func settings() throws {
         let declared = try Library.load(try fixture("Ledger")).provider().manifest.settings

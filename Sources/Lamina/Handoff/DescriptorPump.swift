@@ -230,7 +230,8 @@ final class DescriptorPump: @unchecked Sendable {
 
     private func takeDown() {
         guard !down.isOver else { return }
-        let (status, count) = (down.request.pointee.status, Int(down.request.pointee.bytes))
+        let outcome = Outcome(down.request)
+        let (status, count) = (outcome.status, outcome.count(in: down.room.count))
         if status < 0 {
             // An unreachable peer ends no datagram socket.
             if !isDatagram || ![-ECONNREFUSED, -EHOSTUNREACH, -ENETUNREACH].contains(status) { fail() }

@@ -10,13 +10,17 @@ struct Outcome: Sendable {
     var failedLevel: String?
 
     init(_ request: Request) {
-        status = request.pointee.status
+        // Whatever a level says, it can be negated.
+        status = max(request.pointee.status, -.max)
         bytes = request.pointee.bytes
         socket = request.pointee.socket.map {
             lamina_socket(slot: $0, generation: request.pointee.socket_generation)
         }
         if status < 0 { failedLevel = request.pointee.failed_level.map { String(cString: $0) } }
     }
+
+    /// How many bytes were moved, at most as many as there was room for: a level may claim more.
+    func count(in room: Int) -> Int { min(Int(clamping: bytes), room) }
 
     /// Throws what the status says about `subject`.
     func check(_ subject: @autoclosure () -> String) throws(LaminaError) {

@@ -108,7 +108,7 @@ extension Socket {
             return lamina_socket_receive(handle, &buffer, 1, 0, request)
         }
         try outcome.check("receive")
-        return Array(room[..<Int(outcome.bytes)])
+        return Array(room[..<outcome.count(in: count)])
     }
 
     /// Sends one datagram, to the address or, without one, where the socket's datagrams go (sendto, sendmsg), with
@@ -135,7 +135,7 @@ extension Socket {
         let room = DatagramRoom(count, control: room)
         let outcome = await AsyncOperation.run { lamina_socket_receive_from(handle, room.message, 0, $0) }
         try outcome.check("receive")
-        return room.datagram(of: Int(outcome.bytes))
+        return room.datagram(of: outcome)
     }
 
     /// Ends one direction or both (shutdown, WskDisconnect).

@@ -66,7 +66,7 @@ extension Waiting {
         var room: [lamina_address] = []
         while true {
             let (status, bytes) = listAddresses(into: &room)
-            let count = Int(bytes) / MemoryLayout<lamina_address>.stride
+            let count = Int(clamping: bytes) / MemoryLayout<lamina_address>.stride
             if status == 0 { return room.prefix(count).map(Address.init) }
             guard status == -ENOBUFS, count > room.count else { throw Outcome.error(status, "address list") }
             room = Array(repeating: lamina_address(), count: count)
@@ -149,7 +149,7 @@ extension Waiting {
         }
         if outcome.status == -EAGAIN { return nil }
         try outcome.check("report")
-        return datagram.datagram(of: Int(outcome.bytes))
+        return datagram.datagram(of: outcome)
     }
 }
 

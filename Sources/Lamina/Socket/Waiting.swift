@@ -91,7 +91,7 @@ public struct Waiting: Sendable {
         let flags = all ? UInt32(LAMINA_RECEIVE_WAIT_ALL) : 0
         let outcome = run(deadline) { lamina_socket_receive(socket.handle, &buffer, 1, flags, $0) }
         try outcome.check("receive")
-        return Int(outcome.bytes)
+        return outcome.count(in: room.count)
     }
 
     /// Receives up to `count` bytes; empty at the stream's end.
@@ -130,7 +130,7 @@ public struct Waiting: Sendable {
         let room = DatagramRoom(count, control: room)
         let outcome = run(deadline) { lamina_socket_receive_from(socket.handle, room.message, 0, $0) }
         try outcome.check("receive")
-        return room.datagram(of: Int(outcome.bytes))
+        return room.datagram(of: outcome)
     }
 
     /// Ends one direction or both (shutdown, WskDisconnect).
@@ -307,10 +307,10 @@ final class DatagramRoom: @unchecked Sendable {
         control.deallocate()
     }
 
-    func datagram(of count: Int) -> Datagram {
+    func datagram(of outcome: Outcome) -> Datagram {
         let sender = Address(address.pointee)
         return Datagram(
-            bytes: Array(room[..<min(count, room.count)]),
+            bytes: Array(room[..<outcome.count(in: room.count)]),
             sender: sender.family == nil ? nil : sender,
             flags: message.pointee.flags,
             control: ControlData.decode(

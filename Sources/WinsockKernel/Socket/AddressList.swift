@@ -10,7 +10,7 @@ enum AddressList {
         var room: [lamina_address] = []
         while true {
             let (status, bytes) = ask(call.socket, LAMINA_IOCTL_ADDRESS_LIST, &room)
-            let count = Int(bytes) / MemoryLayout<lamina_address>.stride
+            let count = Int(clamping: bytes) / MemoryLayout<lamina_address>.stride
             if status == 0 { return write(Array(room.prefix(count)), call) }
             guard status == -ENOBUFS, count > room.count else { return (Control.status(status), 0) }
             room = Array(repeating: lamina_address(), count: count)
